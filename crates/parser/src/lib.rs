@@ -1,0 +1,28 @@
+//! Reads an ES module into facts: text in, plain data out, in byte ranges of the given text. No I/O, and no type of
+//! the parser library in the interface.
+
+mod analyze;
+mod annotations;
+mod app_config;
+mod bindings;
+mod error;
+mod nesting;
+mod parse;
+mod position;
+mod record;
+mod syntax;
+
+pub use analyze::analyze;
+pub use app_config::{AppConfig, AutoInject, ConfigSyntax, Known, ListItem, app_config};
+pub use bindings::{Binding, Call, Enclosing, FunctionShape, ModuleAnalysis, Value, Write};
+pub use error::SyntaxError;
+pub use parse::parse;
+pub use position::{Position, line_text, position};
+pub use record::{
+    Annotation, Directive, DynamicImport, ImportAttribute, ImportEntry, ImportMeta, ImportName, IndirectExportEntry,
+    LocalExportEntry, ModuleExportName, ModuleRecord, ModuleRequest, Phase, RequestForm, Span, StarExportEntry,
+    StringLiteral, UrlForm, UrlReference,
+};
+
+#[cfg(test)]
+mod tests;
