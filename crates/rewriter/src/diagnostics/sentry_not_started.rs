@@ -1,0 +1,23 @@
+//! `sentry-not-started`: nothing in the static closure of the entry calls `init` of a `@sentry/*` package.
+
+use super::{Code, Diagnostic, Severity};
+use crate::sources::ModulePath;
+
+pub(super) static CODE: Code = Code {
+    name: "sentry-not-started",
+    severity: Severity::Error,
+    summary: "nothing in the static closure of the entry calls `init` of a `@sentry/*` package",
+    explanation: r#"The static closure of the entry is what runs before anything that is imported dynamically. Unless `Sentry.init()` is called
+in it, Sentry starts too late or not at all.
+
+The call is looked for by its binding, not by its name: it must be the `init` of a package `@sentry/*`, and it must be
+reached when the module is evaluated."#,
+};
+
+pub(crate) fn sentry_not_started(entry: &ModulePath) -> Diagnostic {
+    Diagnostic::new(
+        &CODE,
+        format!("no module in the static closure of `{entry}` calls `init` of a `@sentry/*` package"),
+    )
+    .hint("run `presentry` on the build; if it did run, call `Sentry.init()` at the top level of the instrumentation")
+}

@@ -1,0 +1,245 @@
+//! The modules that import the entry back: who they are, and how their specifiers are made to name the moved entry.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use presentry_parser::{Span, StringLiteral};
+
+use crate::{
+    diagnostics::{Diagnostic, codes},
+    edits::TextEdit,
+    graph::{Graph, Module},
+    prefilter::Wanted,
+    sources::ModulePath,
+    specifier::{Target, encode_segment, resolve},
+};
+
+/// A module of the runtime that imports the entry, with the specifiers that name it.
+#[derive(Debug)]
+pub(crate) struct BackImporter {
+    pub(crate) module: Rc<Module>,
+    pub(crate) specifiers: Vec<StringLiteral>,
+}
+
+/// Finds every module that is loaded by the entry, statically or dynamically, and names the entry in an import. The
+/// entry itself may be one.
+///
+/// A module that names the entry but is not loaded by it stands in front of it: Netlify's `server.mjs`, a launcher. It
+/// has to keep naming the facade.
+pub(crate) fn back_importers(
+    graph: &Graph<'_>,
+    entry: &ModulePath,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Vec<BackImporter>, Box<Diagnostic>> {
+    let leading = Leading::to(graph, entry)?;
+    let loaded = leading.loaded_by(entry);
+    let mut found = Vec::new();
+    for path in leading.naming_entry.iter().filter(|path| loaded.contains(*path)) {
+        let Some(module) = graph.load(path)? else { continue };
+        for reference in &module.record.url_references {
+            if resolve(&module.path, &reference.specifier.value) == Target::File(entry.clone()) {
+                warnings.push(codes::entry_url(&module, reference.span));
+            }
+        }
+        let names_entry =
+            |specifier: &&StringLiteral| resolve(&module.path, &specifier.value) == Target::File(entry.clone());
+        let specifiers: Vec<StringLiteral> = specifiers(&module).filter(names_entry).cloned().collect();
+        if !specifiers.is_empty() {
+            found.push(BackImporter { module, specifiers });
+        }
+    }
+    Ok(found)
+}
+
+/// The modules from which imports lead to the entry. Few modules have to be parsed to know them: those that hold the
+/// name of the entry, then those that hold the name of one of these, and so on.
+struct Leading {
+    /// For each module, those of its imports that are the entry or lead to it.
+    imported: BTreeMap<ModulePath, BTreeSet<ModulePath>>,
+    /// The modules that name the entry, in an import or by its URL, in path order.
+    naming_entry: BTreeSet<ModulePath>,
+}
+
+impl Leading {
+    fn to(graph: &Graph<'_>, entry: &ModulePath) -> Result<Self, Box<Diagnostic>> {
+        let unreadable = |error| Box::new(codes::unreadable(&error));
+        let mut scripts = graph.sources().scripts().map_err(unreadable)?;
+        // The entry first: as soon as it leads to all that name it, the rest of the build need not be looked at.
+        scripts.sort_by_key(|script| script != entry);
+        let mut leading = Self { imported: BTreeMap::new(), naming_entry: BTreeSet::new() };
+        let mut known = BTreeSet::from([entry.clone()]);
+        let mut wanted = known.clone();
+        while !wanted.is_empty() {
+            let sought = Wanted::new(&wanted);
+            let first_wave = known.len() == 1;
+            let mut next = BTreeSet::new();
+            for script in &scripts {
+                let bytes = graph.sources().read(script).map_err(unreadable)?;
+                if bytes.is_some_and(|bytes| sought.may_be_named_in(script, &bytes))
+                    && let Some(module) = graph.load(script)?
+                    && leading.note(&module, &wanted, entry)
+                    && known.insert(script.clone())
+                {
+                    next.insert(script.clone());
+                }
+                if script == entry && !first_wave && leading.naming_entry.is_subset(&leading.loaded_by(entry)) {
+                    return Ok(leading);
+                }
+            }
+            wanted = next;
+        }
+        Ok(leading)
+    }
+
+    /// Notes which of the wanted modules a module names; whether there are any.
+    fn note(&mut self, module: &Module, wanted: &BTreeSet<ModulePath>, entry: &ModulePath) -> bool {
+        let path = &module.path;
+        let named = specifiers(module).filter_map(|specifier| match resolve(path, &specifier.value) {
+            Target::File(file) => Some(file),
+            _ => None,
+        });
+        let named: BTreeSet<ModulePath> = named.filter(|file| wanted.contains(file)).collect();
+        let mut references = module.record.url_references.iter();
+        let names_by_url =
+            references.any(|reference| resolve(path, &reference.specifier.value) == Target::File(entry.clone()));
+        let names_entry = named.contains(entry) || names_by_url;
+        if names_entry {
+            self.naming_entry.insert(path.clone());
+        }
+        let any = names_entry || !named.is_empty();
+        if !named.is_empty() {
+            self.imported.entry(path.clone()).or_default().extend(named);
+        }
+        any
+    }
+
+    /// The modules that the entry loads, among those that lead back to it; the entry is one.
+    fn loaded_by(&self, entry: &ModulePath) -> BTreeSet<ModulePath> {
+        let mut loaded = BTreeSet::new();
+        let mut queue = vec![entry.clone()];
+        while let Some(path) = queue.pop() {
+            if loaded.insert(path.clone()) {
+                queue.extend(self.imported.get(&path).into_iter().flatten().cloned());
+            }
+        }
+        loaded
+    }
+}
+
+/// The specifiers of a module's imports, static ones first.
+fn specifiers(module: &Module) -> impl Iterator<Item = &StringLiteral> {
+    let requested = module.record.requested_modules.iter().map(|request| &request.specifier);
+    requested.chain(module.record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref()))
+}
+
+/// The edit that makes a specifier name a sibling of the file it names now, without changing the length of the line:
+/// so every position in the source map of the module stays true.
+///
+/// `file_name` must not be longer than the name it replaces; [`same_length_name`] gives such names.
+pub(crate) fn repoint(text: &str, specifier: &StringLiteral, file_name: &str) -> TextEdit {
+    let span = last_segment(text, specifier);
+    let old = utf16_length(span.of(text));
+    let mut replacement = encode_segment(file_name);
+    let mut missing = old.saturating_sub(utf16_length(&replacement));
+    // Where the old name was spelled with escapes, the new one gets escapes of the same length: `\x65` for `e` is three
+    // longer, `./` in front two, a needless backslash one.
+    if missing % 2 == 1 && missing >= 3 && replacement.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        let first = replacement.remove(0);
+        replacement.insert_str(0, &format!("\\x{:02x}", u32::from(first)));
+        missing -= 3;
+    }
+    replacement.insert_str(0, &"./".repeat(missing / 2));
+    if missing % 2 == 1 {
+        let end = replacement.rfind('.').unwrap_or(0);
+        replacement.insert(end, '\\');
+    }
+    TextEdit { span, replacement }
+}
+
+/// The part of a specifier, as written, that is the last segment of its path: behind the last slash before a query or
+/// fragment.
+fn last_segment(text: &str, specifier: &StringLiteral) -> Span {
+    let start = specifier.span.start + 1;
+    let literal = &text[start..specifier.span.end - 1];
+    let end = literal.find(['?', '#']).unwrap_or(literal.len());
+    let segment = literal[..end].rfind('/').map_or(0, |slash| slash + 1);
+    Span { start: start + segment, end: start + end }
+}
+
+/// A free name for the moved entry beside the entry. It has the same length in UTF-16 code units as the entry's where
+/// `same_length` asks for it, the same extension, and is chosen the same way every time.
+pub(crate) fn moved_name(entry: &ModulePath, same_length: bool, taken: &dyn Fn(&str) -> bool) -> Option<String> {
+    let name = entry.file_name();
+    let (stem, extension) =
+        name.rsplit_once('.').map_or((name, String::new()), |(stem, ext)| (stem, format!(".{ext}")));
+    let length = if same_length { utf16_length(stem) } else { "entry".len() };
+    (0..10_000).find_map(|attempt| {
+        let number = if attempt == 0 { String::new() } else { attempt.to_string() };
+        let letters = length.checked_sub(number.len())?;
+        // One letter at least, so that the name never starts with a digit.
+        if letters == 0 {
+            return None;
+        }
+        let word: String = "entry".chars().chain(std::iter::repeat('_')).take(letters).collect();
+        let candidate = format!("{word}{number}{extension}");
+        (candidate != name && !taken(&candidate)).then_some(candidate)
+    })
+}
+
+fn utf16_length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edits::apply;
+
+    #[track_caller]
+    fn check(literal: &str, name: &str, expected: &str) {
+        let text = format!("import {literal}; rest");
+        let (record, errors) = presentry_parser::parse(&text);
+        assert_eq!(errors, []);
+        let specifier = &record.requested_modules[0].specifier;
+        let edited = apply(&text, vec![repoint(&text, specifier, name)]);
+        assert_eq!(edited, format!("import {expected}; rest"));
+        assert_eq!(utf16_length(&edited), utf16_length(&text), "the rest of the line moved");
+        let (record, errors) = presentry_parser::parse(&edited);
+        assert_eq!(errors, []);
+        let importer = ModulePath::new("a/b/c.mjs").unwrap();
+        let Target::File(target) = resolve(&importer, &record.requested_modules[0].specifier.value) else {
+            panic!("no file");
+        };
+        assert_eq!(target.file_name(), name);
+    }
+
+    #[test]
+    fn repointing_keeps_every_position() {
+        check("'../../index.mjs'", "entry.mjs", "'../../entry.mjs'");
+        check(r#""./index.mjs?v=1#x""#, "entry.mjs", r#""./entry.mjs?v=1#x""#);
+        check("'./%69ndex.mjs'", "entry.mjs", "'././entry.mjs'");
+        check(r"'./\x69ndex.mjs'", "entry.mjs", r"'./\x65ntry.mjs'");
+        check(r"'./i\ndex.mjs'", "entry.mjs", r"'./entry\.mjs'");
+        check("'./gr\u{fc}n.mjs'", "entr.mjs", "'./entr.mjs'");
+        check("'./gr%C3%BCn.mjs'", "entr.mjs", r"'././\x65ntr.mjs'");
+        check("'./%5B...404%5D.mjs'", "entry___.mjs", "'./././entry___.mjs'");
+    }
+
+    #[test]
+    fn names_for_the_moved_entry() {
+        let free = |_: &str| false;
+        let name = |entry: &str, same_length: bool, taken: &[&str]| {
+            moved_name(&ModulePath::new(entry).unwrap(), same_length, &|name| taken.contains(&name))
+        };
+        assert_eq!(moved_name(&ModulePath::new("index.mjs").unwrap(), true, &free).as_deref(), Some("entry.mjs"));
+        assert_eq!(name("index.mjs", true, &["entry.mjs"]).as_deref(), Some("entr1.mjs"));
+        assert_eq!(name("main.mjs", true, &[]).as_deref(), Some("entr.mjs"));
+        assert_eq!(name("main.mjs", false, &[]).as_deref(), Some("entry.mjs"));
+        assert_eq!(name("server.mjs", true, &[]).as_deref(), Some("entry_.mjs"));
+        assert_eq!(name("entry.mjs", true, &[]).as_deref(), Some("entr1.mjs"));
+        assert_eq!(name("gr\u{fc}n.js", true, &[]).as_deref(), Some("entr.js"));
+        assert_eq!(name("e.mjs", true, &[]), None);
+    }
+}

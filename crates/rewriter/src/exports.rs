@@ -1,0 +1,173 @@
+//! What a module exports: `GetExportedNames` and `ResolveExport` of the specification over the graph of a build.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use presentry_parser::ImportName;
+
+use crate::{
+    diagnostics::{Diagnostic, codes},
+    graph::{Graph, Module},
+    sources::ModulePath,
+    specifier::{Target, resolve},
+};
+
+/// What an export name of a module stands for
+/// ([`ResolveExport`](https://tc39.es/ecma262/#sec-resolveexport)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Resolution {
+    /// A binding of a module of the build; `None` is an anonymous default export.
+    Binding { module: ModulePath, local_name: Option<String> },
+    /// The namespace object of a module.
+    Namespace(Target),
+    /// An export of something that is no ES module of the build.
+    External { target: Target, name: String },
+    /// The module has no such export, or only itself in a circle.
+    NotFound,
+    /// Two `export *` give different bindings.
+    Ambiguous,
+}
+
+/// The names that the namespace object of a module has, in the order of declaration: own names first, then those of
+/// `export *` ([`GetExportedNames`](https://tc39.es/ecma262/#sec-getexportednames)). Names that are ambiguous are left
+/// out, as the specification does. Modules behind named re-exports need not be read for this.
+///
+/// # Errors
+/// When a module cannot be read, or when an `export *` names something whose exports cannot be known from here.
+pub(crate) fn export_names(graph: &Graph<'_>, module: &Rc<Module>) -> Result<Vec<String>, Box<Diagnostic>> {
+    let mut all = Vec::new();
+    collect_names(graph, module, &mut BTreeSet::new(), &mut all)?;
+    let record = &module.record;
+    let own = record.local_export_entries.iter().map(|entry| &entry.export_name);
+    let own: BTreeSet<&str> = own
+        .chain(record.indirect_export_entries.iter().map(|entry| &entry.export_name))
+        .map(|name| name.value.as_str())
+        .collect();
+    let mut seen = BTreeSet::new();
+    let mut names = Vec::new();
+    for name in all {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let starred = !own.contains(name.as_str());
+        if starred && resolve_export(graph, &module.path, &name)? == Resolution::Ambiguous {
+            continue;
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+/// The export names of a module, each with what it stands for.
+///
+/// # Errors
+/// As [`export_names`], and when a module on the way to a binding cannot be read.
+pub(crate) fn exported_names(
+    graph: &Graph<'_>,
+    module: &Rc<Module>,
+) -> Result<Vec<(String, Resolution)>, Box<Diagnostic>> {
+    let resolved = |name: String| resolve_export(graph, &module.path, &name).map(|resolution| (name, resolution));
+    export_names(graph, module)?.into_iter().map(resolved).collect()
+}
+
+fn collect_names(
+    graph: &Graph<'_>,
+    module: &Module,
+    visited: &mut BTreeSet<ModulePath>,
+    names: &mut Vec<String>,
+) -> Result<(), Box<Diagnostic>> {
+    if !visited.insert(module.path.clone()) {
+        return Ok(());
+    }
+    let record = &module.record;
+    // Local and indirect entries in the order they stand in the text, so that a report reads like the source.
+    let mut own: Vec<(usize, &str)> = Vec::new();
+    own.extend(record.local_export_entries.iter().map(|e| (e.export_name.span.start, e.export_name.value.as_str())));
+    own.extend(record.indirect_export_entries.iter().map(|e| (e.export_name.span.start, e.export_name.value.as_str())));
+    own.sort_unstable();
+    names.extend(own.into_iter().map(|(_, name)| name.to_owned()));
+    for star in &record.star_export_entries {
+        let request = &record.requested_modules[star.request];
+        let target = resolve(&module.path, &request.specifier.value);
+        let starred = match &target {
+            Target::File(path) => graph.load(path)?,
+            _ => None,
+        };
+        let Some(starred) = starred else {
+            return Err(Box::new(codes::unresolved_star_export(module, request)));
+        };
+        let mut inner = Vec::new();
+        collect_names(graph, &starred, visited, &mut inner)?;
+        names.extend(inner.into_iter().filter(|name| name != "default"));
+    }
+    Ok(())
+}
+
+/// Finds what an export name stands for, through re-exports, `export *`, circles and ambiguities.
+///
+/// # Errors
+/// When a module on the way cannot be read or parsed.
+pub(crate) fn resolve_export(
+    graph: &Graph<'_>,
+    module: &ModulePath,
+    name: &str,
+) -> Result<Resolution, Box<Diagnostic>> {
+    resolve_in(graph, module, name, &mut BTreeSet::new())
+}
+
+fn resolve_in(
+    graph: &Graph<'_>,
+    path: &ModulePath,
+    name: &str,
+    resolve_set: &mut BTreeSet<(ModulePath, String)>,
+) -> Result<Resolution, Box<Diagnostic>> {
+    if !resolve_set.insert((path.clone(), name.to_owned())) {
+        // A circular import request.
+        return Ok(Resolution::NotFound);
+    }
+    let Some(module) = graph.load(path)? else {
+        return Ok(Resolution::External { target: Target::File(path.clone()), name: name.to_owned() });
+    };
+    let record = &module.record;
+    if let Some(entry) = record.local_export_entries.iter().find(|entry| entry.export_name.value == name) {
+        // A namespace object that is imported and exported again is a local export in the specification.
+        let namespace = entry.local_name.as_ref().and_then(|local| {
+            let import = record.import_entries.iter().find(|import| &import.local_name == local)?;
+            matches!(import.import_name, ImportName::Namespace).then_some(import.request)
+        });
+        if let Some(request) = namespace {
+            let specifier = &record.requested_modules[request].specifier.value;
+            return Ok(Resolution::Namespace(resolve(path, specifier)));
+        }
+        return Ok(Resolution::Binding { module: path.clone(), local_name: entry.local_name.clone() });
+    }
+    if let Some(entry) = record.indirect_export_entries.iter().find(|entry| entry.export_name.value == name) {
+        let target = resolve(path, &record.requested_modules[entry.request].specifier.value);
+        return match (&entry.import_name, target) {
+            (ImportName::Name(import), Target::File(file)) => resolve_in(graph, &file, &import.value, resolve_set),
+            (ImportName::Name(import), target) => Ok(Resolution::External { target, name: import.value.clone() }),
+            (ImportName::Namespace | ImportName::Source, target) => Ok(Resolution::Namespace(target)),
+        };
+    }
+    if name == "default" {
+        // `export *` never carries a default export.
+        return Ok(Resolution::NotFound);
+    }
+    let mut found = Resolution::NotFound;
+    for star in &record.star_export_entries {
+        let resolution = match resolve(path, &record.requested_modules[star.request].specifier.value) {
+            Target::File(file) => match graph.load(&file)? {
+                Some(_) => resolve_in(graph, &file, name, resolve_set)?,
+                None => continue,
+            },
+            _ => continue,
+        };
+        match resolution {
+            Resolution::Ambiguous => return Ok(Resolution::Ambiguous),
+            Resolution::NotFound => {}
+            resolution if found == Resolution::NotFound => found = resolution,
+            resolution if found == resolution => {}
+            _ => return Ok(Resolution::Ambiguous),
+        }
+    }
+    Ok(found)
+}

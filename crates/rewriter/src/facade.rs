@@ -1,0 +1,170 @@
+//! The text of the facade, and how one is known again.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    plan::{Digest, EntryLoading},
+    sources::ModulePath,
+    specifier::{literal, string_literal},
+};
+
+/// The first words of a facade.
+const MARK: &str = "// presentry ";
+
+/// The one export of a passage: the namespace of the moved entry.
+pub(crate) const PASSAGE_EXPORT: &str = "runtime";
+
+/// An inline source map without mappings. `sentry-cli` takes a map of the same name for the module's own when a module
+/// does not name one, and the map beside the facade belongs to the moved entry.
+pub(crate) const NO_SOURCE_MAP: &str = "//# sourceMappingURL=data:application/json;base64,\
+                             eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbXSwibmFtZXMiOltdLCJtYXBwaW5ncyI6IiJ9\n";
+
+/// What the first line of a facade says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FacadeHeader {
+    /// The version of presentry that wrote it.
+    pub version: String,
+    /// The digest of the entry that it replaced.
+    pub replaced: Digest,
+}
+
+/// Reads the header of a facade; `None` when the file is none. `sentry-cli` may have put its snippet before the header,
+/// and a hashbang stays on the first line.
+#[must_use]
+pub fn facade_header(bytes: &[u8]) -> Option<FacadeHeader> {
+    bytes.split(|byte| *byte == b'\n').take(4).find_map(|line| {
+        let mut words = std::str::from_utf8(line).ok()?.strip_prefix(MARK)?.trim_end().split(' ');
+        let (version, digest) = (words.next()?, words.next()?);
+        let replaced = Digest::from_hex(digest)?;
+        words.next().is_none().then(|| FacadeHeader { version: version.to_owned(), replaced })
+    })
+}
+
+/// What a facade is written from.
+pub(crate) struct Facade<'a> {
+    /// The version of presentry.
+    pub(crate) version: &'a str,
+    /// The digest of the entry that is replaced.
+    pub(crate) replaced: Digest,
+    /// The hashbang of the entry that is replaced, without its line end.
+    pub(crate) hashbang: Option<&'a str>,
+    /// Where the facade stands.
+    pub(crate) entry: &'a ModulePath,
+    /// The instrumentation.
+    pub(crate) instrumentation: &'a ModulePath,
+    /// The moved entry.
+    pub(crate) moved: &'a ModulePath,
+    /// Where the runtime's namespace is imported from under the name `runtime`, when the moved entry exports `then`.
+    pub(crate) passage: Option<&'a ModulePath>,
+    /// How the host loads the facade.
+    pub(crate) loading: EntryLoading,
+}
+
+/// An export of a facade in the `wrap` style.
+pub(crate) struct Forwarder {
+    /// The export name.
+    pub(crate) name: String,
+    /// The `length` of the function it stands for.
+    pub(crate) length: usize,
+}
+
+impl Facade<'_> {
+    fn head(&self) -> String {
+        let hashbang = self.hashbang.map(|line| format!("{line}\n")).unwrap_or_default();
+        let instrumentation = literal(self.entry, self.instrumentation);
+        format!("{hashbang}{MARK}{} {}\nimport {instrumentation};\n", self.version, self.replaced)
+    }
+
+    /// The facade that awaits the runtime and passes every export on as the value it is.
+    pub(crate) fn awaiting(&self, exports: &[String]) -> String {
+        let mut text = self.head();
+        let import = match self.passage {
+            Some(passage) => format!("(await import({})).{PASSAGE_EXPORT}", literal(self.entry, passage)),
+            None => format!("await import({})", literal(self.entry, self.moved)),
+        };
+        let names = local_names(exports);
+        let members = |separator: &str| -> String {
+            let pairs = exports.iter().zip(&names);
+            pairs.map(|(name, local)| format!("{}{separator}{local}", export_name(name))).collect::<Vec<_>>().join(", ")
+        };
+        let floated = self.loading == EntryLoading::Launcher;
+        if floated {
+            // The launcher does not look at the promise of its import(), and Sentry handles the rejection, so that a
+            // plain `await` would end in exit code 0 with no server. Thrown outside of the promise it ends the process.
+            text.push_str("let _runtime;\ntry {\n");
+            text.push_str(&format!("  _runtime = {import};\n"));
+            text.push_str("} catch (_error) {\n  process.nextTick(() => { throw _error; });\n  throw _error;\n}\n");
+        }
+        match (exports.is_empty(), floated) {
+            (true, true) => {}
+            (true, false) => text.push_str(&format!("{import};\n")),
+            (false, true) => text.push_str(&format!("const {{ {} }} = _runtime;\n", members(": "))),
+            (false, false) => text.push_str(&format!("const {{ {} }} = {import};\n", members(": "))),
+        }
+        if !exports.is_empty() {
+            let pairs = exports.iter().zip(&names);
+            let list: Vec<String> = pairs.map(|(name, local)| format!("{local} as {}", export_name(name))).collect();
+            text.push_str(&format!("export {{ {} }};\n", list.join(", ")));
+        }
+        text.push_str(NO_SOURCE_MAP);
+        text
+    }
+
+    /// The facade without top-level await: async forwarders for functions.
+    pub(crate) fn forwarding(&self, exports: &[Forwarder]) -> String {
+        let mut text = self.head();
+        text.push_str(&format!("const _runtime = import({});\n", literal(self.entry, self.moved)));
+        // Sentry handles the rejection of a floating import(), which would end in exit code 0 with no server.
+        text.push_str("_runtime.catch((_error) => process.nextTick(() => { throw _error; }));\n");
+        let names: Vec<String> = exports.iter().map(|export| export.name.clone()).collect();
+        let locals = local_names(&names);
+        for (export, local) in exports.iter().zip(&locals) {
+            let member = string_literal(&export.name);
+            text.push_str(&format!(
+                "async function {local}() {{ return (await _runtime)[{member}].apply(this, arguments); }}\n\
+                 Object.defineProperty({local}, \"length\", {{ value: {}, configurable: true }});\n",
+                export.length
+            ));
+        }
+        let list: Vec<String> =
+            names.iter().zip(&locals).map(|(name, local)| format!("{local} as {}", export_name(name))).collect();
+        text.push_str(&format!("export {{ {} }};\n", list.join(", ")));
+        text.push_str(NO_SOURCE_MAP);
+        text
+    }
+}
+
+/// The module between facade and moved entry that carries a namespace with a `then` through `await`.
+pub(crate) fn passage(passage: &ModulePath, moved: &ModulePath) -> String {
+    format!("export * as {PASSAGE_EXPORT} from {};\n{NO_SOURCE_MAP}", literal(passage, moved))
+}
+
+/// A `ModuleExportName`: an identifier name, reserved or not, as it is, everything else as a string literal.
+pub(crate) fn export_name(name: &str) -> String {
+    let mut chars = name.chars();
+    let starts = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '$'));
+    if starts && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '$')) {
+        name.to_owned()
+    } else {
+        string_literal(name)
+    }
+}
+
+/// A binding name for each export: `_` and the name with everything odd replaced, made unique by a number.
+pub(crate) fn local_names(exports: &[String]) -> Vec<String> {
+    // The names the facade uses itself.
+    let mut taken: BTreeSet<String> = ["_runtime", "_error"].map(str::to_owned).into();
+    let mut names = Vec::new();
+    for export in exports {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '$' { c } else { '_' };
+        let stem: String = std::iter::once('_').chain(export.chars().map(plain)).collect();
+        let mut name = stem.clone();
+        let mut number = 1;
+        while !taken.insert(name.clone()) {
+            number += 1;
+            name = format!("{stem}_{number}");
+        }
+        names.push(name);
+    }
+    names
+}

@@ -1,0 +1,32 @@
+//! Facts about modules → a plan → a proof. Text in, text out; no I/O: the caller brings the files and writes the
+//! changes.
+
+mod debug_id;
+pub mod diagnostics;
+mod edits;
+mod entry_refs;
+mod exports;
+mod facade;
+mod graph;
+mod init_calls;
+mod kinds;
+mod overlay;
+mod plan;
+mod prefilter;
+mod proof;
+mod rewrite;
+mod sdk_wrapper;
+mod sources;
+mod specifier;
+
+pub use debug_id::without_debug_id;
+pub use facade::{FacadeHeader, facade_header};
+pub use kinds::{Export, ExportKind, exports};
+pub use overlay::Overlay;
+pub use plan::{ChangeKind, Digest, EntryLoading, ExportStyle, FileChange, Outcome, Plan, Request};
+pub use prefilter::may_name;
+pub use presentry_parser::FunctionShape;
+pub use proof::{Proof, prove};
+pub use rewrite::plan;
+pub use sources::{InvalidModulePath, MemorySources, ModulePath, ReadError, Sources, is_script};
+pub use specifier::{Target, package_name, resolve};

@@ -1,0 +1,50 @@
+//! A build as it would be after some changes, so that a plan can be proven before a byte is written.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use crate::sources::{ModulePath, ReadError, Sources, is_script};
+
+/// Other sources with some files replaced, added or taken away.
+pub struct Overlay<'a> {
+    base: &'a dyn Sources,
+    /// `None` stands for a file that is taken away.
+    files: BTreeMap<ModulePath, Option<Cow<'a, [u8]>>>,
+}
+
+impl<'a> Overlay<'a> {
+    /// An overlay that changes nothing yet.
+    #[must_use]
+    pub fn new(base: &'a dyn Sources) -> Self {
+        Self { base, files: BTreeMap::new() }
+    }
+
+    /// Gives a file new contents; `None` takes it away.
+    pub fn set(&mut self, path: ModulePath, contents: Option<Cow<'a, [u8]>>) {
+        self.files.insert(path, contents);
+    }
+}
+
+impl Sources for Overlay<'_> {
+    fn read(&self, path: &ModulePath) -> Result<Option<Cow<'_, [u8]>>, ReadError> {
+        match self.files.get(path) {
+            Some(contents) => Ok(contents.as_deref().map(Cow::Borrowed)),
+            None => self.base.read(path),
+        }
+    }
+
+    fn scripts(&self) -> Result<Vec<ModulePath>, ReadError> {
+        let mut scripts = self.base.scripts()?;
+        scripts.retain(|path| !self.files.contains_key(path));
+        let added = self.files.iter().filter(|(path, contents)| contents.is_some() && is_script(path.as_str()));
+        scripts.extend(added.map(|(path, _)| path.clone()));
+        scripts.sort();
+        Ok(scripts)
+    }
+
+    fn exists(&self, path: &ModulePath) -> bool {
+        match self.files.get(path) {
+            Some(contents) => contents.is_some(),
+            None => self.base.exists(path),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What a rewrite will do to the files of a build, decided in memory.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{diagnostics::Diagnostic, proof::Proof, sources::ModulePath};
+
+/// The SHA-256 of a file's bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of some bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Reads 64 hexadecimal digits.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut digest = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Self(digest))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+/// How the host loads the server entry; it decides what a facade has to do with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntryLoading {
+    /// `node index.mjs`: a rejected top-level await ends the process with exit code 1.
+    Process,
+    /// A start file floats `import("./index.mjs")`: the facade has to throw outside of the promise.
+    Launcher,
+    /// The host imports the entry and handles the rejection itself.
+    Imported,
+    /// The host calls `require()` on the entry, where top-level await is an error.
+    Required,
+}
+
+/// How the facade passes the runtime's exports on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExportStyle {
+    /// `await import(…)`, and every export as the value it is.
+    Await,
+    /// Async forwarders for the named exports, without top-level await, for hosts that `require()` the entry. Every
+    /// export has to be named, and every name has to be an export.
+    Wrap(Vec<String>),
+}
+
+/// What a plan is to be made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The server entry.
+    pub entry: ModulePath,
+    /// The built instrumentation.
+    pub instrumentation: ModulePath,
+    /// How the host loads the entry.
+    pub loading: EntryLoading,
+    /// How the exports are passed on.
+    pub exports: ExportStyle,
+}
+
+/// Why a file changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChangeKind {
+    /// The facade, written where the entry was.
+    Facade,
+    /// The original entry under its new name.
+    MovedEntry,
+    /// A module whose imports of the entry now name the moved entry.
+    Repointed,
+    /// The instrumentation, split out of a module of the build.
+    Instrumentation,
+    /// A module between facade and moved entry, for what `await import()` cannot carry.
+    Passage,
+}
+
+impl ChangeKind {
+    /// A word or two for reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChangeKind::Facade => "facade",
+            ChangeKind::MovedEntry => "moved entry",
+            ChangeKind::Repointed => "repointed",
+            ChangeKind::Instrumentation => "instrumentation",
+            ChangeKind::Passage => "passage",
+        }
+    }
+}
+
+/// The new state of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// The file.
+    pub path: ModulePath,
+    /// Why it changes.
+    pub kind: ChangeKind,
+    /// The bytes it must have before; `None` when it must not exist.
+    pub before: Option<Vec<u8>>,
+    /// The bytes it will have; `None` when it is taken away.
+    pub after: Option<Vec<u8>>,
+    /// The file whose permissions a new file gets.
+    pub mode_from: Option<ModulePath>,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Files have to change, and the changed build is proven.
+    Rewritten,
+    /// The build is already what presentry would make of it.
+    AlreadyFirst,
+    /// It cannot be done; the diagnostics say why. There are no changes.
+    Refused,
+}
+
+/// A decision about one build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What is to happen.
+    pub outcome: Outcome,
+    /// The files that change, in path order. Applying all of them or none keeps the build sound.
+    pub changes: Vec<FileChange>,
+    /// The names that the entry exports, in the order of declaration.
+    pub exports: Vec<String>,
+    /// The proof over the build as it will be; `None` when it did not come so far.
+    pub proof: Option<Proof>,
+    /// Errors when refused, and warnings.
+    pub diagnostics: Vec<Diagnostic>,
+}

@@ -1,0 +1,212 @@
+//! The proof: whether the static closure of an entry holds nothing but the instrumentation. Works on any build,
+//! whoever wrapped it.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use memchr::memmem;
+use presentry_parser::RequestForm;
+
+use crate::{
+    diagnostics::{Diagnostic, codes},
+    graph::{Closure, Graph, Module, PackageEdge},
+    init_calls::starting_modules,
+    sources::{ModulePath, Sources},
+    specifier::{Target, package_name},
+};
+
+/// What was found about the static closure of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The server entry.
+    pub entry: ModulePath,
+    /// The module that starts Sentry: the one that the entry imports for it, or the entry itself.
+    pub instrumentation: Option<ModulePath>,
+    /// The modules of the build in the static closure, the entry included, in path order.
+    pub closure: Vec<ModulePath>,
+    /// The packages in the static closure, by name, sorted. When the proof holds, the instrumentation asks for them.
+    pub packages: Vec<String>,
+    /// The modules of the build that the closure loads dynamically: the runtime.
+    pub runtime: Vec<ModulePath>,
+    /// Why it does not hold; empty when it holds.
+    pub failures: Vec<Diagnostic>,
+}
+
+impl Proof {
+    /// Whether Sentry starts before everything else.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    fn failed(entry: &ModulePath, failure: Diagnostic) -> Self {
+        Self {
+            entry: entry.clone(),
+            instrumentation: None,
+            closure: Vec::new(),
+            packages: Vec::new(),
+            runtime: Vec::new(),
+            failures: vec![failure],
+        }
+    }
+}
+
+/// Proves that the static closure of `entry` is exactly the entry, the instrumentation, what the instrumentation
+/// imports, and modules of the host; that the instrumentation really calls `init` of a `@sentry/*` package; and that
+/// the runtime is loaded dynamically.
+///
+/// ```
+/// # use presentry_rewriter::{MemorySources, ModulePath, prove};
+/// let path = |text: &str| ModulePath::new(text).unwrap();
+/// let build = MemorySources::new([
+///     (path("index.mjs"), b"import './instrument.mjs'; await import('./entry.mjs');".to_vec()),
+///     (path("instrument.mjs"), b"import { init } from '@sentry/solidstart'; init({});".to_vec()),
+///     (path("entry.mjs"), b"import 'pg';".to_vec()),
+/// ]);
+/// assert!(prove(&build, &path("index.mjs")).holds());
+/// assert!(!prove(&build, &path("entry.mjs")).holds());
+/// ```
+#[must_use]
+pub fn prove(sources: &dyn Sources, entry: &ModulePath) -> Proof {
+    let graph = Graph::new(sources);
+    prove_in(&graph, entry).unwrap_or_else(|diagnostic| Proof::failed(entry, *diagnostic))
+}
+
+fn prove_in(graph: &Graph<'_>, entry: &ModulePath) -> Result<Proof, Box<Diagnostic>> {
+    let Some(module) = graph.load(entry)? else {
+        return Ok(Proof::failed(entry, codes::entry_not_found(entry)));
+    };
+    let closure = graph.closure(entry)?;
+    let starting = starting_modules(graph, closure.paths())?;
+    let instrumentation = instrumentation(graph, &module, &starting)?;
+    let allowed = match &instrumentation {
+        Some(path) => closure.within(graph, path)?,
+        None => BTreeSet::new(),
+    };
+    let runtime = dynamic_targets(graph, &closure)?;
+    let mut failures = Vec::new();
+    if instrumentation.is_none() {
+        failures.push(codes::sentry_not_started(entry));
+    }
+    let started = instrumentation.is_some();
+    let early = nearest(&closure, |path| started && path != entry && !allowed.contains(path))
+        .or_else(|| nearest(&closure, |path| runtime.contains(path)))
+        .or_else(|| nearest(&closure, |path| is_nitro_runtime(graph, path) && path != entry));
+    match (early, &instrumentation) {
+        (Some(early), _) => {
+            let chain = closure.chain(&early);
+            failures.push(codes::static_edge_to_runtime(graph, entry, &early, &chain));
+        }
+        // The instrumentation asks for the entry, so what the entry loads is what the instrumentation waits for.
+        (None, Some(path)) if path != entry && allowed.contains(entry) => {
+            let mut chain = closure.chain(path);
+            chain.extend(graph.closure(path)?.chain(entry));
+            failures.push(codes::static_edge_to_runtime(graph, entry, entry, &chain));
+        }
+        (None, _) if runtime.is_empty() || is_nitro_runtime(graph, entry) => {
+            failures.push(codes::runtime_not_deferred(entry));
+        }
+        _ => {}
+    }
+    if let Some(missing) = nearest(&closure, |path| !graph.sources().exists(path)) {
+        failures.push(codes::missing_module(graph, &missing, &closure.chain(&missing)));
+    }
+    let foreign = foreign_packages(graph, &module, &closure, instrumentation.as_ref(), &runtime)?;
+    if let Some(first) = foreign.first() {
+        let mut names: Vec<&str> = Vec::new();
+        for package in &foreign {
+            if !names.contains(&package.specifier.as_str()) {
+                names.push(&package.specifier);
+            }
+        }
+        let mut chain = closure.chain(&first.edge.from);
+        chain.push(first.edge.clone());
+        failures.push(codes::static_edge_to_package(graph, entry, &names, &chain));
+    }
+    let packages: BTreeSet<&str> = closure.packages.iter().map(|package| package_name(&package.specifier)).collect();
+    Ok(Proof {
+        entry: entry.clone(),
+        instrumentation,
+        closure: closure.paths().cloned().collect(),
+        packages: packages.into_iter().map(str::to_owned).collect(),
+        runtime: runtime.into_iter().collect(),
+        failures,
+    })
+}
+
+/// The module that is the instrumentation: the entry itself when it starts Sentry, else the first static import of the
+/// entry whose static closure does.
+fn instrumentation(
+    graph: &Graph<'_>,
+    entry: &Rc<Module>,
+    starting: &[ModulePath],
+) -> Result<Option<ModulePath>, Box<Diagnostic>> {
+    if starting.is_empty() || starting.contains(&entry.path) {
+        return Ok(starting.first().map(|_| entry.path.clone()));
+    }
+    for (target, _) in entry.static_edges() {
+        if let Target::File(file) = target {
+            let closure = graph.closure(&file)?;
+            if starting.iter().any(|path| closure.contains(path)) {
+                return Ok(Some(file));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The modules of the build that a closure loads by `import()`.
+fn dynamic_targets(graph: &Graph<'_>, closure: &Closure) -> Result<BTreeSet<ModulePath>, Box<Diagnostic>> {
+    let mut targets = BTreeSet::new();
+    for path in closure.paths() {
+        if let Some(module) = graph.load(path)? {
+            targets.extend(module.dynamic_edges().filter_map(|(target, _)| match target {
+                Target::File(file) => Some(file),
+                _ => None,
+            }));
+        }
+    }
+    Ok(targets)
+}
+
+/// The module of a closure that is wanted, with the shortest chain from its start.
+fn nearest(closure: &Closure, wanted: impl Fn(&ModulePath) -> bool) -> Option<ModulePath> {
+    closure.paths().filter(|path| wanted(path)).min_by_key(|path| closure.chain(path).len()).cloned()
+}
+
+/// Whether a module holds the Nitro runtime, whatever its name: the part that reads the runtime config from the
+/// environment (`nitropack/src/runtime/internal/config.ts`, 2.8 to 2.13) is in every server build, and a minifier keeps
+/// the name of an environment variable.
+pub(crate) fn is_nitro_runtime(graph: &Graph<'_>, path: &ModulePath) -> bool {
+    let module = graph.load(path).ok().flatten();
+    module.is_some_and(|module| memmem::find(module.text.as_bytes(), b"NITRO_ENV_PREFIX").is_some())
+}
+
+/// The packages of a closure that are loaded before Sentry without the instrumentation asking for them.
+fn foreign_packages<'c>(
+    graph: &Graph<'_>,
+    entry: &Module,
+    closure: &'c Closure,
+    instrumentation: Option<&ModulePath>,
+    runtime: &BTreeSet<ModulePath>,
+) -> Result<Vec<&'c PackageEdge>, Box<Diagnostic>> {
+    let of_entry = closure.packages.iter().filter(|package| package.edge.from == entry.path);
+    if instrumentation != Some(&entry.path) {
+        return Ok(of_entry.collect());
+    }
+    // The instrumentation is inlined into the entry, and its own imports stand beside those that Rollup hoisted there.
+    // A hoisted one has no bindings, and the runtime asks for it as well.
+    let bare = |package: &&PackageEdge| {
+        let mut requests = entry.record.requested_modules.iter();
+        requests.any(|request| request.statement == package.edge.span && request.form == RequestForm::Bare)
+    };
+    let mut of_runtime = BTreeSet::new();
+    for module in runtime {
+        of_runtime.extend(graph.closure(module)?.packages.into_iter().map(|package| package.specifier));
+    }
+    let belongs_to_sentry =
+        |specifier: &str| specifier.starts_with("@sentry/") || specifier.starts_with("@opentelemetry/");
+    Ok(of_entry
+        .filter(bare)
+        .filter(|package| of_runtime.contains(&package.specifier) && !belongs_to_sentry(&package.specifier))
+        .collect())
+}

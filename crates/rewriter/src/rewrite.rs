@@ -1,0 +1,384 @@
+//! From a request to a plan: what becomes of the entry, the facade, and the modules that import the entry back.
+
+use std::{borrow::Cow, rc::Rc};
+
+use presentry_parser::{ImportName, RequestForm};
+
+use crate::{
+    diagnostics::{Diagnostic, codes},
+    edits::{TextEdit, apply},
+    entry_refs::{BackImporter, back_importers, moved_name, repoint},
+    exports::{Resolution, export_names, resolve_export},
+    facade::{Facade, Forwarder, PASSAGE_EXPORT, facade_header, passage},
+    graph::{Graph, Module},
+    kinds::{ExportKind, origin},
+    overlay::Overlay,
+    plan::{ChangeKind, Digest, EntryLoading, ExportStyle, FileChange, Outcome, Plan, Request},
+    prefilter::exports_constant,
+    proof::prove,
+    sdk_wrapper::{self, Wrapper},
+    sources::{ModulePath, Sources},
+    specifier::{Target, resolve},
+};
+
+/// Decides what has to change so that the instrumentation is the only static import of the entry, and proves the
+/// result on an overlay. Nothing is written, and a plan that cannot be proven has no changes.
+///
+/// ```
+/// # use presentry_rewriter::{EntryLoading, ExportStyle, MemorySources, ModulePath, Outcome, Request, plan};
+/// let path = |text: &str| ModulePath::new(text).unwrap();
+/// let build = MemorySources::new([
+///     (path("index.mjs"), b"import 'pg';\nexport { a as default } from './chunks/nitro.mjs';".to_vec()),
+///     (path("instrument.server.mjs"), b"import * as s from '@sentry/solidstart'; s.init({});".to_vec()),
+///     (path("chunks/nitro.mjs"), b"import 'pg'; export const a = {};".to_vec()),
+/// ]);
+/// let plan = plan(&build, &Request {
+///     entry: path("index.mjs"),
+///     instrumentation: path("instrument.server.mjs"),
+///     loading: EntryLoading::Process,
+///     exports: ExportStyle::Await,
+/// });
+/// assert_eq!(plan.outcome, Outcome::Rewritten);
+/// assert_eq!(plan.exports, ["default"]);
+/// ```
+#[must_use]
+pub fn plan(sources: &dyn Sources, request: &Request) -> Plan {
+    let mut warnings = Vec::new();
+    match rewrite(sources, request, &mut warnings) {
+        Ok(mut plan) => {
+            plan.diagnostics.append(&mut warnings);
+            plan
+        }
+        Err(error) => refused(*error),
+    }
+}
+
+fn refused(error: Diagnostic) -> Plan {
+    Plan { outcome: Outcome::Refused, changes: Vec::new(), exports: Vec::new(), proof: None, diagnostics: vec![error] }
+}
+
+fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnostic>) -> Result<Plan, Box<Diagnostic>> {
+    let graph = Graph::new(sources);
+    let Some(entry) = graph.load(&request.entry)? else {
+        return Err(Box::new(codes::entry_not_found(&request.entry)));
+    };
+    if facade_header(entry.text.as_bytes()).is_some() {
+        return own_facade(&graph, &entry);
+    }
+    if let Some(wrapper) = sdk_wrapper::find(&graph, &entry)? {
+        return take_over_wrapper(&graph, request, &entry, &wrapper);
+    }
+    if graph.load(&request.instrumentation)?.is_none() {
+        return Err(Box::new(codes::instrumentation_missing(&request.instrumentation)));
+    }
+    let exports = export_names(&graph, &entry)?;
+    warn_of_live_bindings(&graph, &entry, &exports, warnings)?;
+    warn_of_main_checks(&entry, warnings);
+    let importers = back_importers(&graph, &request.entry, warnings)?;
+    let moved = free_sibling(sources, &request.entry, !importers.is_empty())?;
+    let mut changes = Vec::new();
+    let moved_text = moved_text(&entry, &request.instrumentation, &importers, &moved);
+    changes.push(FileChange {
+        path: moved.clone(),
+        kind: ChangeKind::MovedEntry,
+        before: None,
+        after: Some(moved_text.into_bytes()),
+        mode_from: Some(request.entry.clone()),
+    });
+    changes.extend(importers.iter().filter(|importer| importer.module.path != request.entry).map(|importer| {
+        FileChange {
+            path: importer.module.path.clone(),
+            kind: ChangeKind::Repointed,
+            before: Some(importer.module.text.clone().into_bytes()),
+            after: Some(apply(&importer.module.text, repointing(importer, &moved)).into_bytes()),
+            mode_from: None,
+        }
+    }));
+    with_facade(&graph, request, &entry, &moved, exports, changes)
+}
+
+/// The entry was wrapped by the SDK: its instrumentation becomes a file of its own, and the entry exports the runtime's
+/// own values again.
+fn take_over_wrapper(
+    graph: &Graph<'_>,
+    request: &Request,
+    entry: &Rc<Module>,
+    wrapper: &Wrapper,
+) -> Result<Plan, Box<Diagnostic>> {
+    let moved = free_sibling(graph.sources(), &request.entry, false)?;
+    let on_disk = graph.load(&request.instrumentation)?;
+    let moved_text = wrapper.entry(graph, entry, &moved)?;
+    let mut changes = vec![
+        FileChange {
+            path: request.instrumentation.clone(),
+            kind: ChangeKind::Instrumentation,
+            before: on_disk.map(|module| module.text.clone().into_bytes()),
+            after: Some(wrapper.instrumentation(&request.instrumentation).into_bytes()),
+            mode_from: Some(request.entry.clone()),
+        },
+        FileChange {
+            path: moved.clone(),
+            kind: ChangeKind::MovedEntry,
+            before: None,
+            after: Some(moved_text.into_bytes()),
+            mode_from: Some(request.entry.clone()),
+        },
+    ];
+    if let Some((module, text)) = wrapper.in_place() {
+        changes.push(FileChange {
+            path: module.path.clone(),
+            kind: ChangeKind::Instrumentation,
+            before: Some(module.text.clone().into_bytes()),
+            after: Some(text.into_bytes()),
+            mode_from: None,
+        });
+    }
+    let mut overlay = Overlay::new(graph.sources());
+    for change in &changes {
+        overlay.set(change.path.clone(), change.after.clone().map(Cow::Owned));
+    }
+    let as_built = Graph::new(&overlay);
+    let exports = match as_built.load(&moved)? {
+        Some(module) => export_names(&as_built, &module)?,
+        None => Vec::new(),
+    };
+    with_facade(&as_built, request, entry, &moved, exports, changes)
+}
+
+/// Adds the facade to the other changes, and proves them.
+fn with_facade(
+    graph: &Graph<'_>,
+    request: &Request,
+    entry: &Rc<Module>,
+    moved: &ModulePath,
+    exports: Vec<String>,
+    mut changes: Vec<FileChange>,
+) -> Result<Plan, Box<Diagnostic>> {
+    let sources = graph.sources();
+    let through = exports.iter().any(|name| name == "then").then(|| free_sibling(sources, moved, true)).transpose()?;
+    if let Some(path) = &through {
+        changes.push(FileChange {
+            path: path.clone(),
+            kind: ChangeKind::Passage,
+            before: None,
+            after: Some(passage(path, moved).into_bytes()),
+            mode_from: Some(request.entry.clone()),
+        });
+    }
+    let facade = Facade {
+        version: env!("CARGO_PKG_VERSION"),
+        replaced: Digest::of(entry.text.as_bytes()),
+        hashbang: entry.record.hashbang.map(|span| span.of(&entry.text)),
+        entry: &request.entry,
+        instrumentation: &request.instrumentation,
+        moved,
+        passage: through.as_ref(),
+        loading: request.loading,
+    };
+    let facade = match &request.exports {
+        ExportStyle::Await => {
+            if request.loading == EntryLoading::Required {
+                return Err(Box::new(codes::entry_cannot_await(None, request.entry.as_str())));
+            }
+            facade.awaiting(&exports)
+        }
+        ExportStyle::Wrap(wrapped) => {
+            // In a build that was wrapped by the SDK the moved entry has the runtime's own values.
+            let original = if graph.load(moved)?.is_some() { moved } else { &request.entry };
+            refuse_awaiting_closure(graph, request)?;
+            facade.forwarding(&forwarders(graph, original, &exports, wrapped)?)
+        }
+    };
+    changes.push(FileChange {
+        path: request.entry.clone(),
+        kind: ChangeKind::Facade,
+        before: Some(entry.text.clone().into_bytes()),
+        after: Some(facade.into_bytes()),
+        mode_from: None,
+    });
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    prove_changes(sources, request, changes, exports)
+}
+
+/// Proves the build as it will be.
+fn prove_changes(
+    sources: &dyn Sources,
+    request: &Request,
+    changes: Vec<FileChange>,
+    exports: Vec<String>,
+) -> Result<Plan, Box<Diagnostic>> {
+    let proof = {
+        let mut overlay = Overlay::new(sources);
+        for change in &changes {
+            overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
+        }
+        let proof = prove(&overlay, &request.entry);
+        let graph = Graph::new(&overlay);
+        if let (true, Some(facade)) = (proof.holds(), graph.load(&request.entry)?) {
+            let shown = export_names(&graph, &facade)?;
+            if shown != exports {
+                return Err(Box::new(codes::exports_differ(&request.entry, &exports, &shown)));
+            }
+        }
+        proof
+    };
+    if !proof.holds() {
+        let diagnostics = proof.failures.clone();
+        return Ok(Plan { outcome: Outcome::Refused, changes: Vec::new(), exports, proof: Some(proof), diagnostics });
+    }
+    Ok(Plan { outcome: Outcome::Rewritten, changes, exports, proof: Some(proof), diagnostics: Vec::new() })
+}
+
+/// The entry is a facade already, and what it replaced is not known any more: it is right when it passes on what the
+/// module behind it exports now.
+fn own_facade(graph: &Graph<'_>, facade: &Rc<Module>) -> Result<Plan, Box<Diagnostic>> {
+    let proof = prove(graph.sources(), &facade.path);
+    if !proof.holds() {
+        let diagnostics = proof.failures.clone();
+        return Ok(Plan {
+            outcome: Outcome::Refused,
+            changes: Vec::new(),
+            exports: Vec::new(),
+            proof: Some(proof),
+            diagnostics,
+        });
+    }
+    let exports = export_names(graph, facade)?;
+    for (target, _) in facade.dynamic_edges() {
+        let Target::File(path) = target else { continue };
+        let Some(mut behind) = graph.load(&path)? else { continue };
+        if let Resolution::Namespace(Target::File(through)) = resolve_export(graph, &path, PASSAGE_EXPORT)? {
+            let Some(module) = graph.load(&through)? else { continue };
+            behind = module;
+        }
+        if export_names(graph, &behind)? == exports {
+            return Ok(Plan {
+                outcome: Outcome::AlreadyFirst,
+                changes: Vec::new(),
+                exports,
+                proof: Some(proof),
+                diagnostics: Vec::new(),
+            });
+        }
+    }
+    Err(Box::new(codes::facade_without_original(&facade.path)))
+}
+
+/// A forwarder for each export, when every export is a plain function that is to be wrapped.
+fn forwarders(
+    graph: &Graph<'_>,
+    module: &ModulePath,
+    exports: &[String],
+    wrapped: &[String],
+) -> Result<Vec<Forwarder>, Box<Diagnostic>> {
+    if let Some(missing) = wrapped.iter().find(|name| !exports.contains(name)) {
+        return Err(Box::new(codes::unknown_export(missing, exports)));
+    }
+    let mut forwarders = Vec::new();
+    for name in exports {
+        if !wrapped.contains(name) {
+            let reason = "it is not listed, and passing it on would need a static edge to the runtime";
+            return Err(Box::new(codes::unwrappable_export(name, reason, None)));
+        }
+        let origin = origin(graph, &resolve_export(graph, module, name)?)?;
+        let length = match origin.kind {
+            ExportKind::Function(shape) if !shape.is_generator && origin.disturbed.is_none() => shape.length,
+            kind => {
+                let reason = match kind {
+                    ExportKind::Function(shape) if shape.is_generator => "it is a generator".to_owned(),
+                    ExportKind::Function(_) => "it is assigned again or carries properties".to_owned(),
+                    kind => format!("it is not provably a plain function, but: {}", kind.describe()),
+                };
+                return Err(Box::new(codes::unwrappable_export(name, &reason, Some(&origin))));
+            }
+        };
+        forwarders.push(Forwarder { name: name.clone(), length });
+    }
+    Ok(forwarders)
+}
+
+/// A host that calls `require()` cannot wait for a top-level await anywhere in the static closure.
+fn refuse_awaiting_closure(graph: &Graph<'_>, request: &Request) -> Result<(), Box<Diagnostic>> {
+    for path in graph.closure(&request.instrumentation)?.paths() {
+        if let Some(module) = graph.load(path)?
+            && let Some(span) = module.record.top_level_awaits.first()
+        {
+            return Err(Box::new(codes::entry_cannot_await(Some((&module, *span)), request.entry.as_str())));
+        }
+    }
+    Ok(())
+}
+
+/// The text of the moved entry: the original, but for imports of itself, which name the moved entry now, and for a
+/// static import of the instrumentation at its top, which the facade has taken over.
+fn moved_text(entry: &Module, instrumentation: &ModulePath, importers: &[BackImporter], moved: &ModulePath) -> String {
+    let mut edits = Vec::new();
+    for importer in importers.iter().filter(|importer| importer.module.path == entry.path) {
+        edits.extend(repointing(importer, moved));
+    }
+    if let Some(first) = entry.record.requested_modules.first() {
+        // `withSentry` with `autoInjectServerSentry: "top-level-import"` puts exactly this line before the entry.
+        let line = "\n".len();
+        let names_it = resolve(&entry.path, &first.specifier.value) == Target::File(instrumentation.clone());
+        if first.form == RequestForm::Bare && names_it && first.statement.start == 0 {
+            let mut span = first.statement;
+            if entry.text[span.end..].starts_with('\n') {
+                span.end += line;
+            }
+            edits.push(TextEdit { span, replacement: String::new() });
+        }
+    }
+    apply(&entry.text, edits)
+}
+
+fn repointing(importer: &BackImporter, moved: &ModulePath) -> Vec<TextEdit> {
+    let edit = |specifier| repoint(&importer.module.text, specifier, moved.file_name());
+    importer.specifiers.iter().map(edit).collect()
+}
+
+/// A path beside a file that nothing has.
+fn free_sibling(sources: &dyn Sources, file: &ModulePath, same_length: bool) -> Result<ModulePath, Box<Diagnostic>> {
+    let taken = |name: &str| file.sibling(name).is_ok_and(|path| sources.exists(&path));
+    moved_name(file, same_length, &taken)
+        .and_then(|name| file.sibling(&name).ok())
+        .ok_or_else(|| Box::new(codes::no_free_name(file)))
+}
+
+fn warn_of_live_bindings(
+    graph: &Graph<'_>,
+    entry: &Rc<Module>,
+    exports: &[String],
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<(), Box<Diagnostic>> {
+    for name in exports {
+        if is_surely_constant(graph, entry, name)? {
+            continue;
+        }
+        let resolution = resolve_export(graph, &entry.path, name)?;
+        let Resolution::Binding { module, local_name: Some(local) } = resolution else { continue };
+        let Some(module) = graph.load(&module)? else { continue };
+        let binding = module.bindings.iter().find(|binding| binding.name == *local);
+        if let Some(write) = binding.and_then(|binding| binding.writes.iter().find(|write| write.in_function)) {
+            warnings.push(codes::live_binding(name, &module, write.span));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a cheap look at the module that an export is taken from tells that it never changes: the runtime need not be
+/// parsed then.
+fn is_surely_constant(graph: &Graph<'_>, entry: &Module, name: &str) -> Result<bool, Box<Diagnostic>> {
+    let mut indirect = entry.record.indirect_export_entries.iter();
+    let Some(export) = indirect.find(|export| export.export_name.value == name) else { return Ok(false) };
+    let ImportName::Name(imported) = &export.import_name else { return Ok(false) };
+    let specifier = &entry.record.requested_modules[export.request].specifier.value;
+    let Target::File(file) = resolve(&entry.path, specifier) else { return Ok(false) };
+    let bytes = graph.sources().read(&file).map_err(|error| Box::new(codes::unreadable(&error)))?;
+    Ok(bytes.is_some_and(|bytes| exports_constant(&bytes, &imported.value)))
+}
+
+fn warn_of_main_checks(entry: &Module, warnings: &mut Vec<Diagnostic>) {
+    let main = entry.record.import_metas.iter().find(|meta| meta.property.as_deref() == Some("main"));
+    let asks = main.map(|meta| meta.span).or(entry.record.main_checks.first().copied());
+    warnings.extend(asks.map(|span| codes::entry_asks_if_main(entry, span)));
+}

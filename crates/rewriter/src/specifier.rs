@@ -1,0 +1,264 @@
+//! Module specifiers are URLs: what they resolve to, and how one is written. No graph here.
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::sources::ModulePath;
+
+/// What a specifier names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A file below the server directory.
+    File(ModulePath),
+    /// A module that is part of the host, `node:fs` or `fs`.
+    Builtin(String),
+    /// A package, by a bare specifier such as `pg` or `@sentry/node/init`; also `#internal` imports.
+    Package(String),
+    /// A relative specifier that leaves the server directory, or an absolute URL.
+    Elsewhere(String),
+}
+
+/// Stands for the server directory; deep enough that `..` cannot climb out of it and come back unseen.
+const ROOT: &str = "file:///presentry/0/1/2/3/4/5/6/7/8/9/";
+
+/// Resolves a specifier as Node does for ES modules (`ESM_RESOLVE`, Node's `esm.md`, "Resolution Algorithm
+/// Specification"): relative specifiers are URL references, everything else is a URL or bare. The query and fragment of
+/// a relative specifier do not change the file it names.
+///
+/// ```
+/// # use presentry_rewriter::{ModulePath, Target, resolve};
+/// let importer = ModulePath::new("chunks/a.mjs").unwrap();
+/// assert_eq!(resolve(&importer, "../[...404]%20x.mjs?v=1"), Target::File(ModulePath::new("[...404] x.mjs").unwrap()));
+/// assert_eq!(resolve(&importer, "node:fs"), Target::Builtin("node:fs".into()));
+/// assert_eq!(resolve(&importer, "pg"), Target::Package("pg".into()));
+/// ```
+#[must_use]
+pub fn resolve(importer: &ModulePath, specifier: &str) -> Target {
+    let relative = specifier.starts_with("./") || specifier.starts_with("../");
+    if relative || specifier.starts_with('/') {
+        let path = base(importer)
+            .and_then(|base| base.join(specifier).ok())
+            .and_then(|url| url.path().strip_prefix(&ROOT["file://".len()..]).map(str::to_owned))
+            .filter(|path| !contains_encoded_separator(path))
+            .and_then(|path| percent_decode_str(&path).decode_utf8().map(|path| path.into_owned()).ok())
+            .and_then(|path| ModulePath::new(path).ok());
+        return path.map_or_else(|| Target::Elsewhere(specifier.to_owned()), Target::File);
+    }
+    if is_builtin(specifier) {
+        return Target::Builtin(specifier.to_owned());
+    }
+    if Url::parse(specifier).is_ok() {
+        return Target::Elsewhere(specifier.to_owned());
+    }
+    Target::Package(specifier.to_owned())
+}
+
+/// The package a bare specifier belongs to: `@sentry/node/init` → `@sentry/node`.
+#[must_use]
+pub fn package_name(specifier: &str) -> &str {
+    let segments = if specifier.starts_with('@') { 2 } else { 1 };
+    match specifier.match_indices('/').nth(segments - 1) {
+        Some((end, _)) => &specifier[..end],
+        None => specifier,
+    }
+}
+
+/// Writes a relative specifier, as a double-quoted string literal, that names `target` from a module in the directory
+/// of `importer`.
+#[must_use]
+pub(crate) fn literal(importer: &ModulePath, target: &ModulePath) -> String {
+    string_literal(&relative(importer, target))
+}
+
+/// Writes a JavaScript string literal with double quotes.
+#[must_use]
+pub(crate) fn string_literal(value: &str) -> String {
+    let mut literal = String::with_capacity(value.len() + 2);
+    literal.push('"');
+    for char in value.chars() {
+        match char {
+            '"' | '\\' => literal.extend(['\\', char]),
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            '\u{2028}' | '\u{2029}' => literal.push_str(&format!("\\u{:04x}", u32::from(char))),
+            char if char.is_control() => literal.push_str(&format!("\\x{:02x}", u32::from(char))),
+            char => literal.push(char),
+        }
+    }
+    literal.push('"');
+    literal
+}
+
+/// The relative URL reference from a module to a file.
+pub(crate) fn relative(importer: &ModulePath, target: &ModulePath) -> String {
+    let mut from: Vec<&str> = importer.as_str().split('/').collect();
+    from.pop();
+    let to: Vec<&str> = target.as_str().split('/').collect();
+    let common = from.iter().zip(&to[..to.len() - 1]).take_while(|(a, b)| a == b).count();
+    let mut reference = if from.len() == common { "./".to_owned() } else { "../".repeat(from.len() - common) };
+    let rest: Vec<String> = to[common..].iter().map(|segment| encode_segment(segment)).collect();
+    reference.push_str(&rest.join("/"));
+    reference
+}
+
+/// Percent-encodes what would end a path segment, or mean something else, in a relative `file:` URL.
+pub(crate) fn encode_segment(segment: &str) -> String {
+    let mut encoded = String::with_capacity(segment.len());
+    for char in segment.chars() {
+        // The backslash is a separator in `file:` URLs; tabs and line ends are dropped by the URL parser.
+        if char.is_ascii_control() || matches!(char, ' ' | '"' | '#' | '%' | '?' | '\\' | '<' | '>' | '`' | '^' | '|') {
+            encoded.push_str(&format!("%{:02X}", u32::from(char)));
+        } else {
+            encoded.push(char);
+        }
+    }
+    encoded
+}
+
+/// The URL of a module, as a base for its specifiers.
+fn base(importer: &ModulePath) -> Option<Url> {
+    let encoded: Vec<String> = importer.as_str().split('/').map(encode_segment).collect();
+    Url::parse(ROOT).ok()?.join(&format!("./{}", encoded.join("/"))).ok()
+}
+
+/// `ESM_RESOLVE` refuses `%2F` and `%5C` in a path.
+fn contains_encoded_separator(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.contains("%2f") || path.contains("%5c")
+}
+
+fn is_builtin(specifier: &str) -> bool {
+    specifier.starts_with("node:")
+        || specifier.starts_with("bun:")
+        || BUILTINS.contains(&specifier.split('/').next().unwrap_or(specifier)) && !specifier.starts_with("punycode/")
+}
+
+/// `module.builtinModules` of Node 20 to 24 without their subpaths. Those that exist with `node:` only (`test`,
+/// `sqlite`, …) are not bare names.
+const BUILTINS: &[&str] = &[
+    "assert",
+    "async_hooks",
+    "buffer",
+    "child_process",
+    "cluster",
+    "console",
+    "constants",
+    "crypto",
+    "dgram",
+    "diagnostics_channel",
+    "dns",
+    "domain",
+    "events",
+    "fs",
+    "http",
+    "http2",
+    "https",
+    "inspector",
+    "module",
+    "net",
+    "os",
+    "path",
+    "perf_hooks",
+    "process",
+    "punycode",
+    "querystring",
+    "readline",
+    "repl",
+    "stream",
+    "string_decoder",
+    "sys",
+    "timers",
+    "tls",
+    "trace_events",
+    "tty",
+    "url",
+    "util",
+    "v8",
+    "vm",
+    "wasi",
+    "worker_threads",
+    "zlib",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> ModulePath {
+        ModulePath::new(text).unwrap()
+    }
+
+    #[track_caller]
+    fn check(importer: &str, specifier: &str, expected: Result<&str, Target>) {
+        let expected = expected.map(path).map_or_else(|target| target, Target::File);
+        assert_eq!(resolve(&path(importer), specifier), expected);
+    }
+
+    #[test]
+    fn relative_specifiers_are_urls() {
+        check("index.mjs", "./a.mjs", Ok("a.mjs"));
+        check("chunks/build/app.mjs", "../../index.mjs", Ok("index.mjs"));
+        check("chunks/build/app.mjs", "../../index.mjs?v=1#x", Ok("index.mjs"));
+        check("index.mjs", "./a%20b.mjs", Ok("a b.mjs"));
+        check("index.mjs", "./%5B...404%5D.mjs", Ok("[...404].mjs"));
+        check("index.mjs", "./[...404].mjs", Ok("[...404].mjs"));
+        check("index.mjs", "./100%25.mjs", Ok("100%.mjs"));
+        check("index.mjs", "./gr\u{fc}n.mjs", Ok("gr\u{fc}n.mjs"));
+        check("index.mjs", "./gr%C3%BCn.mjs", Ok("gr\u{fc}n.mjs"));
+        check("a b/it's.mjs", "./x.mjs", Ok("a b/x.mjs"));
+        check("50%/x.mjs", "./y.mjs", Ok("50%/y.mjs"));
+        check("a/b.mjs", "./.././c/./d.mjs", Ok("c/d.mjs"));
+        check("a/b.mjs", ".\\c.mjs", Err(Target::Package(".\\c.mjs".into())));
+        check("a/b.mjs", "./..\\c.mjs", Ok("c.mjs"));
+    }
+
+    #[test]
+    fn what_leaves_the_directory_is_elsewhere() {
+        for specifier in ["../x.mjs", "/x.mjs", "../../../../../../../../../../../../presentry/x.mjs", "./a%2Fb.mjs"] {
+            check("index.mjs", specifier, Err(Target::Elsewhere(specifier.into())));
+        }
+        check("index.mjs", "file:///x.mjs", Err(Target::Elsewhere("file:///x.mjs".into())));
+        check("index.mjs", "data:text/javascript,1", Err(Target::Elsewhere("data:text/javascript,1".into())));
+    }
+
+    #[test]
+    fn bare_specifiers() {
+        check("index.mjs", "fs/promises", Err(Target::Builtin("fs/promises".into())));
+        check("index.mjs", "node:test", Err(Target::Builtin("node:test".into())));
+        check("index.mjs", "punycode/", Err(Target::Package("punycode/".into())));
+        check("index.mjs", "test", Err(Target::Package("test".into())));
+        check("index.mjs", "#internal", Err(Target::Package("#internal".into())));
+        assert_eq!(package_name("@sentry/node/init"), "@sentry/node");
+        assert_eq!(package_name("pg/lib/x"), "pg");
+        assert_eq!(package_name("pg"), "pg");
+    }
+
+    /// Whatever is written names the file it was written for.
+    #[test]
+    fn written_specifiers_resolve_to_their_target() {
+        let names = [
+            "entry.mjs",
+            "a b.mjs",
+            "[...404].mjs",
+            "100%.mjs",
+            "%20.mjs",
+            "it's \"q\".mjs",
+            "a?b#c.mjs",
+            "gr\u{fc}n \u{1f600}.mjs",
+            "tab\there.mjs",
+            "line\nend.mjs",
+            "\u{2028}.mjs",
+            "a`b.mjs",
+            "{x}^|.mjs",
+        ];
+        for importer in ["index.mjs", "a b/c%d/x.mjs", "chunks/x.mjs"] {
+            for name in names {
+                for directory in ["", "chunks/", "deep/er/"] {
+                    let target = path(&format!("{directory}{name}"));
+                    let reference = relative(&path(importer), &target);
+                    assert_eq!(resolve(&path(importer), &reference), Target::File(target), "{importer} {reference}");
+                }
+            }
+        }
+    }
+}

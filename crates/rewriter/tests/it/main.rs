@@ -1,0 +1,17 @@
+//! Tests of the rewriter over whole builds: written ones, and (ring 3) the same under a real Node.
+
+// The tests bring the files and run Node; the crate itself does neither.
+#![allow(clippy::disallowed_methods)]
+
+mod corpus;
+mod corpus_node;
+mod corpus_properties;
+mod fuzz;
+mod grammar;
+mod invariants;
+mod node;
+mod plan;
+mod proof;
+
+mod sdk_wrapper;
+mod written;

@@ -1,0 +1,492 @@
+//! What a plan does to builds that are written down here.
+
+use expect_test::{Expect, expect};
+use presentry_rewriter::{EntryLoading, ExportStyle, Outcome, Request, plan};
+
+use crate::written::{INSTRUMENTATION, applied, build, request, show_plan};
+
+#[track_caller]
+fn check(text: &str, expected: Expect) {
+    check_request(text, &request(), expected);
+}
+
+#[track_caller]
+fn check_request(text: &str, request: &Request, expected: Expect) {
+    let files = build(&format!("{INSTRUMENTATION}{text}"));
+    let planned = plan(&files, request);
+    expected.assert_eq(&show_plan(&planned));
+    // A second run changes nothing.
+    if planned.outcome == Outcome::Rewritten {
+        let again = plan(&applied(files, &planned), request);
+        assert_eq!(again.outcome, Outcome::AlreadyFirst, "{}", show_plan(&again));
+        assert_eq!(again.exports, planned.exports);
+    }
+}
+
+#[test]
+fn facade_over_chunks() {
+    check(
+        "--- index.mjs
+import process from 'node:process';globalThis._importMeta_={url:import.meta.url,env:process.env};import 'node:http';
+export { n as default } from './chunks/nitro/nitro.mjs';
+import '@sentry/solidstart';
+import 'pg';
+//# sourceMappingURL=index.mjs.map
+--- chunks/nitro/nitro.mjs
+import 'pg';
+const nodeServer = {};
+export { nodeServer as n };
+",
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            import process from 'node:process';globalThis._importMeta_={url:import.meta.url,env:process.env};import 'node:http';
+            export { n as default } from './chunks/nitro/nitro.mjs';
+            import '@sentry/solidstart';
+            import 'pg';
+            //# sourceMappingURL=index.mjs.map
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { default: _default } = await import("./entry.mjs");
+            export { _default as default };
+        "#]],
+    );
+}
+
+#[test]
+fn runtime_in_the_entry_with_back_importers() {
+    check(
+        "--- index.mjs
+import 'pg';
+export const t = () => import('./chunks/app.mjs');
+export function B() {}
+--- chunks/app.mjs
+import { t, B as Bt } from '../index.mjs'; const lazy = () => import('../index.mjs?again'); const not = './index.mjs';
+--- chunks/unrelated.mjs
+import './index.mjs';
+--- chunks/index.mjs
+export {};
+",
+        expect![[r#"
+            Rewritten
+            --- chunks/app.mjs (repointed)
+            import { t, B as Bt } from '../entry.mjs'; const lazy = () => import('../entry.mjs?again'); const not = './index.mjs';
+            --- entry.mjs (moved entry)
+            import 'pg';
+            export const t = () => import('./chunks/app.mjs');
+            export function B() {}
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { t: _t, B: _B } = await import("./entry.mjs");
+            export { _t as t, _B as B };
+        "#]],
+    );
+}
+
+#[test]
+fn a_module_in_front_of_the_entry_keeps_naming_it() {
+    let request = Request { entry: crate::written::path("main.mjs"), loading: EntryLoading::Imported, ..request() };
+    check_request(
+        "--- main.mjs
+export { n as default } from './chunks/nitro.mjs';
+--- server.mjs
+export { default } from \"./main.mjs\";
+export const config = { path: '/*' };
+--- chunks/nitro.mjs
+export const n = async () => new Response();
+",
+        &request,
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            export { n as default } from './chunks/nitro.mjs';
+            --- main.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { default: _default } = await import("./entry.mjs");
+            export { _default as default };
+        "#]],
+    );
+}
+
+#[test]
+fn a_launcher_floats_the_import() {
+    let request = Request { loading: EntryLoading::Launcher, ..request() };
+    check_request(
+        "--- index.mjs
+export { n as default } from './nitro.mjs';
+--- nitro.mjs
+export const n = 1;
+",
+        &request,
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            export { n as default } from './nitro.mjs';
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            let _runtime;
+            try {
+              _runtime = await import("./entry.mjs");
+            } catch (_error) {
+              process.nextTick(() => { throw _error; });
+              throw _error;
+            }
+            const { default: _default } = _runtime;
+            export { _default as default };
+        "#]],
+    );
+    check_request(
+        "--- index.mjs\nimport './nitro.mjs';\n--- nitro.mjs\n1;\n",
+        &request,
+        expect![[r#"
+        Rewritten
+        --- entry.mjs (moved entry)
+        import './nitro.mjs';
+        --- index.mjs (facade)
+        // presentry <version> <digest>
+        import "./instrument.server.mjs";
+        let _runtime;
+        try {
+          _runtime = await import("./entry.mjs");
+        } catch (_error) {
+          process.nextTick(() => { throw _error; });
+          throw _error;
+        }
+    "#]],
+    );
+}
+
+#[test]
+fn every_export_name() {
+    check(
+        "--- index.mjs
+export default function () {}
+const plain = 1, b = 2;
+export { plain, b as \"a-b\", b as 'it\\'s \"q\"', b as class, b as await, b as _a_b, b as '' };
+export * as ns from './stars.mjs';
+export * from './stars.mjs';
+--- stars.mjs
+export * from './one.mjs';
+export * from './two.mjs';
+export const own = 1;
+export default 'never carried';
+--- one.mjs
+export const same = 1, one = 1, own = 2;
+export * from './stars.mjs';
+--- two.mjs
+export const same = 2, two = 2;
+export { one } from './one.mjs';
+",
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            export default function () {}
+            const plain = 1, b = 2;
+            export { plain, b as "a-b", b as 'it\'s "q"', b as class, b as await, b as _a_b, b as '' };
+            export * as ns from './stars.mjs';
+            export * from './stars.mjs';
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { default: _default, plain: _plain, "a-b": _a_b, "it's \"q\"": _it_s__q_, class: _class, await: _await, _a_b: __a_b, "": _, ns: _ns, own: _own, one: _one, two: _two } = await import("./entry.mjs");
+            export { _default as default, _plain as plain, _a_b as "a-b", _it_s__q_ as "it's \"q\"", _class as class, _await as await, __a_b as _a_b, _ as "", _ns as ns, _own as own, _one as one, _two as two };
+        "#]],
+    );
+}
+
+#[test]
+fn an_entry_that_exports_then() {
+    check(
+        "--- index.mjs\nexport function then(resolve) { resolve(1); }\nexport const a = 1;\n",
+        expect![[r#"
+        Rewritten
+        --- entr1.mjs (passage)
+        export * as runtime from "./entry.mjs";
+        --- entry.mjs (moved entry)
+        export function then(resolve) { resolve(1); }
+        export const a = 1;
+        --- index.mjs (facade)
+        // presentry <version> <digest>
+        import "./instrument.server.mjs";
+        const { then: _then, a: _a } = (await import("./entr1.mjs")).runtime;
+        export { _then as then, _a as a };
+    "#]],
+    );
+}
+
+#[test]
+fn an_entry_that_imports_itself() {
+    check(
+        "--- index.mjs\nimport * as self from './index.mjs';\nexport const a = () => self;\n",
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            import * as self from './entry.mjs';
+            export const a = () => self;
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { a: _a } = await import("./entry.mjs");
+            export { _a as a };
+        "#]],
+    );
+}
+
+#[test]
+fn top_level_import_of_the_sdk_is_taken_over() {
+    check(
+        "--- index.mjs\nimport './instrument.server.mjs';\nimport 'pg';\nexport const a = 1;\n",
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            import 'pg';
+            export const a = 1;
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { a: _a } = await import("./entry.mjs");
+            export { _a as a };
+        "#]],
+    );
+}
+
+#[test]
+fn hashbang_and_byte_order_mark() {
+    check(
+        "--- index.mjs\n#!/usr/bin/env node\nimport 'pg';\r\nexport const a = 1;\r\n",
+        expect![[r#"
+        Rewritten
+        --- entry.mjs (moved entry)
+        #!/usr/bin/env node
+        import 'pg';
+        export const a = 1;
+        --- index.mjs (facade)
+        #!/usr/bin/env node
+        // presentry <version> <digest>
+        import "./instrument.server.mjs";
+        const { a: _a } = await import("./entry.mjs");
+        export { _a as a };
+    "#]],
+    );
+    check(
+        "--- index.mjs\n\u{feff}import 'pg'; export const a = 1;\n",
+        expect![[r#"
+        Rewritten
+        --- entry.mjs (moved entry)
+        ﻿import 'pg'; export const a = 1;
+        --- index.mjs (facade)
+        // presentry <version> <digest>
+        import "./instrument.server.mjs";
+        const { a: _a } = await import("./entry.mjs");
+        export { _a as a };
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_warned_of() {
+    check(
+        "--- index.mjs
+export let count = 0;
+export function next() { count += 1; }
+if (import.meta.main) next();
+import './worker-host.mjs';
+--- worker-host.mjs
+import { count } from './index.mjs';
+new Worker(new URL('./index.mjs', import.meta.url));
+",
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            export let count = 0;
+            export function next() { count += 1; }
+            if (import.meta.main) next();
+            import './worker-host.mjs';
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { count: _count, next: _next } = await import("./entry.mjs");
+            export { _count as count, _next as next };
+            --- worker-host.mjs (repointed)
+            import { count } from './entry.mjs';
+            new Worker(new URL('./index.mjs', import.meta.url));
+            warning[live-binding]: the export `count` is assigned in a function, and importers will not see the new value
+              index.mjs:2:26: export function next() { count += 1; }
+            warning[entry-asks-if-main]: `index.mjs` asks whether it is the main module, and behind the facade it is not
+              index.mjs:3:5: if (import.meta.main) next();
+            warning[entry-url]: `worker-host.mjs` names the entry by its URL, which is the facade now
+              worker-host.mjs:2:12: new Worker(new URL('./index.mjs', import.meta.url));
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_refused() {
+    check(
+        "--- other.mjs\n",
+        expect![[r#"
+        Refused
+        error[entry-not-found]: `index.mjs` is not there, or is no ES module
+    "#]],
+    );
+    check(
+        "--- index.mjs\nimport {\n",
+        expect![[r#"
+            Refused
+            error[syntax-error]: `index.mjs` is no valid module: unexpected token `<eof>`, expected identifier or string
+              index.mjs:2:1: 
+        "#]],
+    );
+    check(
+        "--- index.mjs\nexport * from 'some-package';\n",
+        expect![[r#"
+        Refused
+        error[unresolved-star-export]: the names that `export *` takes from `some-package` cannot be known
+          index.mjs:1:1: export * from 'some-package';
+    "#]],
+    );
+    check(
+        "--- index.mjs\nexport const a = 1;\n--- instrument.server.mjs\nimport * as S from 'other'; S.init();\n",
+        expect![[r#"
+            Refused
+            error[sentry-not-started]: no module in the static closure of `index.mjs` calls `init` of a `@sentry/*` package
+        "#]],
+    );
+    check(
+        "--- index.mjs
+import './chunks/nitro.mjs';
+--- instrument.server.mjs
+import { init } from '@sentry/node';
+import { url } from './chunks/shared.mjs';
+init({ url });
+--- chunks/shared.mjs
+export { url } from './nitro.mjs';
+--- chunks/nitro.mjs
+export const url = process.env.NITRO_ENV_PREFIX;
+",
+        expect![[r#"
+            Refused
+            error[static-edge-to-runtime]: `index.mjs` reaches `chunks/nitro.mjs` by static imports, before `Sentry.init()` can run
+              index.mjs:2:1: import "./instrument.server.mjs";
+              instrument.server.mjs:2:1: import { url } from './chunks/shared.mjs';
+              chunks/shared.mjs:1:1: export { url } from './nitro.mjs';
+        "#]],
+    );
+    check(
+        "--- index.mjs\nexport const a = 1;\n--- instrument.server.mjs\nimport { init } from '@sentry/node'; import { a } from './index.mjs'; init(a);\n",
+        expect![[r#"
+            Refused
+            error[static-edge-to-runtime]: `index.mjs` reaches `index.mjs` by static imports, before `Sentry.init()` can run
+              index.mjs:2:1: import "./instrument.server.mjs";
+              instrument.server.mjs:1:38: import { init } from '@sentry/node'; import { a } from './index.mjs'; init(a);
+        "#]],
+    );
+    let required = Request { loading: EntryLoading::Required, ..request() };
+    check_request(
+        "--- index.mjs\nexport const a = 1;\n",
+        &required,
+        expect![[r#"
+        Refused
+        error[entry-cannot-await]: the host loads `index.mjs` by `require()`, which fails with `ERR_REQUIRE_ASYNC_MODULE` at a top-level await
+    "#]],
+    );
+}
+
+#[test]
+fn wrapped_functions() {
+    let wrap = |names: &[&str]| Request {
+        exports: ExportStyle::Wrap(names.iter().map(|name| (*name).to_owned()).collect()),
+        loading: EntryLoading::Required,
+        ..request()
+    };
+    check_request(
+        "--- index.mjs\nexport { h as handler } from './nitro.mjs';\n--- nitro.mjs\nasync function h(event, context) {}\nexport { h };\n",
+        &wrap(&["handler"]),
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            export { h as handler } from './nitro.mjs';
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const _runtime = import("./entry.mjs");
+            _runtime.catch((_error) => process.nextTick(() => { throw _error; }));
+            async function _handler() { return (await _runtime)["handler"].apply(this, arguments); }
+            Object.defineProperty(_handler, "length", { value: 2, configurable: true });
+            export { _handler as handler };
+        "#]],
+    );
+    let refused = "--- index.mjs
+export const called = onRequest(() => {});
+export function changed() {}
+changed.x = 1;
+export class Klass {}
+export function plain() {}
+";
+    check_request(
+        refused,
+        &wrap(&["called", "changed", "Klass", "plain"]),
+        expect![[r#"
+        Refused
+        error[unwrappable-export]: the export `called` cannot be wrapped: it is not provably a plain function, but: call result
+          index.mjs:1:14: export const called = onRequest(() => {});
+    "#]],
+    );
+    check_request(
+        &refused.replace("export const called", "const called"),
+        &wrap(&["changed", "Klass", "plain"]),
+        expect![[r#"
+            Refused
+            error[unwrappable-export]: the export `changed` cannot be wrapped: it is assigned again or carries properties
+              index.mjs:2:17: export function changed() {}
+              index.mjs:3:1: changed.x = 1;
+        "#]],
+    );
+    check_request(
+        "--- index.mjs\nexport class Klass {}\n",
+        &wrap(&["Klass"]),
+        expect![[r#"
+        Refused
+        error[unwrappable-export]: the export `Klass` cannot be wrapped: it is not provably a plain function, but: class
+          index.mjs:1:14: export class Klass {}
+    "#]],
+    );
+    check_request(
+        "--- index.mjs\nexport function* g() {}\n",
+        &wrap(&["g"]),
+        expect![[r#"
+        Refused
+        error[unwrappable-export]: the export `g` cannot be wrapped: it is a generator
+          index.mjs:1:18: export function* g() {}
+    "#]],
+    );
+    check_request(
+        "--- index.mjs\nexport function a() {}\nexport function b() {}\n",
+        &wrap(&["a"]),
+        expect![[r#"
+        Refused
+        error[unwrappable-export]: the export `b` cannot be wrapped: it is not listed, and passing it on would need a static edge to the runtime
+    "#]],
+    );
+    check_request(
+        "--- index.mjs\nexport function a() {}\n",
+        &wrap(&["a", "handler"]),
+        expect![[r#"
+        Refused
+        error[unknown-export]: `handler` is no export of the entry, which exports `a`
+    "#]],
+    );
+    check_request(
+        "--- index.mjs\nexport function a() {}\n--- instrument.server.mjs\nimport { init } from '@sentry/node';\nawait 1;\ninit();\n",
+        &wrap(&["a"]),
+        expect![[r#"
+            Refused
+            error[entry-cannot-await]: the host loads `index.mjs` by `require()`, which fails with `ERR_REQUIRE_ASYNC_MODULE` at a top-level await
+              instrument.server.mjs:2:1: await 1;
+        "#]],
+    );
+}

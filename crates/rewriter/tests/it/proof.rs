@@ -1,0 +1,203 @@
+//! The proof over builds of any origin.
+
+use expect_test::{Expect, expect};
+use presentry_rewriter::prove;
+
+use crate::written::{INSTRUMENTATION, build, path, show_proof};
+
+#[track_caller]
+fn check(text: &str, expected: Expect) {
+    let files = build(&format!("{INSTRUMENTATION}{text}"));
+    expected.assert_eq(&show_proof(&prove(&files, &path("index.mjs"))));
+}
+
+#[test]
+fn unrewritten_build() {
+    check(
+        "--- index.mjs
+import 'node:http';
+import 'pg';
+export { n as default } from './chunks/nitro/nitro.mjs';
+--- chunks/nitro/nitro.mjs
+import 'pg'; export const n = process.env.NITRO_ENV_PREFIX;
+",
+        expect![[r#"
+            error[sentry-not-started]: no module in the static closure of `index.mjs` calls `init` of a `@sentry/*` package
+            error[static-edge-to-runtime]: `index.mjs` reaches `chunks/nitro/nitro.mjs` by static imports, before `Sentry.init()` can run
+              index.mjs:3:1: export { n as default } from './chunks/nitro/nitro.mjs';
+            error[static-edge-to-package]: `index.mjs` imports `pg` statically, before `Sentry.init()` can run
+              index.mjs:2:1: import 'pg';
+        "#]],
+    );
+}
+
+#[test]
+fn top_level_import() {
+    check(
+        "--- index.mjs
+import './instrument.server.mjs';
+import './a.mjs';
+import 'pg';
+import 'graphql';
+--- a.mjs
+export {};
+",
+        expect![[r#"
+            error[static-edge-to-runtime]: `index.mjs` reaches `a.mjs` by static imports, before `Sentry.init()` can run
+              index.mjs:2:1: import './a.mjs';
+            error[static-edge-to-package]: `index.mjs` imports `pg`, `graphql` statically, before `Sentry.init()` can run
+              index.mjs:3:1: import 'pg';
+        "#]],
+    );
+    // Everything in one file: the entry is the runtime.
+    check(
+        "--- index.mjs\nimport './instrument.server.mjs';\nconsole.log(1);\n",
+        expect![[r#"
+        error[runtime-not-deferred]: `index.mjs` is the runtime itself: it loads no module of the build by `import()`
+    "#]],
+    );
+}
+
+#[test]
+fn sdk_dynamic_import() {
+    check(
+        "--- index.mjs
+import * as Sentry from '@sentry/solidstart';
+Sentry.init({});
+const default_sentryWrapped = async (...args) => (await import('./chunks/nitro.mjs').then(function (n) { return n.n; })).default.apply(this, args);
+import('./chunks/nitro.mjs').then(function (n) { return n.n; });
+export { default_sentryWrapped as default };
+--- chunks/nitro.mjs
+import 'pg';
+",
+        expect![[r#"
+            holds: index.mjs first
+            closure: index.mjs
+            packages: @sentry/solidstart
+            runtime: chunks/nitro.mjs
+        "#]],
+    );
+}
+
+#[test]
+fn sdk_dynamic_import_with_a_static_edge() {
+    check(
+        "--- index.mjs
+import 'pg';
+import * as Sentry from '@sentry/solidstart';
+Sentry.init({});
+import('./chunks/nitro.mjs').then(function (n) { return n.n; });
+export { handle } from './chunks/nitro.mjs';
+--- chunks/nitro.mjs
+import 'pg'; export const handle = 1;
+",
+        expect![[r#"
+            error[static-edge-to-runtime]: `index.mjs` reaches `chunks/nitro.mjs` by static imports, before `Sentry.init()` can run
+              index.mjs:5:1: export { handle } from './chunks/nitro.mjs';
+            error[static-edge-to-package]: `index.mjs` imports `pg` statically, before `Sentry.init()` can run
+              index.mjs:1:1: import 'pg';
+        "#]],
+    );
+}
+
+#[test]
+fn init_in_a_chunk_of_its_own() {
+    check(
+        "--- index.mjs
+export { t as default } from './chunks/virtual/node-server.mjs';
+--- chunks/virtual/node-server.mjs
+import { init } from '@sentry/solidstart';
+init({});
+export const t = () => import('../runtime.mjs');
+--- chunks/runtime.mjs
+import 'pg'; process.env.NITRO_ENV_PREFIX;
+",
+        expect![[r#"
+            holds: chunks/virtual/node-server.mjs first
+            closure: chunks/virtual/node-server.mjs, index.mjs
+            packages: @sentry/solidstart
+            runtime: chunks/runtime.mjs
+        "#]],
+    );
+}
+
+#[test]
+fn init_in_the_runtime_chunk() {
+    check(
+        "--- index.mjs
+export { t as default } from './chunks/nitro.mjs';
+--- chunks/nitro.mjs
+import { init } from '@sentry/solidstart';
+import 'pg';
+init({});
+export const t = () => import('./route.mjs');
+process.env.NITRO_ENV_PREFIX;
+--- chunks/route.mjs
+export {};
+",
+        expect![[r#"
+            error[static-edge-to-runtime]: `index.mjs` reaches `chunks/nitro.mjs` by static imports, before `Sentry.init()` can run
+              index.mjs:1:1: export { t as default } from './chunks/nitro.mjs';
+        "#]],
+    );
+}
+
+#[test]
+fn instrumentation_that_is_not_whole() {
+    check(
+        "--- instrument.server.mjs
+import { init } from '@sentry/solidstart';
+import { release } from './assets/release.js';
+init({ release });
+--- index.mjs
+import './instrument.server.mjs';
+await import('./runtime.mjs');
+--- runtime.mjs
+",
+        expect![[r#"
+            error[missing-module]: `assets/release.js` is imported, but is not in the build
+              index.mjs:1:1: import './instrument.server.mjs';
+              instrument.server.mjs:2:1: import { release } from './assets/release.js';
+        "#]],
+    );
+}
+
+/// What counts as a call of `init`, and what does not.
+#[test]
+fn calls_of_init() {
+    #[track_caller]
+    fn starts(instrumentation: &str, expected: bool) {
+        let text = format!(
+            "--- instrument.server.mjs\n{instrumentation}\n--- setup.mjs\nimport {{ init }} from '@sentry/node';\nexport function start() {{ init({{}}); }}\nexport {{ init as begin }};\nexport * as Sentry from '@sentry/node';\n--- index.mjs\nimport './instrument.server.mjs';\nawait import('./runtime.mjs');\n--- runtime.mjs\n"
+        );
+        let proof = prove(&build(&text), &path("index.mjs"));
+        assert_eq!(proof.holds(), expected, "{instrumentation}: {}", show_proof(&proof));
+    }
+    starts("import * as Sentry from '@sentry/solidstart'; Sentry.init({});", true);
+    starts("import*as a from\"@sentry/solidstart\";a.init({})", true);
+    starts("import { init } from '@sentry/solidstart'; init({});", true);
+    starts("import { init as i } from '@sentry/node/init'; if (process.env.DSN) i({});", true);
+    starts("import Sentry from '@sentry/node'; Sentry.init({});", true);
+    starts("import * as S from '@sentry/node'; function go() { S.init({}); } go();", true);
+    starts("import * as S from '@sentry/node'; const go = () => S.init({}); (() => go())();", true);
+    starts("import { start } from './setup.mjs'; start();", true);
+    starts("import { begin } from './setup.mjs'; begin();", true);
+    starts("import { Sentry } from './setup.mjs'; Sentry.init();", true);
+    starts("import * as setup from './setup.mjs'; setup.start();", true);
+
+    starts("const Sentry = await import('@sentry/node'); Sentry.init();", true);
+    starts("const { init } = await import('@sentry/node'); init();", true);
+    starts("const { close, init: begin } = await import('@sentry/node'); begin();", true);
+
+    starts("const { init: close, begin: init } = await import('@sentry/node'); init();", false);
+    starts("const Sentry = await import('other'); Sentry.init();", false);
+    starts("const Sentry = import('@sentry/node'); Sentry.init();", false);
+    starts("import * as Sentry from '@sentry/solidstart';", false);
+    starts("import * as S from '@sentry/node'; function go() { S.init({}); }", false);
+    starts("import * as S from '@sentry/node'; { const S = { init() {} }; S.init({}); }", false);
+    starts("import { init } from 'other'; init({});", false);
+    starts("import { init } from '@sentryx/node'; init({});", false);
+    starts("import { start } from './setup.mjs';", false);
+    starts("const Sentry = { init() {} }; Sentry.init(); import '@sentry/node';", false);
+    starts("// Sentry.init()\nimport '@sentry/node'; 'Sentry.init()';", false);
+}
