@@ -1,0 +1,358 @@
+//! The command line as clap reads it, and what clap cannot say about it.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{
+    ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, error::ErrorKind,
+    parser::ValueSource,
+};
+
+/// Makes Sentry start before everything else in a SolidStart server build, and proves it.
+///
+/// Run it after `vinxi build`. The built server entry moves aside, and a small facade takes its place that imports the
+/// instrumentation first and the Nitro runtime dynamically after it. Nothing is written unless the result is proven.
+#[derive(Debug, Parser)]
+#[command(name = "presentry", version, override_usage = USAGE, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) rewrite: RewriteArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Cli {
+    /// Reads the command line; ends the process with exit code 2 and a message when it is wrong.
+    pub(crate) fn of_process() -> Self {
+        Self::of_arguments(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Reads a command line that begins with the name of the program. Help and version are errors too, as clap has it.
+    fn of_arguments(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        // `args_conflicts_with_subcommands` of clap would refuse `presentry -v check` as well.
+        if matches.subcommand_name().is_some() {
+            let options = RewriteArgs::augment_args(clap::Command::new("rewrite"));
+            let given =
+                |option: &&clap::Arg| matches.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
+            if let Some(option) = options.get_arguments().find(given) {
+                let option = option.get_long().map_or("[APP]".to_owned(), |name| format!("--{name}"));
+                let message = format!("`{option}` has to stand after the command, if the command takes it");
+                return Err(command.error(ErrorKind::ArgumentConflict, message));
+            }
+        }
+        let cli = Self::from_arg_matches(&matches)?;
+        cli.reject_wrap_without_its_style(&mut command)?;
+        Ok(cli)
+    }
+
+    /// Passing names that nothing would look at must not look like success.
+    fn reject_wrap_without_its_style(&self, command: &mut clap::Command) -> Result<(), clap::Error> {
+        let args = match &self.command {
+            Some(Command::Rewrite(args)) => args,
+            None => &self.rewrite,
+            Some(_) => return Ok(()),
+        };
+        if args.exports != ExportsArg::Wrap && !args.wrap.is_empty() {
+            let message = "`--wrap` needs `--exports wrap`; under `--exports await` every export is passed on as it is";
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(())
+    }
+}
+
+const USAGE: &str = "presentry [OPTIONS] [APP]\n       presentry <COMMAND>";
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done, or already right
+  1  refused, or a proof failed; nothing was changed (0 with `--allow-failure`)
+  2  wrong usage
+
+`presentry explain <CODE>` tells more about a diagnostic.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Rewrite the build of the app, and prove the result (the default)
+    Rewrite(RewriteArgs),
+    /// Prove that Sentry starts first, whoever made it so; show the import chain when it does not
+    Check(CheckArgs),
+    /// Show what was found: preset, entry, runtime, exports, and what holds
+    Inspect(InspectArgs),
+    /// Put the original build back, byte for byte
+    Restore(RestoreArgs),
+    /// Explain a diagnostic code, or list them all; list the presets
+    Explain(ExplainArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
+}
+
+/// Where the build is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// The directory of the app, in which `vinxi build` was run
+    #[arg(default_value = ".")]
+    pub(crate) app: PathBuf,
+
+    /// The built server entry, for builds that are not found by their `nitro.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) entry: Option<PathBuf>,
+
+    /// The preset of Nitro, where `nitro.json` is missing or names one of your own, or to choose among several builds
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+
+    /// The output directory of the build, in which `nitro.json` lies
+    #[arg(long, value_name = "DIR", conflicts_with = "entry")]
+    pub(crate) output_dir: Option<PathBuf>,
+}
+
+/// The arguments of `presentry rewrite`.
+#[derive(Debug, Args)]
+pub(crate) struct RewriteArgs {
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+
+    /// The built instrumentation, where it is not `instrument.server.mjs` beside the entry
+    #[arg(long, value_name = "FILE")]
+    pub(crate) instrumentation: Option<PathBuf>,
+
+    /// Print a diff of what would change, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// How the exports of the entry are passed on
+    #[arg(long, value_enum, value_name = "STYLE", default_value = "await")]
+    pub(crate) exports: ExportsArg,
+
+    /// An export that becomes a forwarder under `--exports wrap` (repeatable) [default: default, handler, server]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', action = ArgAction::Append)]
+    pub(crate) wrap: Vec<String>,
+
+    /// Leave a wrapper of the SDK as it is when the proof holds for it
+    #[arg(long)]
+    pub(crate) keep_sdk_wrapper: bool,
+
+    /// Treat warnings as errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// The arguments of `presentry check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// The arguments of `presentry inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+
+    /// The built instrumentation, where it is not `instrument.server.mjs` beside the entry
+    #[arg(long, value_name = "FILE")]
+    pub(crate) instrumentation: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// The arguments of `presentry restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+
+    /// Print a diff of what would change, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// In which form a command reports, and what its failure means.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The form of the report
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: FormatArg,
+
+    /// Report what is in the way, and exit 0 all the same
+    #[arg(long)]
+    pub(crate) allow_failure: bool,
+}
+
+/// The arguments of `presentry completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// The arguments of `presentry man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command to have the page of, instead of the page of `presentry` itself
+    #[arg(value_name = "COMMAND", value_parser = ["rewrite", "check", "inspect", "restore", "explain", "completions", "man"])]
+    pub(crate) of: Option<String>,
+}
+
+/// The arguments of `presentry explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code, as it stands between brackets in `error[code]`
+    #[arg(conflicts_with = "all")]
+    pub(crate) code: Option<String>,
+
+    /// Explain every code
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// List the presets of Nitro, and how each is treated
+    #[arg(long, conflicts_with_all = ["code", "all"])]
+    pub(crate) presets: bool,
+
+    /// The form of the text
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: ExplainFormat,
+}
+
+/// How much is said, and in which colours.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+
+    /// Say why each choice was made
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+
+    /// When to use colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorArg,
+}
+
+/// How exports are passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportsArg {
+    /// Top-level await; every export stays the value it is
+    Await,
+    /// Async forwarders, for hosts that `require()` the entry
+    Wrap,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorArg {
+    /// On terminals, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The form of explanations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainFormat {
+    /// For reading in a terminal
+    Text,
+    /// The content of `docs/diagnostics.md`, and with `--presets` of `docs/presets.md`
+    Markdown,
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// For reading in a terminal
+    Text,
+    /// One JSON document on stdout, described in `docs/json.md`
+    Json,
+    /// Text, annotations for GitHub Actions, and a job summary
+    Github,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_definitions() {
+        Cli::command().debug_assert();
+    }
+
+    /// Every line of a code block that runs the command, with or without `$` and `npx`, up to a comment or a pipe. Lines
+    /// that are indented are output.
+    fn command_lines(page: &str) -> Vec<Vec<&str>> {
+        let mut lines = Vec::new();
+        let mut in_block = false;
+        for line in page.lines() {
+            if line.starts_with("```") {
+                in_block = !in_block;
+                continue;
+            }
+            let line = line.trim_start_matches("$ ").trim_start_matches("- run: ").trim_start_matches("npx ");
+            let words: Vec<&str> =
+                line.split_whitespace().take_while(|word| !["#", "|", ">", ">>", "&&"].contains(word)).collect();
+            if in_block && line.starts_with("presentry") && words.first() == Some(&"presentry") {
+                lines.push(words);
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn the_command_lines_of_the_documentation_are_true() {
+        let pages = [include_str!("../../../README.md"), include_str!("../../../docs/json.md")];
+        for page in pages {
+            let lines = command_lines(page);
+            assert!(!lines.is_empty(), "the page shows no command line");
+            for line in lines {
+                // `--help` and `--version` are errors of clap as well, but none that go to stderr.
+                if let Err(error) = Cli::of_arguments(&line) {
+                    assert!(!error.use_stderr(), "`{}` is wrong: {error}", line.join(" "));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_commands_that_the_readme_lists_are_there() {
+        let rows = include_str!("../../../README.md").lines().filter_map(|line| line.strip_prefix("| `presentry "));
+        let listed: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+        assert!(listed.len() > 3, "{listed:?}");
+        for row in listed {
+            let words = row.split_whitespace().map(|word| match word {
+                "[APP]" => ".",
+                "CODE" => "locked",
+                "SHELL" => "bash",
+                other => other,
+            });
+            let line: Vec<&str> = std::iter::once("presentry").chain(words).collect();
+            assert!(Cli::of_arguments(&line).is_ok(), "`{}` is wrong", line.join(" "));
+        }
+        let commands = Cli::command();
+        for command in commands.get_subcommands().filter(|command| command.get_name() != "rewrite") {
+            let start = format!("| `presentry {}", command.get_name());
+            assert!(include_str!("../../../README.md").contains(&start), "the README has no row `{start}`");
+        }
+    }
+}

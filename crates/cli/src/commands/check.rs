@@ -1,0 +1,31 @@
+//! `presentry check`: the proof alone, on a build that anyone may have made.
+
+use presentry_rewriter::prove;
+
+use crate::{
+    args::CheckArgs,
+    commands::{exports_with_kinds, open_for_reading, say_packages, what_holds},
+    disk::DiskSources,
+    failure::Failure,
+    locate::Build,
+    output::Output,
+    report::{Outcome, Report},
+};
+
+/// Proves that Sentry starts first, or shows the chain that speaks against it.
+pub(crate) fn run(_: &CheckArgs, build: &Build, output: &Output, report: &mut Report) -> Result<Outcome, Failure> {
+    let _lock = open_for_reading(build, output)?;
+    let disk = DiskSources::new(&build.place.server);
+    build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
+    let proof = prove(&disk, &build.entry);
+    report.tried_proof(&build.place, &proof);
+    if output.wants_details() {
+        report.found_exports(exports_with_kinds(&disk, &proof, None));
+    }
+    if !proof.holds() {
+        return Err(Failure::NotProven(proof.failures));
+    }
+    say_packages(&proof, output);
+    output.line(what_holds(&proof));
+    Ok(Outcome::Proven)
+}

@@ -1,0 +1,314 @@
+//! `presentry inspect`: what a build is, without changing it, and what follows from it.
+
+use presentry_rewriter::{
+    ChangeKind, EntryLoading, ExportStyle, ModulePath, Plan, Proof, Request, Sources,
+    diagnostics::{Diagnostic, Severity},
+    facade_header, plan, prove,
+};
+
+use crate::{
+    args::InspectArgs,
+    commands::{open_for_reading, planned_exports, rewrite},
+    disk::DiskSources,
+    failure::Failure,
+    history,
+    locate::{self, Build, loading_text},
+    options::Row,
+    output::Output,
+    presets::Runtime,
+    report::{ImportReport, Inspection, OptionReport, Outcome, Report, RequireReport, Shape},
+    start_scripts,
+    store::Manifest,
+};
+
+/// What Node.js throws when `require()` meets top-level await.
+const REQUIRE_ASYNC: &str = "ERR_REQUIRE_ASYNC_MODULE";
+
+/// Looks at a build, and says what was found.
+pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &mut Report) -> Result<Outcome, Failure> {
+    let place = &build.place;
+    let named = locate::instrumentation(build, args.instrumentation.as_deref())?;
+    let _lock = open_for_reading(build, output)?;
+    let disk = DiskSources::new(&place.server);
+    let manifest = place.manifest()?.filter(|manifest| !manifest.files.is_empty());
+    let request = request(build, &named, manifest.as_ref());
+    let (tracked, unknown) = match manifest.map(|manifest| history::track(place, &disk, manifest)).transpose() {
+        Ok(tracked) => (tracked.unwrap_or_default(), Vec::new()),
+        Err(Failure::Refused(diagnostics)) => (Vec::new(), diagnostics),
+        Err(other) => return Err(other),
+    };
+    let original = history::original_view(&disk, &tracked);
+    let proof = prove(&disk, &build.entry);
+    let mut plan = plan(&original, &rewrite::with_wrapped_defaults(request.clone(), &original));
+    // As `presentry rewrite` says it: where one was looked for.
+    for diagnostic in plan.diagnostics.iter_mut().filter(|_| args.instrumentation.is_none()) {
+        if diagnostic.code.name == "instrumentation-missing" {
+            *diagnostic = locate::no_instrumentation(build);
+        }
+    }
+    let found = Found {
+        rewrite: match unknown.as_slice() {
+            [] => rewrite::would_do(place, &disk, &tracked, &plan)?,
+            _ => Outcome::Refused,
+        },
+        unknown,
+        facade: facade_version(build, &disk)?,
+        there: history::read(&disk, &build.entry)?.is_some(),
+        instrumentation: instrumentation(build, &disk, &named, &proof),
+        wraps: matches!(request.exports, ExportStyle::Wrap(_)),
+        build,
+        options: build.options.rows(args.build.preset.as_deref(), args.build.output_dir.as_deref(), &[]),
+        proof: &proof,
+        plan: &plan,
+    };
+    report.found_exports(planned_exports(&original, &plan, &build.entry));
+    report.tried_proof(place, &proof);
+    if let Some(Where::File(path)) = &found.instrumentation {
+        report.found_instrumentation(place, path);
+    }
+    report.inspection = Some(found.inspection(args));
+    // Shown in a line of its own, so that the frames of `presentry check` do not drown the rest.
+    proof.failures.iter().for_each(|failure| output.record(failure, Some(place)));
+    found.in_the_way(output);
+    found.lines(report).iter().for_each(|(name, line)| output.text(&format!("{name:WIDTH$}{line}\n")));
+    build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(place)));
+    let double_inits = start_scripts::double_inits(&args.build.app, place, &named);
+    build.warnings.iter().chain(&double_inits).for_each(|warning| output.diagnostic(warning, Some(place)));
+    Ok(Outcome::Inspected)
+}
+
+const WIDTH: usize = 17;
+
+/// Where the instrumentation is.
+enum Where {
+    /// In a file of its own.
+    File(ModulePath),
+    /// In the entry.
+    Entry,
+}
+
+/// What is known of a build.
+struct Found<'a> {
+    build: &'a Build,
+    options: Vec<Row>,
+    proof: &'a Proof,
+    plan: &'a Plan,
+    /// What `presentry rewrite` would do.
+    rewrite: Outcome,
+    /// Why it is not known what an earlier rewrite made of the build.
+    unknown: Vec<Diagnostic>,
+    /// The version in the header of the facade, when the entry is one.
+    facade: Option<String>,
+    /// Whether there is an entry.
+    there: bool,
+    instrumentation: Option<Where>,
+    /// Whether exports are forwarders.
+    wraps: bool,
+}
+
+/// What an earlier rewrite was asked for is what the next one would be asked for.
+fn request(build: &Build, instrumentation: &ModulePath, manifest: Option<&Manifest>) -> Request {
+    let saved = manifest.map(|manifest| &manifest.request);
+    let exports = match saved {
+        Some(saved) if saved.exports == "wrap" => ExportStyle::Wrap(saved.wrapped.clone()),
+        _ => ExportStyle::Await,
+    };
+    let saved = saved.and_then(|saved| ModulePath::new(saved.instrumentation.clone()?).ok());
+    let instrumentation = saved.unwrap_or_else(|| instrumentation.clone());
+    Request { entry: build.entry.clone(), instrumentation, loading: build.loading, exports }
+}
+
+fn facade_version(build: &Build, disk: &DiskSources) -> Result<Option<String>, Failure> {
+    let bytes = history::read(disk, &build.entry)?;
+    Ok(bytes.and_then(|bytes| facade_header(&bytes)).map(|header| header.version))
+}
+
+fn instrumentation(build: &Build, disk: &DiskSources, named: &ModulePath, proof: &Proof) -> Option<Where> {
+    match &proof.instrumentation {
+        Some(path) if *path == build.entry => Some(Where::Entry),
+        Some(path) => Some(Where::File(path.clone())),
+        None => disk.exists(named).then(|| Where::File(named.clone())),
+    }
+}
+
+impl Found<'_> {
+    fn shape(&self) -> Shape {
+        let taken_apart = self.plan.changes.iter().any(|change| change.kind == ChangeKind::Instrumentation);
+        let shares = |code: &str| self.plan.diagnostics.iter().any(|diagnostic| diagnostic.code.name == code);
+        match &self.instrumentation {
+            _ if !self.there => Shape::Unreadable,
+            _ if self.facade.is_some() => Shape::Facade,
+            _ if taken_apart || shares("instrumentation-shares-runtime") => Shape::SdkWrapper,
+            _ if self.proof.holds() => Shape::Foreign,
+            _ if self.proof.instrumentation.is_some() => Shape::TopLevelImport,
+            _ => Shape::Fresh,
+        }
+    }
+
+    fn shape_line(&self) -> String {
+        match self.shape() {
+            Shape::Fresh => "as it was built: nothing starts Sentry before the runtime".to_owned(),
+            Shape::Facade => {
+                let version = self.facade.as_deref().unwrap_or_default();
+                format!("the facade of presentry {version}")
+            }
+            Shape::SdkWrapper => "wrapped by the SDK (`experimental_dynamic-import`)".to_owned(),
+            Shape::TopLevelImport => {
+                "imports the instrumentation at its top, and the runtime statically after it".to_owned()
+            }
+            Shape::Foreign => "loads the runtime after Sentry; not written by presentry".to_owned(),
+            Shape::Unreadable => "missing".to_owned(),
+        }
+    }
+
+    fn inspection(&self, args: &InspectArgs) -> Inspection {
+        Inspection {
+            shape: self.shape(),
+            facade_version: self.facade.clone(),
+            rewrite: self.rewrite,
+            import: self.import(args),
+            require: self.require(),
+            options: self.options.iter().cloned().map(OptionReport::from).collect(),
+        }
+    }
+
+    /// Only a host that starts Node.js with the entry can be given an option of Node.js in its command.
+    fn import(&self, args: &InspectArgs) -> Option<ImportReport> {
+        let node = self.build.found.as_ref().is_none_or(|found| found.preset.runtime == Runtime::Node);
+        let Some(Where::File(path)) = &self.instrumentation else { return None };
+        if !node || self.build.loading != EntryLoading::Process {
+            return None;
+        }
+        let place = &self.build.place;
+        let from_app = |path: &ModulePath| start_scripts::from_app(&args.build.app, &place.show(path));
+        let preload = url_text(&from_app(path));
+        let entry = from_app(&self.build.entry);
+        let entry = entry.strip_prefix("./").unwrap_or(&entry);
+        let command = format!("node --import {} {}", quoted(&preload), quoted(entry));
+        let script = format!("\"start\": {}", serde_json::Value::from(command.as_str()));
+        Some(ImportReport { command, script })
+    }
+
+    /// Only hosts that load the entry as a module of theirs may use `require()`.
+    fn require(&self) -> Option<RequireReport> {
+        let may = matches!(self.build.loading, EntryLoading::Imported | EntryLoading::Required);
+        may.then(|| RequireReport {
+            now: (self.facade.is_some() && !self.wraps).then_some(REQUIRE_ASYNC),
+            rewritten: REQUIRE_ASYNC,
+        })
+    }
+
+    /// What a rewrite would have to say, unless the proof has said it.
+    fn refusals(&self) -> &[Diagnostic] {
+        if self.unknown.is_empty() { &self.plan.diagnostics } else { &self.unknown }
+    }
+
+    /// Warnings are shown; errors, which the command that was asked for does not run into, have a line of their own.
+    fn in_the_way(&self, output: &Output) {
+        let place = Some(&self.build.place);
+        for diagnostic in self.refusals().iter().filter(|diagnostic| !self.proof.failures.contains(diagnostic)) {
+            match diagnostic.severity {
+                Severity::Warning => output.diagnostic(diagnostic, place),
+                Severity::Error => output.record(diagnostic, place),
+            }
+        }
+    }
+
+    fn lines(&self, report: &Report) -> Vec<(&'static str, String)> {
+        let place = &self.build.place;
+        let mut lines = Vec::new();
+        match &self.build.found {
+            Some(found) => {
+                let said = match (&found.file, &found.written, &found.nitro) {
+                    (Some(file), Some(written), Some(nitro)) => format!("`{file}` says `{written}`, Nitro {nitro}"),
+                    (Some(file), Some(written), None) => format!("`{file}` says `{written}`"),
+                    _ => "`--preset` says so".to_owned(),
+                };
+                lines.push(("preset", format!("{} ({said})", found.preset.name)));
+                lines.push(("runs on", found.preset.runtime.name().to_owned()));
+            }
+            None => lines.push(("preset", "unknown: there is no `nitro.json`".to_owned())),
+        }
+        lines.push(("server", place.shown.clone()));
+        let loading = loading_text(self.build.loading);
+        lines.push(("entry", format!("{} (loaded as: {loading})", place.show(&self.build.entry))));
+        lines.extend(self.build.found.as_ref().map(|found| ("how it runs", found.preset.invoked.to_owned())));
+        lines.push(("shape", self.shape_line()));
+        lines.push(match &self.instrumentation {
+            Some(Where::File(path)) => ("instrumentation", place.show(path)),
+            Some(Where::Entry) => ("instrumentation", format!("inlined into `{}`", self.build.entry)),
+            None => ("instrumentation", "none".to_owned()),
+        });
+        let at_once: Vec<&ModulePath> = self.proof.closure.iter().filter(|path| **path != self.build.entry).collect();
+        lines.extend(few(&at_once).map(|modules| ("loaded at once", modules)));
+        lines.extend(few(&self.proof.runtime.iter().collect::<Vec<_>>()).map(|modules| ("loaded later", modules)));
+        let exports: Vec<String> =
+            report.exports.iter().map(|export| format!("{} ({})", export.name, export.kind)).collect();
+        lines.push(("exports", if exports.is_empty() { "none".to_owned() } else { exports.join(", ") }));
+        lines.push(("proof", self.proof_line()));
+        lines.push(("presentry", self.rewrite_line()));
+        if let Some(import) = report.inspection.as_ref().and_then(|inspection| inspection.import.as_ref()) {
+            let needed = if self.proof.holds() { "; not needed for this build" } else { "" };
+            lines.push(("with --import", format!("{}{needed}", import.command)));
+            lines.push(("package.json", import.script.clone()));
+        }
+        lines.extend(self.require().map(|require| ("require()", self.require_line(&require))));
+        let names = std::iter::once("options").chain(std::iter::repeat(""));
+        lines.extend(names.zip(self.options.iter().map(|row| format!("{}: {} ({})", row.name, row.value, row.origin))));
+        lines
+    }
+
+    fn proof_line(&self) -> String {
+        if self.proof.holds() {
+            let (modules, packages) = (self.proof.closure.len(), self.proof.packages.join(", "));
+            let packages = if packages.is_empty() { "no package".to_owned() } else { packages };
+            return format!("holds: {modules} modules and {packages} before the runtime");
+        }
+        let codes: Vec<&str> = self.proof.failures.iter().map(|failure| failure.code.name).collect();
+        format!("does not hold: {}; `presentry check` shows where", codes.join(", "))
+    }
+
+    fn rewrite_line(&self) -> String {
+        match self.rewrite {
+            Outcome::Rewritten => "would rewrite this build; `presentry --dry-run` shows the diff".to_owned(),
+            Outcome::AlreadyFirst => "has nothing to do".to_owned(),
+            _ => {
+                let codes: Vec<&str> = self.refusals().iter().map(|diagnostic| diagnostic.code.name).collect();
+                format!("would refuse this build: {}; `presentry --dry-run` shows why", codes.join(", "))
+            }
+        }
+    }
+
+    fn require_line(&self, require: &RequireReport) -> String {
+        match (require.now, self.facade.is_some()) {
+            (Some(error), _) => {
+                format!("fails with {error}; a host that needs it needs `presentry --exports wrap`")
+            }
+            (None, true) => "works: the facade has no top-level await".to_owned(),
+            (None, false) => {
+                format!("would fail with {} after the rewrite, except with `--exports wrap`", require.rewritten)
+            }
+        }
+    }
+}
+
+/// The first of some modules, and how many more there are; `None` when there are none.
+fn few(modules: &[&ModulePath]) -> Option<String> {
+    const SHOWN: usize = 4;
+    let mut names: Vec<String> = modules.iter().take(SHOWN).map(ToString::to_string).collect();
+    if modules.len() > SHOWN {
+        names.push(format!("and {} more", modules.len() - SHOWN));
+    }
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// A path as a specifier, which is a URL.
+fn url_text(path: &str) -> String {
+    path.replace('%', "%25").replace('#', "%23").replace('?', "%3F")
+}
+
+/// A word of a command line that both a POSIX shell and `cmd.exe` read as it stands, or one in quotes.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "./-_+@%:".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("\"{word}\"") }
+}

@@ -1,0 +1,74 @@
+//! The diagnostics of the command itself, each in a file of its own, and the list of all there are.
+
+pub(crate) mod app_not_found;
+pub(crate) mod build_not_found;
+pub(crate) mod changed_meanwhile;
+pub(crate) mod changed_since_rewrite;
+pub(crate) mod disk_full;
+pub(crate) mod double_init;
+pub(crate) mod edge_runtime;
+pub(crate) mod file_not_found;
+pub(crate) mod instrumentation_not_found;
+pub(crate) mod instrumentation_outside;
+pub(crate) mod interrupted;
+pub(crate) mod invalid_metadata;
+pub(crate) mod locked;
+pub(crate) mod option_not_static;
+pub(crate) mod outside_output;
+pub(crate) mod read_only;
+pub(crate) mod restore_data_missing;
+pub(crate) mod several_builds;
+pub(crate) mod stale_build;
+pub(crate) mod store_unreadable;
+pub(crate) mod unknown_code;
+pub(crate) mod unknown_preset;
+pub(crate) mod write_failed;
+
+use presentry_rewriter::diagnostics::Code;
+
+/// The codes of this crate.
+static OWN: &[&Code] = &[
+    &app_not_found::CODE,
+    &build_not_found::CODE,
+    &changed_meanwhile::CODE,
+    &changed_since_rewrite::CODE,
+    &disk_full::CODE,
+    &double_init::CODE,
+    &edge_runtime::CODE,
+    &file_not_found::CODE,
+    &instrumentation_not_found::CODE,
+    &instrumentation_outside::CODE,
+    &interrupted::CODE,
+    &invalid_metadata::CODE,
+    &locked::CODE,
+    &option_not_static::CODE,
+    &outside_output::CODE,
+    &read_only::CODE,
+    &restore_data_missing::CODE,
+    &several_builds::CODE,
+    &stale_build::CODE,
+    &store_unreadable::CODE,
+    &unknown_code::CODE,
+    &unknown_preset::CODE,
+    &write_failed::CODE,
+];
+
+/// Every code that presentry can give, in alphabetical order.
+pub(crate) fn all() -> Vec<&'static Code> {
+    let mut codes: Vec<&Code> = presentry_rewriter::diagnostics::all().iter().chain(OWN).copied().collect();
+    codes.sort_by_key(|code| code.name);
+    codes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_code_is_given_by_two_crates() {
+        let codes = all();
+        let twice: Vec<&str> =
+            codes.windows(2).filter(|pair| pair[0].name == pair[1].name).map(|pair| pair[0].name).collect();
+        assert_eq!(twice, Vec::<&str>::new());
+    }
+}

@@ -1,0 +1,37 @@
+//! `build-not-found`: no finished build was found.
+
+use std::path::Path;
+
+use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
+
+pub(super) static CODE: Code = Code {
+    name: "build-not-found",
+    severity: Severity::Error,
+    summary: "no finished build was found",
+    explanation: r#"A build is found by the `nitro.json` that Nitro writes into its output directory. The message lists every place that was
+looked at. The directory that `server.output.dir` of `app.config.*` names is looked at, if it is set there. A build elsewhere
+is named with `--output-dir` or `--entry`."#,
+};
+
+/// There is no `nitro.json` in any of the places `looked` at. `entry` is there and looks like one.
+pub(crate) fn without_metadata(app: &Path, looked: &[String], entry: Option<&str>) -> Diagnostic {
+    let message = format!("no build found in `{}`; looked for {}", app.display(), list(looked));
+    Diagnostic::new(&CODE, message).hint(match entry {
+        Some(entry) => format!("`{entry}` is there: name it with `--entry {entry}` if it is what the platform starts"),
+        None => "run `vinxi build` first, or name its output directory with `--output-dir`, or the built entry with `--entry`"
+            .to_owned(),
+    })
+}
+
+/// There is a `nitro.json`, but none of the server directories its preset stands for.
+pub(crate) fn without_server(preset: &str, looked: &[String]) -> Diagnostic {
+    Diagnostic::new(
+        &CODE,
+        format!("the build of preset `{preset}` has no server directory; looked for {}", list(looked)),
+    )
+    .hint("run `vinxi build` again, or name the built entry with `--entry`")
+}
+
+fn list(paths: &[String]) -> String {
+    paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,24 @@
+//! `restore-data-missing`: the original build cannot be put back, because it is not known.
+
+use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
+
+pub(super) static CODE: Code = Code {
+    name: "restore-data-missing",
+    severity: Severity::Error,
+    summary: "the original build cannot be put back, because it is not known",
+    explanation: r#"The originals are kept in `.presentry/` in the server directory. Where that is lost (uploads of artefacts often drop names that
+start with a dot), the moved entry is the original as long as it has the hash that the facade names, and as long as no
+other module of the build had to be changed."#,
+};
+
+/// The directory is not there, and the build does not tell.
+pub(crate) fn lost(directory: &str, reason: &str) -> Diagnostic {
+    Diagnostic::new(&CODE, format!("`{directory}` is lost, and {reason}")).hint(HINT)
+}
+
+/// A saved original is lost or was changed.
+pub(crate) fn unreadable(file: &str, reason: &str) -> Diagnostic {
+    Diagnostic::new(&CODE, format!("the saved original of `{file}` is of no use: {reason}")).hint(HINT)
+}
+
+const HINT: &str = "delete the output directory and run `vinxi build` again";

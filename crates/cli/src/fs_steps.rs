@@ -1,0 +1,146 @@
+//! Every file-system call that changes a build, each one a numbered step; nothing else in this crate writes.
+//!
+//! In debug builds, and for tests alone, a step can be made to fail:
+//! - `PRESENTRY_ABORT_AT=N` ends the process without any cleaning up, as `kill -9` does, before step N.
+//! - `PRESENTRY_FAIL_AT=N` lets step N fail, and when the disk is full every later step that needs space as well.
+//!   `PRESENTRY_FAIL_WITH` says how: `disk-full` (when it is not set), `read-only` or `broken`.
+//! - `PRESENTRY_CHANGE_AT=N` adds a line to the file `PRESENTRY_CHANGE` before step N, as someone else would.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Write as _},
+    path::Path,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Creates a directory.
+pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
+    step(Needs::Space)?;
+    fs::create_dir(path)
+}
+
+/// Creates a file with these bytes and the permissions of another one, and has them on the disk when it returns.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], like: Option<&fs::Metadata>) -> io::Result<()> {
+    step(Needs::Space)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    file.write_all(first)?;
+    step(Needs::Space)?;
+    file.write_all(second)?;
+    if let Some(like) = like {
+        step(Needs::Nothing)?;
+        take_owner_of(&file, like);
+        file.set_permissions(like.permissions())?;
+    }
+    step(Needs::Space)?;
+    file.sync_data()
+}
+
+/// Sets the permissions of a file.
+pub(crate) fn set_permissions(path: &Path, permissions: Permissions) -> io::Result<()> {
+    step(Needs::Nothing)?;
+    fs::set_permissions(path, permissions)
+}
+
+/// Gives a file a second name.
+pub(crate) fn hard_link(original: &Path, link: &Path) -> io::Result<()> {
+    step(Needs::Space)?;
+    fs::hard_link(original, link)
+}
+
+/// Moves a file over another name.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    step(Needs::Nothing)?;
+    fs::rename(from, to)
+}
+
+/// Takes a file away.
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
+    step(Needs::Nothing)?;
+    fs::remove_file(path)
+}
+
+/// Takes an empty directory away.
+pub(crate) fn remove_dir(path: &Path) -> io::Result<()> {
+    step(Needs::Nothing)?;
+    fs::remove_dir(path)
+}
+
+/// Has the names in a directory on the disk when it returns. Only Unix lets a directory be synced.
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    step(Needs::Nothing)?;
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// A file that another user owns stays theirs where we may give it away; where we may not, its contents matter more.
+#[cfg(unix)]
+fn take_owner_of(file: &File, like: &fs::Metadata) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let Ok(metadata) = file.metadata() else { return };
+    if (metadata.uid(), metadata.gid()) != (like.uid(), like.gid()) {
+        let _ = fchown(file, Some(like.uid()), Some(like.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn take_owner_of(_: &File, _: &fs::Metadata) {}
+
+/// Whether a step can fail on a full disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Space,
+    Nothing,
+}
+
+static STEPS: AtomicU64 = AtomicU64::new(0);
+static FAULTS: OnceLock<Faults> = OnceLock::new();
+
+struct Faults {
+    abort_at: Option<u64>,
+    fail_at: Option<u64>,
+    kind: io::ErrorKind,
+    change_at: Option<u64>,
+    change: Option<OsString>,
+}
+
+impl Faults {
+    fn of_environment() -> Self {
+        let number = |name| std::env::var(name).ok().and_then(|value| value.parse().ok());
+        let kind = match std::env::var("PRESENTRY_FAIL_WITH").as_deref() {
+            Ok("read-only") => io::ErrorKind::ReadOnlyFilesystem,
+            Ok("broken") => io::ErrorKind::Other,
+            _ => io::ErrorKind::StorageFull,
+        };
+        Self {
+            abort_at: number("PRESENTRY_ABORT_AT"),
+            fail_at: number("PRESENTRY_FAIL_AT"),
+            kind,
+            change_at: number("PRESENTRY_CHANGE_AT"),
+            change: std::env::var_os("PRESENTRY_CHANGE"),
+        }
+    }
+}
+
+/// Counts one step, and lets it fail when a test asks for that.
+fn step(needs: Needs) -> io::Result<()> {
+    if !cfg!(debug_assertions) {
+        return Ok(());
+    }
+    let number = STEPS.fetch_add(1, Ordering::Relaxed) + 1;
+    let faults = FAULTS.get_or_init(Faults::of_environment);
+    if faults.abort_at == Some(number) {
+        std::process::abort();
+    }
+    if let (true, Some(file)) = (faults.change_at == Some(number), &faults.change) {
+        OpenOptions::new().append(true).open(file)?.write_all(b"// changed\n")?;
+    }
+    let still_full = |at| number > at && needs == Needs::Space && faults.kind == io::ErrorKind::StorageFull;
+    if faults.fail_at.is_some_and(|at| at == number || still_full(at)) {
+        return Err(faults.kind.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,453 @@
+//! What a command found and did, as the document that `--format json` prints. These structs are the wire format, described
+//! in `docs/json.md` and `docs/schema.json`: a field that changes its meaning or goes needs another [`SCHEMA`].
+
+use presentry_rewriter::{
+    ChangeKind, Export, ModulePath, Proof,
+    diagnostics::{Diagnostic, Label},
+};
+use serde::Serialize;
+
+use crate::{
+    locate::{Build, FoundPreset, loading_text},
+    options::{Origin, Row},
+    presets::Runtime,
+    render,
+    store::Place,
+};
+
+/// The version of the document.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Outcome {
+    /// Files were written, and the result is proven.
+    Rewritten,
+    /// Files would have been written, and the result is proven.
+    WouldRewrite,
+    /// Nothing had to be changed.
+    AlreadyFirst,
+    /// The proof holds.
+    Proven,
+    /// The proof does not hold.
+    Failed,
+    /// The original build is back.
+    Restored,
+    /// The original build would be back.
+    WouldRestore,
+    /// The build is the original one.
+    NothingToRestore,
+    /// The build was looked at.
+    Inspected,
+    /// The preset builds no server.
+    NoServer,
+    /// Something is in the way; nothing was changed.
+    Refused,
+    /// Something on the command line is wrong.
+    WrongUsage,
+    /// Something went wrong that has no code.
+    Error,
+}
+
+impl Outcome {
+    /// The exit code, unless failures are allowed.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Failed | Outcome::Refused | Outcome::Error => 1,
+            Outcome::WrongUsage => 2,
+            _ => 0,
+        }
+    }
+
+    /// The word in the document.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Rewritten => "rewritten",
+            Outcome::WouldRewrite => "would-rewrite",
+            Outcome::AlreadyFirst => "already-first",
+            Outcome::Proven => "proven",
+            Outcome::Failed => "failed",
+            Outcome::Restored => "restored",
+            Outcome::WouldRestore => "would-restore",
+            Outcome::NothingToRestore => "nothing-to-restore",
+            Outcome::Inspected => "inspected",
+            Outcome::NoServer => "no-server",
+            Outcome::Refused => "refused",
+            Outcome::WrongUsage => "wrong-usage",
+            Outcome::Error => "error",
+        }
+    }
+}
+
+/// The document. Every field is always there; `null` and empty lists stand for what is not known or does not apply.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) schema: u32,
+    /// The version of presentry.
+    pub(crate) presentry: &'static str,
+    pub(crate) command: &'static str,
+    pub(crate) outcome: Outcome,
+    pub(crate) exit_code: u8,
+    pub(crate) preset: Option<PresetReport>,
+    pub(crate) build: Option<BuildReport>,
+    pub(crate) changes: Vec<ChangeReport>,
+    /// What a dry run would change, as a unified diff.
+    pub(crate) diff: Option<String>,
+    pub(crate) exports: Vec<ExportReport>,
+    pub(crate) proof: Option<ProofReport>,
+    pub(crate) inspection: Option<Inspection>,
+    pub(crate) diagnostics: Vec<DiagnosticReport>,
+    /// The reasons of choices, and what else happened, as `-v` says them.
+    pub(crate) notes: Vec<String>,
+}
+
+/// The preset, and where it is known from.
+#[derive(Debug, Serialize)]
+pub(crate) struct PresetReport {
+    /// The name in the table of presets.
+    pub(crate) name: &'static str,
+    /// The name in the metadata; `null` where `--preset` alone says it.
+    pub(crate) written: Option<String>,
+    /// The version of Nitro that the metadata names.
+    pub(crate) nitro: Option<String>,
+    /// The metadata.
+    pub(crate) file: Option<String>,
+    pub(crate) runtime: Runtime,
+}
+
+/// The build that the command worked on; all paths are relative to the working directory, or absolute.
+#[derive(Debug, Serialize)]
+pub(crate) struct BuildReport {
+    pub(crate) server: String,
+    pub(crate) entry: String,
+    /// `process`, `launcher`, `imported` or `required`.
+    pub(crate) loading: &'static str,
+    pub(crate) instrumentation: Option<String>,
+}
+
+/// A file that was changed, or would be.
+#[derive(Debug, Serialize)]
+pub(crate) struct ChangeReport {
+    pub(crate) path: String,
+    pub(crate) kind: WireChange,
+}
+
+/// Why a file changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WireChange {
+    /// The facade, where the entry was.
+    Facade,
+    /// The original entry under its new name.
+    MovedEntry,
+    /// A module whose imports name the moved entry now.
+    Repointed,
+    /// The instrumentation, split out of a module of the build.
+    Instrumentation,
+    /// A module between facade and moved entry.
+    Passage,
+    /// A file that got its original bytes back.
+    Restored,
+    /// A file that was taken away.
+    Removed,
+}
+
+impl From<ChangeKind> for WireChange {
+    fn from(kind: ChangeKind) -> Self {
+        match kind {
+            ChangeKind::Facade => WireChange::Facade,
+            ChangeKind::MovedEntry => WireChange::MovedEntry,
+            ChangeKind::Repointed => WireChange::Repointed,
+            ChangeKind::Instrumentation => WireChange::Instrumentation,
+            ChangeKind::Passage => WireChange::Passage,
+        }
+    }
+}
+
+impl WireChange {
+    /// A word or two for people.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            WireChange::Facade => "facade",
+            WireChange::MovedEntry => "moved entry",
+            WireChange::Repointed => "repointed",
+            WireChange::Instrumentation => "instrumentation",
+            WireChange::Passage => "passage",
+            WireChange::Restored => "restored",
+            WireChange::Removed => "removed",
+        }
+    }
+}
+
+/// An export of the entry.
+#[derive(Debug, Serialize)]
+pub(crate) struct ExportReport {
+    pub(crate) name: String,
+    /// A few words, `unknown` where the text of the modules does not tell.
+    pub(crate) kind: &'static str,
+}
+
+/// The proof.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProofReport {
+    pub(crate) holds: bool,
+    pub(crate) instrumentation: Option<String>,
+    pub(crate) closure: Vec<String>,
+    pub(crate) packages: Vec<String>,
+    pub(crate) runtime: Vec<String>,
+    /// The codes of the diagnostics that speak against it.
+    pub(crate) failures: Vec<&'static str>,
+}
+
+/// What `presentry inspect` adds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Inspection {
+    pub(crate) shape: Shape,
+    /// The version of presentry that wrote the facade.
+    pub(crate) facade_version: Option<String>,
+    /// What `presentry rewrite` would do: `rewritten`, `already-first` or `refused`.
+    pub(crate) rewrite: Outcome,
+    /// How the build starts with `--import`; only for presets whose host starts Node.js with the entry.
+    pub(crate) import: Option<ImportReport>,
+    /// Whether the entry can be loaded by `require()`; only where a host may do that.
+    pub(crate) require: Option<RequireReport>,
+    pub(crate) options: Vec<OptionReport>,
+}
+
+/// An option, and where it was set.
+#[derive(Debug, Serialize)]
+pub(crate) struct OptionReport {
+    /// The name in `app.config.*`.
+    pub(crate) name: &'static str,
+    /// In words; why it is not known.
+    pub(crate) value: String,
+    pub(crate) origin: OptionOrigin,
+    /// The flag, or the place in the configuration file.
+    pub(crate) at: Option<String>,
+}
+
+/// Where an option was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OptionOrigin {
+    /// On the command line.
+    Flag,
+    /// In `app.config.*`.
+    AppConfig,
+    /// Nowhere.
+    Default,
+}
+
+impl From<Row> for OptionReport {
+    fn from(row: Row) -> Self {
+        let (origin, at) = match &row.origin {
+            Origin::Flag(_) => (OptionOrigin::Flag, Some(row.origin.to_string())),
+            Origin::AppConfig { .. } => (OptionOrigin::AppConfig, Some(row.origin.to_string())),
+            Origin::Default => (OptionOrigin::Default, None),
+        };
+        Self { name: row.name, value: row.value, origin, at }
+    }
+}
+
+/// What the entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Shape {
+    /// As Nitro built it: nothing starts Sentry before the runtime.
+    Fresh,
+    /// The facade of presentry.
+    Facade,
+    /// Wrapped by the SDK, with its instrumentation inlined.
+    SdkWrapper,
+    /// Imports the instrumentation at its top, and the runtime statically after it.
+    TopLevelImport,
+    /// Proven, but made by someone else.
+    Foreign,
+    /// It is missing or cannot be read.
+    Unreadable,
+}
+
+/// How Node.js is started with the instrumentation, from the directory of the app.
+#[derive(Debug, Serialize)]
+pub(crate) struct ImportReport {
+    pub(crate) command: String,
+    /// A member of `scripts` in `package.json`.
+    pub(crate) script: String,
+}
+
+/// What `require()` of the entry does.
+#[derive(Debug, Serialize)]
+pub(crate) struct RequireReport {
+    /// Whether the entry as it is has top-level await of presentry.
+    pub(crate) now: Option<&'static str>,
+    /// The error after a rewrite in the `await` style.
+    pub(crate) rewritten: &'static str,
+}
+
+/// A diagnostic.
+#[derive(Debug, Serialize)]
+pub(crate) struct DiagnosticReport {
+    /// `null` for an error of the system that has no code.
+    pub(crate) code: Option<&'static str>,
+    pub(crate) severity: &'static str,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) labels: Vec<LabelReport>,
+}
+
+/// A place in a file.
+#[derive(Debug, Serialize)]
+pub(crate) struct LabelReport {
+    pub(crate) path: String,
+    /// Counted from 1.
+    pub(crate) line: usize,
+    /// Counted from 1, in UTF-16 code units.
+    pub(crate) column: usize,
+    /// The line, or the part of a long one around the place.
+    pub(crate) text: String,
+    /// What is to be seen there; may be empty.
+    pub(crate) message: String,
+}
+
+/// What was said while a command ran.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) diagnostics: Vec<DiagnosticReport>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Said {
+    /// A diagnostic, with its paths as the user would write them.
+    pub(crate) fn diagnostic(&mut self, diagnostic: &Diagnostic, place: Option<&Place>) {
+        let label = |label: &Label| LabelReport {
+            path: render::label_path(label, place),
+            line: label.position.line,
+            column: label.position.column,
+            text: label.line.clone(),
+            message: label.message.clone(),
+        };
+        self.diagnostics.push(DiagnosticReport {
+            code: Some(diagnostic.code.name),
+            severity: diagnostic.severity.as_str(),
+            message: diagnostic.message.clone(),
+            hint: diagnostic.hint.clone(),
+            labels: diagnostic.labels.iter().map(label).collect(),
+        });
+    }
+
+    /// An error without a code.
+    pub(crate) fn error(&mut self, message: String) {
+        self.diagnostics.push(DiagnosticReport {
+            code: None,
+            severity: "error",
+            message,
+            hint: None,
+            labels: Vec::new(),
+        });
+    }
+}
+
+impl Report {
+    /// The report of a command that has not begun.
+    pub(crate) fn new(command: &'static str) -> Self {
+        Self {
+            schema: SCHEMA,
+            presentry: env!("CARGO_PKG_VERSION"),
+            command,
+            outcome: Outcome::Error,
+            exit_code: Outcome::Error.exit_code(),
+            preset: None,
+            build: None,
+            changes: Vec::new(),
+            diff: None,
+            exports: Vec::new(),
+            proof: None,
+            inspection: None,
+            diagnostics: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The preset is known.
+    pub(crate) fn found_preset(&mut self, found: &FoundPreset) {
+        self.preset = Some(PresetReport {
+            name: found.preset.name,
+            written: found.written.clone(),
+            nitro: found.nitro.clone(),
+            file: found.file.clone(),
+            runtime: found.preset.runtime,
+        });
+    }
+
+    /// The build is known.
+    pub(crate) fn found_build(&mut self, build: &Build) {
+        if let Some(found) = &build.found {
+            self.found_preset(found);
+        }
+        self.build = Some(BuildReport {
+            server: build.place.shown.clone(),
+            entry: build.place.show(&build.entry),
+            loading: loading_text(build.loading),
+            instrumentation: None,
+        });
+    }
+
+    /// The instrumentation is known.
+    pub(crate) fn found_instrumentation(&mut self, place: &Place, path: &ModulePath) {
+        if let Some(build) = &mut self.build {
+            build.instrumentation = Some(place.show(path));
+        }
+    }
+
+    /// The proof was tried.
+    pub(crate) fn tried_proof(&mut self, place: &Place, proof: &Proof) {
+        let shown = |paths: &[ModulePath]| paths.iter().map(|path| place.show(path)).collect();
+        if let Some(instrumentation) = &proof.instrumentation {
+            self.found_instrumentation(place, instrumentation);
+        }
+        self.proof = Some(ProofReport {
+            holds: proof.holds(),
+            instrumentation: proof.instrumentation.as_ref().map(|path| place.show(path)),
+            closure: shown(&proof.closure),
+            packages: proof.packages.clone(),
+            runtime: shown(&proof.runtime),
+            failures: proof.failures.iter().map(|failure| failure.code.name).collect(),
+        });
+    }
+
+    /// The exports are known.
+    pub(crate) fn found_exports(&mut self, exports: Vec<Export>) {
+        let wire = |export: Export| ExportReport { name: export.name, kind: export.kind.describe() };
+        self.exports = exports.into_iter().map(wire).collect();
+    }
+
+    /// A file was changed, or would be.
+    pub(crate) fn changed(&mut self, path: String, kind: WireChange) {
+        self.changes.push(ChangeReport { path, kind });
+    }
+
+    /// The report of a command that has ended.
+    pub(crate) fn finished(self, outcome: Outcome, exit_code: u8, said: Said) -> Self {
+        Self { outcome, exit_code, diagnostics: said.diagnostics, notes: said.notes, ..self }
+    }
+
+    /// The document, with its last line end.
+    pub(crate) fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("strings, numbers and lists can be written as JSON");
+        text.push('\n');
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_has_one_name() {
+        for outcome in [Outcome::WouldRewrite, Outcome::NothingToRestore, Outcome::NoServer, Outcome::WrongUsage] {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Every diagnostic code, provoked: one row for each, and a reason for each that no build can provoke.
+
+use std::fs;
+
+use crate::builds::{App, INSTRUMENTATION, nitro_json, presentry};
+
+/// How a code is provoked: the command that has to give it, run on the app, and the exit code.
+struct Case {
+    code: &'static str,
+    exit: i32,
+    arguments: &'static [&'static str],
+    app: fn() -> App,
+}
+
+const fn case(code: &'static str, exit: i32, arguments: &'static [&'static str], app: fn() -> App) -> Case {
+    Case { code, exit, arguments, app }
+}
+
+const ENTRY: &str = ".output/server/index.mjs";
+const RUNTIME: &str = ".output/server/chunks/nitro/nitro.mjs";
+
+static CASES: &[Case] = &[
+    case("app-not-found", 2, &["nowhere"], App::empty),
+    case("build-not-found", 1, &[], App::empty),
+    case("build-not-found", 1, &["check"], || {
+        let app = App::empty();
+        app.write(".output/nitro.json", nitro_json("node-server"));
+        app
+    }),
+    case("changed-since-rewrite", 1, &[], changed_since_rewrite),
+    case("changed-since-rewrite", 1, &["restore"], changed_since_rewrite),
+    case("double-init", 0, &[], || {
+        let app = App::facade();
+        app.write("instrument.mjs", INSTRUMENTATION);
+        app.write(
+            "package.json",
+            r#"{ "scripts": { "start": "node --import ./instrument.mjs .output/server/index.mjs" } }"#,
+        );
+        app
+    }),
+    case("edge-runtime", 1, &[], edge),
+    case("edge-runtime", 1, &["--entry", ENTRY], edge),
+    case("entry-asks-if-main", 0, &[], || {
+        with_entry("if (import.meta.main) {}\nexport { n as default } from './chunks/nitro/nitro.mjs';\n")
+    }),
+    case("entry-cannot-await", 1, &["--exports", "wrap"], || {
+        let app = with_runtime("import 'graphql';\nexport function n() {}\n");
+        app.append(".output/server/instrument.server.mjs", "await Promise.resolve();\n");
+        app
+    }),
+    case("entry-not-found", 1, &[], without_entry),
+    case("entry-not-found", 1, &["check"], without_entry),
+    case("entry-url", 0, &[], || {
+        with_runtime("import 'graphql';\nnew URL('../../index.mjs', import.meta.url);\nexport const n = {};\n")
+    }),
+    case("facade-without-original", 1, &[], || {
+        let app = without_store();
+        app.append(".output/server/entry.mjs", "export const more = 1;\n");
+        app
+    }),
+    case("file-not-found", 2, &["--entry", "nowhere.mjs"], App::facade),
+    case("missing-module", 1, &[], || {
+        let app = App::facade();
+        app.append(".output/server/instrument.server.mjs", "import './assets/release-x.js';\n");
+        app
+    }),
+    case("file-not-found", 2, &["--instrumentation", "nowhere.mjs"], App::facade),
+    case("instrumentation-in-runtime", 1, &[], || {
+        with_runtime(
+            "import * as Sentry from '@sentry/solidstart';\nSentry.init({});\nconst prefix = process.env.NITRO_ENV_PREFIX;\nexport const n = {};\n",
+        )
+    }),
+    // What the SDK's `experimental_dynamic-import` writes when the instrumentation and the runtime both use `h3`.
+    case("instrumentation-shares-runtime", 1, &[], || {
+        with_entry(
+            "import * as Sentry from '@sentry/solidstart';
+import { n as helper } from './chunks/nitro/nitro.mjs';
+Sentry.init({ helper });
+async function default_sentryWrapped(...args) {
+  const runtime = await import('./chunks/nitro/nitro.mjs');
+  return runtime.n.call(this, ...args);
+}
+import('./chunks/nitro/nitro.mjs');
+export { default_sentryWrapped as default };
+",
+        )
+    }),
+    case("instrumentation-not-found", 1, &[], || {
+        let app = App::facade();
+        app.remove(".output/server/instrument.server.mjs");
+        app
+    }),
+    case("instrumentation-outside", 1, &["--instrumentation", "start.mjs"], || {
+        let app = App::facade();
+        app.write("start.mjs", INSTRUMENTATION);
+        app
+    }),
+    case("interrupted", 1, &["--dry-run"], interrupted),
+    case("invalid-metadata", 1, &[], || {
+        let app = App::facade();
+        app.write(".output/nitro.json", "{ \"preset\": ");
+        app
+    }),
+    case("live-binding", 0, &[], || {
+        with_runtime("import 'graphql';\nexport let n = {};\nexport function later() { n = 1; }\n")
+    }),
+    case("no-free-name", 1, &["--entry", ".output/server/a.mjs"], || {
+        let app = App::facade();
+        app.write(".output/server/a.mjs", "import './b.mjs';\nexport const a = 1;\n");
+        app.write(".output/server/b.mjs", "import { a } from './a.mjs';\n");
+        app.write(".output/server/e.mjs", "");
+        app
+    }),
+    case("not-utf8", 1, &[], || {
+        let app = App::facade();
+        app.write(ENTRY, b"export default '\xff';\n");
+        app
+    }),
+    case("option-not-static", 0, &[], || {
+        let app = App::facade();
+        app.write("app.config.ts", "export default { server: { output: { dir: process.env.DIR } } };\n");
+        app
+    }),
+    case("option-not-static", 1, &["--exports", "wrap"], || {
+        let app = App::facade();
+        app.write(
+            "app.config.mjs",
+            "import { withSentry } from '@sentry/solidstart';\nimport { names } from './names.mjs';\n\
+             export default withSentry({}, { experimental_entrypointWrappedFunctions: names });\n",
+        );
+        app
+    }),
+    case("restore-data-missing", 1, &["restore"], || {
+        let app = App::facade();
+        app.succeeds(&[]);
+        app.append(".output/server/.presentry/original-0", "x");
+        app
+    }),
+    case("restore-data-missing", 1, &["restore"], || {
+        let app = without_store();
+        app.append(".output/server/entry.mjs", "export const more = 1;\n");
+        app
+    }),
+    case("restore-data-missing", 1, &["restore"], || {
+        let app = App::inline(1);
+        app.succeeds(&[]);
+        fs::remove_dir_all(app.join(".output/server/.presentry")).unwrap();
+        app
+    }),
+    case("runtime-not-deferred", 1, &["check"], || {
+        with_entry("import './instrument.server.mjs';\nconst server = {};\nexport { server as default };\n")
+    }),
+    case("sentry-not-started", 1, &[], || {
+        let app = App::facade();
+        app.write(".output/server/instrument.server.mjs", "import '@sentry/solidstart';\n");
+        app
+    }),
+    case("several-builds", 1, &[], || {
+        let app = App::facade();
+        app.write(".vercel/output/nitro.json", nitro_json("vercel"));
+        app
+    }),
+    case("static-edge-to-package", 1, &["check"], || {
+        with_entry("import './instrument.server.mjs';\nimport 'graphql';\nawait import('./chunks/nitro/nitro.mjs');\n")
+    }),
+    case("static-edge-to-runtime", 1, &["check"], App::facade),
+    case("stale-build", 0, &["check"], || {
+        let app = App::facade();
+        app.succeeds(&[]);
+        app.write_later("src/app.tsx", "");
+        app
+    }),
+    case("store-unreadable", 1, &[], || {
+        let app = App::facade();
+        app.succeeds(&[]);
+        let manifest = app.read(".output/server/.presentry/manifest.json");
+        app.write(".output/server/.presentry/manifest.json", manifest.replace("\"schema\": 1", "\"schema\": 99"));
+        app
+    }),
+    case("store-unreadable", 1, &["restore"], || {
+        let app = App::facade();
+        app.write(".output/server/.presentry", "");
+        app
+    }),
+    case("syntax-error", 1, &[], || with_entry("export {;\n")),
+    case("unknown-code", 2, &["explain", "nonsense"], App::empty),
+    case("unknown-export", 1, &["--exports", "wrap", "--wrap", "handler"], App::facade),
+    case("unwrappable-export", 1, &["--exports", "wrap"], App::facade),
+    case("unknown-preset", 1, &[], || {
+        let app = App::facade();
+        app.write(".output/nitro.json", nitro_json("teapot"));
+        app
+    }),
+    case("unresolved-star-export", 1, &[], || with_entry("export * from 'graphql';\n")),
+];
+
+/// Codes that cannot be provoked by a build and a command line alone.
+static ELSEWHERE: &[(&str, &str)] = &[
+    ("changed-meanwhile", "`interruption::a_file_that_changes_while_the_run_lasts` races with a run"),
+    ("disk-full", "`interruption::a_step_that_fails_leaves_everything_as_it_was` lets steps fail"),
+    ("exports-differ", "guards against a defect of the facade; the rewriter's own tests provoke it"),
+    ("instrumentation-missing", "the command says `instrumentation-not-found` or `file-not-found` instead"),
+    ("locked", "`locked_by_another_run` below holds the lock"),
+    ("outside-output", "`a_link_that_leads_outside` below needs symbolic links"),
+    ("read-only", "`interruption::a_step_that_fails_leaves_everything_as_it_was` lets steps fail"),
+    ("unreadable", "`a_file_that_cannot_be_read` below needs symbolic links"),
+    ("write-failed", "`interruption::a_step_that_fails_leaves_everything_as_it_was` lets steps fail"),
+];
+
+fn with_entry(text: &str) -> App {
+    let app = App::facade();
+    app.write(ENTRY, text);
+    app
+}
+
+fn with_runtime(text: &str) -> App {
+    let app = App::facade();
+    app.write(RUNTIME, text);
+    app
+}
+
+fn without_entry() -> App {
+    let app = App::facade();
+    app.remove(ENTRY);
+    app
+}
+
+fn without_store() -> App {
+    let app = App::facade();
+    app.succeeds(&[]);
+    fs::remove_dir_all(app.join(".output/server/.presentry")).unwrap();
+    app
+}
+
+fn edge() -> App {
+    let app = App::facade();
+    app.write(".output/nitro.json", nitro_json("cloudflare-module"));
+    app
+}
+
+fn changed_since_rewrite() -> App {
+    let app = App::facade();
+    app.succeeds(&[]);
+    app.append(".output/server/entry.mjs", "export const more = 1;\n");
+    app
+}
+
+fn interrupted() -> App {
+    let app = App::facade();
+    for step in 1.. {
+        let run = app.presentry(&[]).env("PRESENTRY_ABORT_AT", step.to_string()).output().unwrap();
+        if app.join(".output/server/.presentry/journal.json").exists() {
+            break;
+        }
+        assert!(!run.status.success(), "no step leaves a journal");
+    }
+    app
+}
+
+#[test]
+fn each_case_gives_its_code() {
+    for case in CASES {
+        let app = (case.app)();
+        let before = app.snapshot();
+        let output = app.presentry(case.arguments).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let code = case.code;
+        assert_eq!(output.status.code(), Some(case.exit), "{code}: {stderr}");
+        assert!(stderr.contains(&format!("[{code}]: ")), "{code}: {stderr}");
+        assert!(stderr.lines().any(|line| line.starts_with("hint: ")), "{code} has no hint: {stderr}");
+        let message = stderr.lines().next().unwrap_or_default();
+        assert!(!message.ends_with('.'), "{message}");
+        if case.exit != 0 {
+            assert_eq!(app.snapshot(), before, "{code} changed something");
+        }
+    }
+}
+
+#[test]
+fn no_code_is_without_a_case() {
+    let codes = App::empty().succeeds(&["explain"]);
+    let codes: Vec<&str> = codes.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let provoked = |code: &str| CASES.iter().any(|case| case.code == code);
+    let elsewhere = |code: &str| ELSEWHERE.iter().any(|(name, _)| *name == code);
+    for code in &codes {
+        assert!(provoked(code) != elsewhere(code), "`{code}` needs a case, or a reason why it has none; not both");
+    }
+    for code in CASES.iter().map(|case| case.code).chain(ELSEWHERE.iter().map(|(code, _)| *code)) {
+        assert!(codes.contains(&code), "`{code}` is no code any more");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn locked_by_another_run() {
+    let app = App::facade();
+    let held = fs::File::open(app.join(".output/server")).unwrap();
+    held.try_lock().unwrap();
+    for arguments in [&[][..], &["check"], &["restore"]] {
+        assert!(app.fails(arguments, 1).starts_with("error[locked]: "));
+    }
+    held.unlock().unwrap();
+    held.try_lock_shared().unwrap();
+    app.fails(&["check"], 1);
+    assert!(app.fails(&[], 1).starts_with("error[locked]: "), "one reads while another wants to write");
+    drop(held);
+    app.succeeds(&[]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_outside() {
+    let app = App::inline(1);
+    app.write("elsewhere.mjs", app.read(".output/server/chunks/build/app-0.mjs"));
+    app.remove(".output/server/chunks/build/app-0.mjs");
+    crate::builds::link("../../../../elsewhere.mjs".as_ref(), &app.join(".output/server/chunks/build/app-0.mjs"));
+    let before = app.snapshot();
+    assert!(app.fails(&[], 1).starts_with("error[outside-output]: "));
+    assert_eq!(app.snapshot(), before);
+
+    let app = App::facade();
+    fs::rename(app.join(ENTRY), app.join("entry.mjs")).unwrap();
+    crate::builds::link("../../entry.mjs".as_ref(), &app.join(ENTRY));
+    assert!(app.fails(&[], 1).starts_with("error[outside-output]: "));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_read() {
+    let app = App::facade();
+    app.remove(RUNTIME);
+    crate::builds::link("nitro.mjs".as_ref(), &app.join(RUNTIME));
+    assert!(app.fails(&["check"], 1).contains("error[unreadable]: "));
+}
+
+#[test]
+fn a_message_says_where_it_looked() {
+    let app = App::empty();
+    let directory = app.path().file_name().unwrap().to_str().unwrap();
+    let output = presentry(app.path().parent().unwrap(), &[directory]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains(&format!("`{directory}/.output/nitro.json`")), "{stderr}");
+    app.write(".output/server/index.mjs", "");
+    assert!(app.fails(&[], 1).contains("--entry .output/server/index.mjs"));
+}
