@@ -1,0 +1,216 @@
+//! Sentry envelopes: from bytes to the transactions and spans that the oracles look at.
+//!
+//! The `sentry-types` crate is not used for this: its `Span` (0.49) has no `origin`, which tells an OpenTelemetry span
+//! from any other, and it fails a whole envelope for one item of a type it does not know, such as `span`. The framing
+//! is that of <https://develop.sentry.dev/sdk/data-model/envelopes/>.
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One envelope.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Envelope {
+    /// `event_id` of the header, where there is one.
+    pub event_id: Option<String>,
+    /// The items in order.
+    pub items: Vec<Item>,
+}
+
+/// One item of an envelope.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// An item of type `transaction`.
+    Transaction(Transaction),
+    /// Any other item, by its type.
+    Other(String),
+}
+
+/// A root span and those below it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transaction {
+    /// Such as `GET /api/graphql`.
+    pub name: String,
+    /// The root span.
+    pub root: Span,
+    /// The path of the request's URL, where the transaction has one.
+    pub path: Option<String>,
+    /// All other spans, in the order they came.
+    pub spans: Vec<Span>,
+}
+
+/// One span.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Span {
+    /// 32 hexadecimal digits.
+    pub trace_id: String,
+    /// 16 hexadecimal digits.
+    pub span_id: String,
+    /// The span above it.
+    pub parent_span_id: Option<String>,
+    /// Such as `http.server`.
+    pub op: Option<String>,
+    /// What created it, such as `auto.graphql.otel.graphql`.
+    pub origin: Option<String>,
+    /// Such as `graphql.parse`.
+    pub description: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ItemHeader {
+    r#type: String,
+    length: Option<usize>,
+}
+
+impl Envelope {
+    /// Parses the body of a request to the envelope endpoint, already decompressed.
+    ///
+    /// # Errors
+    /// When the framing is broken, a header is not JSON, or a transaction lacks its trace context. Items of unknown
+    /// types are no error.
+    pub fn parse(bytes: &[u8]) -> Result<Envelope> {
+        let (header, mut rest) = line(bytes);
+        let header: Value = serde_json::from_slice(header).context("the envelope's header is not JSON")?;
+        if !header.is_object() {
+            bail!("the envelope's header is not an object");
+        }
+        let mut items = Vec::new();
+        while !rest.is_empty() {
+            let (header, after) = line(rest);
+            if header.is_empty() {
+                rest = after;
+                continue;
+            }
+            let header: ItemHeader = serde_json::from_slice(header)
+                .with_context(|| format!("the header of item {} is invalid", items.len()))?;
+            let payload;
+            (payload, rest) = match header.length {
+                None => line(after),
+                Some(length) => {
+                    if after.len() < length {
+                        bail!(
+                            "item {} says it has {length} bytes, the envelope ends after {}",
+                            items.len(),
+                            after.len()
+                        );
+                    }
+                    let (payload, rest) = after.split_at(length);
+                    match rest {
+                        [] => (payload, rest),
+                        [b'\n', rest @ ..] => (payload, rest),
+                        _ => bail!("item {} is longer than the {length} bytes it says", items.len()),
+                    }
+                }
+            };
+            items.push(if header.r#type == "transaction" {
+                let transaction = Transaction::parse(payload)
+                    .with_context(|| format!("item {} is not a transaction", items.len()))?;
+                Item::Transaction(transaction)
+            } else {
+                Item::Other(header.r#type)
+            });
+        }
+        let event_id = header.get("event_id").and_then(Value::as_str).map(str::to_owned);
+        Ok(Envelope { event_id, items })
+    }
+}
+
+impl Transaction {
+    fn parse(payload: &[u8]) -> Result<Transaction> {
+        let event: Value = serde_json::from_slice(payload).context("the payload is not JSON")?;
+        let trace = &event["contexts"]["trace"];
+        let root = Span::deserialize(trace).context("`contexts.trace` is not a span")?;
+        let spans = match &event["spans"] {
+            Value::Null => Vec::new(),
+            spans => Vec::deserialize(spans).context("`spans` is not a list of spans")?,
+        };
+        let data = &trace["data"];
+        let url = [
+            &event["request"]["url"],
+            &data["url.full"],
+            &data["http.url"],
+            &data["url"],
+            &data["url.path"],
+            &data["http.target"],
+        ]
+        .into_iter()
+        .find_map(Value::as_str);
+        Ok(Transaction {
+            name: event["transaction"].as_str().unwrap_or_default().to_owned(),
+            root,
+            path: url.map(path_of),
+            spans,
+        })
+    }
+}
+
+/// The path of an absolute URL, or of a request target such as `/a?b`.
+fn path_of(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(url) => url.path().to_owned(),
+        Err(_) => url.split(['?', '#']).next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// The first line without its end, and what follows it.
+fn line(bytes: &[u8]) -> (&[u8], &[u8]) {
+    match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&bytes[..end], &bytes[end + 1..]),
+        None => (bytes, &[]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRANSACTION: &str = r#"{"transaction":"GET /api/graphql","request":{"url":"http://127.0.0.1:1/api/graphql?x"},"contexts":{"trace":{"trace_id":"t","span_id":"r","op":"http.server","origin":"auto.http.otel.http"}},"spans":[{"trace_id":"t","span_id":"s","parent_span_id":"r","origin":"auto.graphql.otel.graphql","description":"graphql.parse"}]}"#;
+
+    fn error(text: &str) -> String {
+        format!("{:#}", Envelope::parse(text.as_bytes()).expect_err("it must be refused"))
+    }
+
+    #[test]
+    fn reads_a_transaction_with_its_spans() {
+        let text = format!("{{\"event_id\":\"e\"}}\n{{\"type\":\"transaction\"}}\n{TRANSACTION}\n");
+        let envelope = Envelope::parse(text.as_bytes()).unwrap();
+        assert_eq!(envelope.event_id.as_deref(), Some("e"));
+        let [Item::Transaction(transaction)] = &envelope.items[..] else { panic!("{envelope:?}") };
+        assert_eq!(transaction.path.as_deref(), Some("/api/graphql"));
+        assert_eq!(transaction.root.op.as_deref(), Some("http.server"));
+        assert_eq!(transaction.spans[0].origin.as_deref(), Some("auto.graphql.otel.graphql"));
+        assert_eq!(transaction.spans[0].parent_span_id.as_deref(), Some("r"));
+    }
+
+    #[test]
+    fn a_length_counts_bytes_and_line_ends_are_payload() {
+        let text = "{}\n{\"type\":\"attachment\",\"length\":5}\na\nä\n\n{\"type\":\"span\"}\n{}";
+        let envelope = Envelope::parse(text.as_bytes()).unwrap();
+        assert_eq!(envelope.items, [Item::Other("attachment".into()), Item::Other("span".into())]);
+    }
+
+    #[test]
+    fn an_unknown_item_spoils_nothing() {
+        let text = format!(
+            "{{}}\n{{\"type\":\"from-the-future\"}}\nnot json\n{{\"type\":\"transaction\",\"length\":{}}}\n{TRANSACTION}",
+            TRANSACTION.len()
+        );
+        let envelope = Envelope::parse(text.as_bytes()).unwrap();
+        assert_eq!(envelope.items.len(), 2);
+    }
+
+    #[test]
+    fn a_header_alone_is_an_envelope() {
+        assert_eq!(Envelope::parse(b"{}").unwrap().items, []);
+    }
+
+    #[test]
+    fn refuses_what_is_broken() {
+        assert!(error("").contains("header is not JSON"));
+        assert!(error("[]\n").contains("not an object"));
+        assert!(error("{}\n{\"length\":1}\nx").contains("header of item 0"));
+        assert!(error("{}\n{\"type\":\"event\",\"length\":9}\nshort").contains("ends after 5"));
+        assert!(error("{}\n{\"type\":\"event\",\"length\":2}\nlong").contains("longer than the 2"));
+        assert!(error("{}\n{\"type\":\"transaction\"}\n{}").contains("contexts.trace"));
+    }
+}

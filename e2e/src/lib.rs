@@ -1,0 +1,30 @@
+//! The harness: takes a real SolidStart app from `npm ci` to a booted server and judges what it does.
+//!
+//! It drives the built command as a black box and depends on none of the crates that make it up, so that the judge
+//! shares no error with the judged. A run is: install and build ([`app`], each kept by the hash of its inputs in
+//! [`cache`]), copies of the build with the negative controls among them, the rewrite, boots ([`observe`]) against a
+//! Sentry intake ([`intake`]), and judgements over what was seen ([`oracles`]).
+
+pub mod app;
+pub mod bench;
+pub mod binary;
+pub mod cache;
+pub mod capture;
+pub mod envelope;
+pub mod intake;
+pub mod observe;
+pub mod oracles;
+pub mod process;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod runtime;
+pub mod scenario;
+pub mod server;
+pub mod toolchain;
+pub mod trace;
+pub mod tree;
+
+pub use report::Report;
+pub use run::{Config, run};
+pub use scenario::Scenario;

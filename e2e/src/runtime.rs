@@ -1,0 +1,118 @@
+//! Finds the runtime chunk of an unrewritten build, and makes the broken copies that the oracles ask for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The runtime chunk of an unrewritten build, relative to the server directory: the module that the entry imports
+/// statically, by a relative specifier, and that is not the instrumentation. Of several the largest; with none the
+/// runtime is inlined and the entry is returned.
+///
+/// The text is searched for `from "./…"` and `import "./…"`. That is no parser, and shall not be one: the harness
+/// must not share an error with the tool it judges. A wrong answer makes oracle 2 fail.
+///
+/// # Errors
+/// When the entry cannot be read or names a chunk that is not there.
+pub fn find_chunk(server: &Path, entry: &str, instrumentation: &str) -> Result<PathBuf> {
+    let path = server.join(entry);
+    let text = fs::read_to_string(&path).with_context(|| format!("failed to read the entry `{}`", path.display()))?;
+    let mut found: Option<(u64, PathBuf)> = None;
+    for specifier in relative_imports(&text) {
+        let relative = specifier.trim_start_matches("./");
+        if relative == instrumentation {
+            continue;
+        }
+        let chunk = server.join(relative);
+        let size = fs::metadata(&chunk)
+            .with_context(|| format!("`{}` imports `{specifier}`, which is not there", path.display()))?
+            .len();
+        if found.as_ref().is_none_or(|(largest, _)| size > *largest) {
+            found = Some((size, PathBuf::from(relative)));
+        }
+    }
+    Ok(found.map_or_else(|| PathBuf::from(entry), |(_, chunk)| chunk))
+}
+
+/// The specifiers that start with `./`, stand in quotes, and follow `from` or `import`.
+fn relative_imports(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for quote in ['"', '\''] {
+        let open = format!("{quote}./");
+        for (at, _) in text.match_indices(&open) {
+            let before = text[..at].trim_end();
+            let rest = &text[at + 1..];
+            if (before.ends_with("from") || before.ends_with("import"))
+                && let Some(end) = rest.find(quote)
+            {
+                found.push(&rest[..end]);
+            }
+        }
+    }
+    found
+}
+
+/// What [`throw_first`] and [`throw_last`] throw.
+pub const THROWN: &str = "presentry-e2e: thrown by the runtime";
+
+/// Makes the runtime throw on its first line, after its imports were evaluated and before anything listens.
+///
+/// # Errors
+/// When the chunk cannot be read or written.
+pub fn throw_first(chunk: &Path) -> Result<()> {
+    edit(chunk, |text| format!("throw new Error(\"{THROWN}\");\n{text}"))
+}
+
+/// Makes the runtime throw after its last line, when the server was told to listen and Nitro's traps are installed.
+///
+/// # Errors
+/// When the chunk cannot be read or written.
+pub fn throw_last(chunk: &Path) -> Result<()> {
+    edit(chunk, |text| format!("{text}\nthrow new Error(\"{THROWN}\");\n"))
+}
+
+/// Puts a static import of the instrumentation in front of the entry, as the SDK's `top-level-import` does.
+///
+/// # Errors
+/// When the entry cannot be read or written, or imports the instrumentation already.
+pub fn import_at_top(entry: &Path, instrumentation: &str) -> Result<()> {
+    let text = fs::read_to_string(entry).with_context(|| format!("failed to read `{}`", entry.display()))?;
+    if text.contains(instrumentation) {
+        bail!("`{}` names `{instrumentation}` already", entry.display());
+    }
+    edit(entry, |text| format!("import './{instrumentation}';\n{text}"))
+}
+
+fn edit(path: &Path, change: impl FnOnce(&str) -> String) -> Result<()> {
+    let text = fs::read_to_string(path).with_context(|| format!("failed to read `{}`", path.display()))?;
+    fs::write(path, change(&text)).with_context(|| format!("failed to write `{}`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sees_static_relative_imports_only() {
+        let text = r#"import process from 'node:process';import 'pg';
+export { n as default } from './chunks/nitro/nitro.mjs';
+import "./a.mjs"; import('./lazy.mjs'); const text = './no.mjs';"#;
+        assert_eq!(relative_imports(text), ["./a.mjs", "./chunks/nitro/nitro.mjs"]);
+    }
+
+    #[test]
+    fn the_largest_chunk_is_the_runtime_and_the_instrumentation_never() {
+        let build = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(build.path().join(name), text).unwrap();
+        write("instrument.server.mjs", &"x".repeat(100));
+        write("small.mjs", "x");
+        write("large.mjs", "xxxxx");
+        write("index.mjs", "import './instrument.server.mjs'; import './small.mjs'; export { a } from './large.mjs';");
+        let found = || find_chunk(build.path(), "index.mjs", "instrument.server.mjs");
+        assert_eq!(found().unwrap(), Path::new("large.mjs"));
+        write("index.mjs", "console.log('inline')");
+        assert_eq!(found().unwrap(), Path::new("index.mjs"));
+        write("index.mjs", "import './gone.mjs'");
+        assert!(found().is_err());
+    }
+}
