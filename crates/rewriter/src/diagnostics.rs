@@ -20,6 +20,7 @@ mod static_edge_to_runtime;
 mod syntax_error;
 mod unknown_export;
 mod unreadable;
+mod unrepointable_specifier;
 mod unresolved_star_export;
 mod unwrappable_export;
 
@@ -46,7 +47,8 @@ pub(crate) mod codes {
         runtime_not_deferred::runtime_not_deferred, sentry_not_started::sentry_not_started,
         static_edge_to_package::static_edge_to_package, static_edge_to_runtime::static_edge_to_runtime,
         syntax_error::syntax_error, unknown_export::unknown_export, unreadable::unreadable,
-        unresolved_star_export::unresolved_star_export, unwrappable_export::unwrappable_export,
+        unrepointable_specifier::unrepointable_specifier, unresolved_star_export::unresolved_star_export,
+        unwrappable_export::unwrappable_export,
     };
 }
 
@@ -77,6 +79,7 @@ static ALL: &[&Code] = &[
     &syntax_error::CODE,
     &unknown_export::CODE,
     &unreadable::CODE,
+    &unrepointable_specifier::CODE,
     &unresolved_star_export::CODE,
     &unwrappable_export::CODE,
 ];

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     rc::Rc,
 };
 
@@ -34,6 +35,9 @@ pub(crate) fn back_importers(
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Vec<BackImporter>, Box<Diagnostic>> {
     let leading = Leading::to(graph, entry)?;
+    if let Some((module, span)) = &leading.leaving {
+        return Err(Box::new(codes::unrepointable_specifier(module, *span)));
+    }
     let loaded = leading.loaded_by(entry);
     let mut found = Vec::new();
     for path in leading.naming_entry.iter().filter(|path| loaded.contains(*path)) {
@@ -60,6 +64,8 @@ struct Leading {
     imported: BTreeMap<ModulePath, BTreeSet<ModulePath>>,
     /// The modules that name the entry, in an import or by its URL, in path order.
     naming_entry: BTreeSet<ModulePath>,
+    /// A specifier that leaves the server directory and ends in the name of the entry: it may come back in.
+    leaving: Option<(Rc<Module>, Span)>,
 }
 
 impl Leading {
@@ -68,7 +74,7 @@ impl Leading {
         let mut scripts = graph.sources().scripts().map_err(unreadable)?;
         // The entry first: as soon as it leads to all that name it, the rest of the build need not be looked at.
         scripts.sort_by_key(|script| script != entry);
-        let mut leading = Self { imported: BTreeMap::new(), naming_entry: BTreeSet::new() };
+        let mut leading = Self { imported: BTreeMap::new(), naming_entry: BTreeSet::new(), leaving: None };
         let mut known = BTreeSet::from([entry.clone()]);
         let mut wanted = known.clone();
         while !wanted.is_empty() {
@@ -94,7 +100,7 @@ impl Leading {
     }
 
     /// Notes which of the wanted modules a module names; whether there are any.
-    fn note(&mut self, module: &Module, wanted: &BTreeSet<ModulePath>, entry: &ModulePath) -> bool {
+    fn note(&mut self, module: &Rc<Module>, wanted: &BTreeSet<ModulePath>, entry: &ModulePath) -> bool {
         let path = &module.path;
         let named = specifiers(module).filter_map(|specifier| match resolve(path, &specifier.value) {
             Target::File(file) => Some(file),
@@ -104,6 +110,15 @@ impl Leading {
         let mut references = module.record.url_references.iter();
         let names_by_url =
             references.any(|reference| resolve(path, &reference.specifier.value) == Target::File(entry.clone()));
+        let leaves = |specifier: &&StringLiteral| match resolve(path, &specifier.value) {
+            Target::Elsewhere(reference) => {
+                reference.starts_with('.') && reference[last_segment(&reference)] == *entry.file_name()
+            }
+            _ => false,
+        };
+        if let (None, Some(specifier)) = (&self.leaving, specifiers(module).find(leaves)) {
+            self.leaving = Some((module.clone(), specifier.span));
+        }
         let names_entry = named.contains(entry) || names_by_url;
         if names_entry {
             self.naming_entry.insert(path.clone());
@@ -135,37 +150,69 @@ fn specifiers(module: &Module) -> impl Iterator<Item = &StringLiteral> {
 }
 
 /// The edit that makes a specifier name a sibling of the file it names now, without changing the length of the line:
-/// so every position in the source map of the module stays true.
+/// so every position in the source map of the module stays true. `None` when that cannot be done.
 ///
-/// `file_name` must not be longer than the name it replaces; [`same_length_name`] gives such names.
-pub(crate) fn repoint(text: &str, specifier: &StringLiteral, file_name: &str) -> TextEdit {
-    let span = last_segment(text, specifier);
-    let old = utf16_length(span.of(text));
-    let mut replacement = encode_segment(file_name);
-    let mut missing = old.saturating_sub(utf16_length(&replacement));
-    // Where the old name was spelled with escapes, the new one gets escapes of the same length: `\x65` for `e` is three
-    // longer, `./` in front two, a needless backslash one.
-    if missing % 2 == 1 && missing >= 3 && replacement.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        let first = replacement.remove(0);
-        replacement.insert_str(0, &format!("\\x{:02x}", u32::from(first)));
-        missing -= 3;
+/// `file_name` must not be longer than the name it replaces; [`moved_name`] gives such names.
+pub(crate) fn repoint(text: &str, specifier: &StringLiteral, file_name: &str) -> Option<TextEdit> {
+    let inner = Span { start: specifier.span.start + 1, end: specifier.span.end - 1 };
+    let raw = inner.of(text);
+    if raw.contains(['\n', '\r']) {
+        return None;
     }
-    replacement.insert_str(0, &"./".repeat(missing / 2));
-    if missing % 2 == 1 {
-        let end = replacement.rfind('.').unwrap_or(0);
-        replacement.insert(end, '\\');
+    let name = encode_segment(file_name);
+    if !raw.contains('\\') {
+        let segment = last_segment(raw);
+        let span = Span { start: inner.start + segment.start, end: inner.start + segment.end };
+        let missing = utf16_length(span.of(text)).checked_sub(utf16_length(&name))?;
+        return Some(TextEdit { span, replacement: padded(name, missing) });
     }
-    TextEdit { span, replacement }
+    // An escape may stand for a separator, so the value is written anew.
+    let segment = last_segment(&specifier.value);
+    let quote = specifier.span.of(text).chars().next()?;
+    let before = escaped(&specifier.value[..segment.start], quote);
+    let after = escaped(&specifier.value[segment.end..], quote);
+    let missing = utf16_length(raw).checked_sub(utf16_length(&before) + utf16_length(&name) + utf16_length(&after))?;
+    Some(TextEdit { span: inner, replacement: format!("{before}{}{after}", padded(name, missing)) })
 }
 
-/// The part of a specifier, as written, that is the last segment of its path: behind the last slash before a query or
-/// fragment.
-fn last_segment(text: &str, specifier: &StringLiteral) -> Span {
-    let start = specifier.span.start + 1;
-    let literal = &text[start..specifier.span.end - 1];
-    let end = literal.find(['?', '#']).unwrap_or(literal.len());
-    let segment = literal[..end].rfind('/').map_or(0, |slash| slash + 1);
-    Span { start: start + segment, end: start + end }
+/// The last segment of a relative reference: behind the last separator before a query or fragment. A backslash is a
+/// separator in `file:` URLs.
+fn last_segment(reference: &str) -> Range<usize> {
+    let end = reference.find(['?', '#']).unwrap_or(reference.len());
+    let start = reference[..end].rfind(['/', '\\']).map_or(0, |separator| separator + 1);
+    start..end
+}
+
+/// A path segment in a string literal, made longer without another meaning: `\x65` for `e` is three longer, `./` in front
+/// two, a needless backslash one.
+fn padded(mut segment: String, mut missing: usize) -> String {
+    if missing % 2 == 1 && missing >= 3 && segment.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        let first = segment.remove(0);
+        segment.insert_str(0, &format!("\\x{:02x}", u32::from(first)));
+        missing -= 3;
+    }
+    segment.insert_str(0, &"./".repeat(missing / 2));
+    if missing % 2 == 1 {
+        let end = segment.rfind('.').unwrap_or(0);
+        segment.insert(end, '\\');
+    }
+    segment
+}
+
+/// A piece of a string literal, with no more escapes than it needs.
+fn escaped(value: &str, quote: char) -> String {
+    let mut literal = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            '\\' => literal.push_str("\\\\"),
+            '$' if quote == '`' => literal.push_str("\\$"),
+            c if c == quote => literal.extend(['\\', c]),
+            c => literal.push(c),
+        }
+    }
+    literal
 }
 
 /// A free name for the moved entry beside the entry. It has the same length in UTF-16 code units as the entry's where
@@ -203,7 +250,7 @@ mod tests {
         let (record, errors) = presentry_parser::parse(&text);
         assert_eq!(errors, []);
         let specifier = &record.requested_modules[0].specifier;
-        let edited = apply(&text, vec![repoint(&text, specifier, name)]);
+        let edited = apply(&text, vec![repoint(&text, specifier, name).unwrap()]);
         assert_eq!(edited, format!("import {expected}; rest"));
         assert_eq!(utf16_length(&edited), utf16_length(&text), "the rest of the line moved");
         let (record, errors) = presentry_parser::parse(&edited);
@@ -225,6 +272,18 @@ mod tests {
         check("'./gr\u{fc}n.mjs'", "entr.mjs", "'./entr.mjs'");
         check("'./gr%C3%BCn.mjs'", "entr.mjs", r"'././\x65ntr.mjs'");
         check("'./%5B...404%5D.mjs'", "entry___.mjs", "'./././entry___.mjs'");
+        check(r"'..\u002findex.%6Djs?v=1'", "entry.mjs", r"'../././\x65ntry.mjs?v=1'");
+        check(r"'./functions\\index.mjs'", "entry.mjs", r"'./functions\\entry.mjs'");
+        check(r"'./index.mjs\u003fv=1'", "entry.mjs", r"'././\x65ntry.mjs?v=1'");
+        check(r#""./it\'s/index.mjs""#, "entry.mjs", r#""./it's/entry\.mjs""#);
+    }
+
+    #[test]
+    fn specifiers_over_several_lines_are_left_alone() {
+        let text = "import './\\x69ndex.m\\\njs';";
+        let (record, errors) = presentry_parser::parse(text);
+        assert_eq!(errors, []);
+        assert_eq!(repoint(text, &record.requested_modules[0].specifier, "entry.mjs"), None);
     }
 
     #[test]

@@ -15,8 +15,9 @@ use crate::{
 /// ([`ResolveExport`](https://tc39.es/ecma262/#sec-resolveexport)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Resolution {
-    /// A binding of a module of the build; `None` is an anonymous default export.
-    Binding { module: ModulePath, local_name: Option<String> },
+    /// A binding of a module of the build; without a name it is an anonymous default export. A module that is imported
+    /// with another query or fragment is another instance, with bindings of its own.
+    Binding { module: ModulePath, instance: String, local_name: Option<String> },
     /// The namespace object of a module.
     Namespace(Target),
     /// An export of something that is no ES module of the build.
@@ -111,16 +112,17 @@ pub(crate) fn resolve_export(
     module: &ModulePath,
     name: &str,
 ) -> Result<Resolution, Box<Diagnostic>> {
-    resolve_in(graph, module, name, &mut BTreeSet::new())
+    resolve_in(graph, module, "", name, &mut BTreeSet::new())
 }
 
 fn resolve_in(
     graph: &Graph<'_>,
     path: &ModulePath,
+    instance: &str,
     name: &str,
-    resolve_set: &mut BTreeSet<(ModulePath, String)>,
+    resolve_set: &mut BTreeSet<(ModulePath, String, String)>,
 ) -> Result<Resolution, Box<Diagnostic>> {
-    if !resolve_set.insert((path.clone(), name.to_owned())) {
+    if !resolve_set.insert((path.clone(), instance.to_owned(), name.to_owned())) {
         // A circular import request.
         return Ok(Resolution::NotFound);
     }
@@ -138,12 +140,19 @@ fn resolve_in(
             let specifier = &record.requested_modules[request].specifier.value;
             return Ok(Resolution::Namespace(resolve(path, specifier)));
         }
-        return Ok(Resolution::Binding { module: path.clone(), local_name: entry.local_name.clone() });
+        return Ok(Resolution::Binding {
+            module: path.clone(),
+            instance: instance.to_owned(),
+            local_name: entry.local_name.clone(),
+        });
     }
     if let Some(entry) = record.indirect_export_entries.iter().find(|entry| entry.export_name.value == name) {
-        let target = resolve(path, &record.requested_modules[entry.request].specifier.value);
+        let specifier = &record.requested_modules[entry.request].specifier.value;
+        let target = resolve(path, specifier);
         return match (&entry.import_name, target) {
-            (ImportName::Name(import), Target::File(file)) => resolve_in(graph, &file, &import.value, resolve_set),
+            (ImportName::Name(import), Target::File(file)) => {
+                resolve_in(graph, &file, instance_of(specifier), &import.value, resolve_set)
+            }
             (ImportName::Name(import), target) => Ok(Resolution::External { target, name: import.value.clone() }),
             (ImportName::Namespace | ImportName::Source, target) => Ok(Resolution::Namespace(target)),
         };
@@ -154,9 +163,10 @@ fn resolve_in(
     }
     let mut found = Resolution::NotFound;
     for star in &record.star_export_entries {
-        let resolution = match resolve(path, &record.requested_modules[star.request].specifier.value) {
+        let specifier = &record.requested_modules[star.request].specifier.value;
+        let resolution = match resolve(path, specifier) {
             Target::File(file) => match graph.load(&file)? {
-                Some(_) => resolve_in(graph, &file, name, resolve_set)?,
+                Some(_) => resolve_in(graph, &file, instance_of(specifier), name, resolve_set)?,
                 None => continue,
             },
             _ => continue,
@@ -170,4 +180,9 @@ fn resolve_in(
         }
     }
     Ok(found)
+}
+
+/// The query and fragment of a specifier: Node keeps one instance of a module for each.
+fn instance_of(specifier: &str) -> &str {
+    specifier.find(['?', '#']).map_or("", |start| &specifier[start..])
 }

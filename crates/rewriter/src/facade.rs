@@ -113,15 +113,20 @@ impl Facade<'_> {
     /// The facade without top-level await: async forwarders for functions.
     pub(crate) fn forwarding(&self, exports: &[Forwarder]) -> String {
         let mut text = self.head();
-        text.push_str(&format!("const _runtime = import({});\n", literal(self.entry, self.moved)));
+        // A namespace with a `then` stays inside the one that carries it.
+        let (from, member) = match self.passage {
+            Some(passage) => (passage, format!(".{PASSAGE_EXPORT}")),
+            None => (self.moved, String::new()),
+        };
+        text.push_str(&format!("const _runtime = import({});\n", literal(self.entry, from)));
         // Sentry handles the rejection of a floating import(), which would end in exit code 0 with no server.
         text.push_str("_runtime.catch((_error) => process.nextTick(() => { throw _error; }));\n");
         let names: Vec<String> = exports.iter().map(|export| export.name.clone()).collect();
         let locals = local_names(&names);
         for (export, local) in exports.iter().zip(&locals) {
-            let member = string_literal(&export.name);
+            let name = string_literal(&export.name);
             text.push_str(&format!(
-                "async function {local}() {{ return (await _runtime)[{member}].apply(this, arguments); }}\n\
+                "async function {local}() {{ return (await _runtime){member}[{name}].apply(this, arguments); }}\n\
                  Object.defineProperty({local}, \"length\", {{ value: {}, configurable: true }});\n",
                 export.length
             ));

@@ -94,6 +94,7 @@ impl<'a> Graph<'a> {
         match errors.first() {
             // A `.js` file that is no ES module is CommonJS, whatever `package.json` says.
             Some(_) if name.ends_with(".js") => Ok(None),
+            None if name.ends_with(".js") && !has_module_syntax(&module.record) => Ok(None),
             Some(error) => Err(Box::new(codes::syntax_error(&module, error))),
             None => Ok(Some(module)),
         }
@@ -125,6 +126,15 @@ impl<'a> Graph<'a> {
         }
         Ok(closure)
     }
+}
+
+/// Whether only an ES module can be written so. Node tells a `.js` file without it by `package.json`; it exports nothing
+/// then, or is CommonJS.
+fn has_module_syntax(record: &ModuleRecord) -> bool {
+    !(record.requested_modules.is_empty()
+        && record.local_export_entries.is_empty()
+        && record.import_metas.is_empty()
+        && record.top_level_awaits.is_empty())
 }
 
 /// The statement by which one module asks for another.

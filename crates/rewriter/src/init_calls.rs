@@ -157,7 +157,7 @@ fn callee(graph: &Graph<'_>, module: &Rc<Module>, call: &Call) -> Result<Callee,
         {
             Callee::Init
         }
-        Resolution::Binding { module, local_name: Some(name) } => Callee::Function(module, name),
+        Resolution::Binding { module, local_name: Some(name), .. } => Callee::Function(module, name),
         _ => Callee::Other,
     })
 }

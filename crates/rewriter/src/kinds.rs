@@ -104,7 +104,7 @@ type Visited = BTreeSet<(ModulePath, String)>;
 
 fn follow(graph: &Graph<'_>, resolution: &Resolution, visited: &mut Visited) -> Result<Origin, Box<Diagnostic>> {
     match resolution {
-        Resolution::Binding { module, local_name } => {
+        Resolution::Binding { module, local_name, .. } => {
             binding_origin(graph, module, local_name.as_deref().unwrap_or("*default*"), visited)
         }
         Resolution::Namespace(_) => Ok(Origin::of(ExportKind::Object)),

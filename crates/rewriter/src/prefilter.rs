@@ -62,7 +62,12 @@ impl<'f> Wanted<'f> {
             let specifier = &script[start - line.len() + at + 1..end];
             match std::str::from_utf8(specifier) {
                 Ok(text) if text.contains(['\\', '%']) => true,
-                Ok(text) => matches!(resolve(importer, text), Target::File(file) if self.files.contains(&file)),
+                Ok(text) => match resolve(importer, text) {
+                    Target::File(file) => self.files.contains(&file),
+                    // It may come back in by the name of the server directory, which is not known here.
+                    Target::Elsewhere(_) => true,
+                    Target::Builtin(_) | Target::Package(_) => false,
+                },
                 Err(_) => false,
             }
         })

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, rc::Rc};
 
-use presentry_parser::{ImportName, RequestForm};
+use presentry_parser::{ImportName, RequestForm, StringLiteral};
 
 use crate::{
     diagnostics::{Diagnostic, codes},
@@ -77,7 +77,7 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
     let importers = back_importers(&graph, &request.entry, warnings)?;
     let moved = free_sibling(sources, &request.entry, !importers.is_empty())?;
     let mut changes = Vec::new();
-    let moved_text = moved_text(&entry, &request.instrumentation, &importers, &moved);
+    let moved_text = moved_text(&entry, &request.instrumentation, &importers, &moved)?;
     changes.push(FileChange {
         path: moved.clone(),
         kind: ChangeKind::MovedEntry,
@@ -85,15 +85,15 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
         after: Some(moved_text.into_bytes()),
         mode_from: Some(request.entry.clone()),
     });
-    changes.extend(importers.iter().filter(|importer| importer.module.path != request.entry).map(|importer| {
-        FileChange {
+    for importer in importers.iter().filter(|importer| importer.module.path != request.entry) {
+        changes.push(FileChange {
             path: importer.module.path.clone(),
             kind: ChangeKind::Repointed,
             before: Some(importer.module.text.clone().into_bytes()),
-            after: Some(apply(&importer.module.text, repointing(importer, &moved)).into_bytes()),
+            after: Some(apply(&importer.module.text, repointing(importer, &moved)?).into_bytes()),
             mode_from: None,
-        }
-    }));
+        });
+    }
     with_facade(&graph, request, &entry, &moved, exports, changes)
 }
 
@@ -311,10 +311,15 @@ fn refuse_awaiting_closure(graph: &Graph<'_>, request: &Request) -> Result<(), B
 
 /// The text of the moved entry: the original, but for imports of itself, which name the moved entry now, and for a
 /// static import of the instrumentation at its top, which the facade has taken over.
-fn moved_text(entry: &Module, instrumentation: &ModulePath, importers: &[BackImporter], moved: &ModulePath) -> String {
+fn moved_text(
+    entry: &Module,
+    instrumentation: &ModulePath,
+    importers: &[BackImporter],
+    moved: &ModulePath,
+) -> Result<String, Box<Diagnostic>> {
     let mut edits = Vec::new();
     for importer in importers.iter().filter(|importer| importer.module.path == entry.path) {
-        edits.extend(repointing(importer, moved));
+        edits.extend(repointing(importer, moved)?);
     }
     if let Some(first) = entry.record.requested_modules.first() {
         // `withSentry` with `autoInjectServerSentry: "top-level-import"` puts exactly this line before the entry.
@@ -328,12 +333,31 @@ fn moved_text(entry: &Module, instrumentation: &ModulePath, importers: &[BackImp
             edits.push(TextEdit { span, replacement: String::new() });
         }
     }
-    apply(&entry.text, edits)
+    Ok(apply(&entry.text, edits))
 }
 
-fn repointing(importer: &BackImporter, moved: &ModulePath) -> Vec<TextEdit> {
-    let edit = |specifier| repoint(&importer.module.text, specifier, moved.file_name());
-    importer.specifiers.iter().map(edit).collect()
+/// The edits that make a module name the moved entry, tried out on the module.
+///
+/// # Errors
+/// When a specifier cannot be changed in its place.
+fn repointing(importer: &BackImporter, moved: &ModulePath) -> Result<Vec<TextEdit>, Box<Diagnostic>> {
+    let module = &importer.module;
+    let mut edits = Vec::new();
+    for specifier in &importer.specifiers {
+        let edit = repoint(&module.text, specifier, moved.file_name());
+        edits.push(edit.ok_or_else(|| Box::new(codes::unrepointable_specifier(module, specifier.span)))?);
+    }
+    // The proof does not look into the runtime, so what was meant is checked here.
+    let (record, errors) = presentry_parser::parse(&apply(&module.text, edits.clone()));
+    let requested = record.requested_modules.iter().map(|request| &request.specifier);
+    let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
+    let names_moved =
+        |specifier: &&StringLiteral| resolve(&module.path, &specifier.value) == Target::File(moved.clone());
+    let repointed = requested.chain(imported).filter(names_moved).count();
+    if !errors.is_empty() || repointed != importer.specifiers.len() {
+        return Err(Box::new(codes::unrepointable_specifier(module, importer.specifiers[0].span)));
+    }
+    Ok(edits)
 }
 
 /// A path beside a file that nothing has.
@@ -355,7 +379,7 @@ fn warn_of_live_bindings(
             continue;
         }
         let resolution = resolve_export(graph, &entry.path, name)?;
-        let Resolution::Binding { module, local_name: Some(local) } = resolution else { continue };
+        let Resolution::Binding { module, local_name: Some(local), .. } = resolution else { continue };
         let Some(module) = graph.load(&module)? else { continue };
         let binding = module.bindings.iter().find(|binding| binding.name == *local);
         if let Some(write) = binding.and_then(|binding| binding.writes.iter().find(|write| write.in_function)) {

@@ -257,7 +257,7 @@ impl Wrapper {
         let runtime = literal(path, &self.runtime);
         let exports = exported_names(graph, entry)?;
         let (wrapped, passed): (Vec<_>, Vec<_>) = exports.into_iter().partition(|(_, resolution)| {
-            matches!(resolution, Resolution::Binding { module, local_name: Some(name) }
+            matches!(resolution, Resolution::Binding { module, local_name: Some(name), .. }
                 if *module == self.module.path && self.forwarders.contains(name))
         });
         let wrapped: Vec<String> = wrapped.into_iter().map(|(name, _)| name).collect();
@@ -289,7 +289,7 @@ impl Wrapper {
         // What the SDK left static is taken from where it is declared: the wrapper is not loaded any more.
         for (name, resolution) in passed {
             let (from, import) = match resolution {
-                Resolution::Binding { module, local_name } => {
+                Resolution::Binding { module, local_name, .. } => {
                     match public_name(graph, &module, local_name.as_deref())? {
                         Some(public) => (literal(path, &module), export_name(&public)),
                         None => {

@@ -59,6 +59,12 @@ static CASES: &[Case] = &[
         app
     }),
     case("file-not-found", 2, &["--entry", "nowhere.mjs"], App::facade),
+    // What no bundler writes: a specifier that comes back in by the name of the server directory.
+    case("unrepointable-specifier", 1, &[], || {
+        let app = App::inline(1);
+        app.append(".output/server/chunks/build/app-0.mjs", "import '../../../server/index.mjs';\n");
+        app
+    }),
     case("missing-module", 1, &[], || {
         let app = App::facade();
         app.append(".output/server/instrument.server.mjs", "import './assets/release-x.js';\n");

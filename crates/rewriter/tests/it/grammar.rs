@@ -279,8 +279,7 @@ fn plain_build(dice: &mut Dice<'_>) -> Case {
     }
     let wrap = wrap && !modules[0].local.is_empty();
     let wrapped = modules[0].local.iter().map(|name| (*name).to_owned()).collect();
-    let exports =
-        if wrap && !modules[0].local.contains(&"then") { ExportStyle::Wrap(wrapped) } else { ExportStyle::Await };
+    let exports = if wrap { ExportStyle::Wrap(wrapped) } else { ExportStyle::Await };
     let loading = match &exports {
         ExportStyle::Wrap(_) => EntryLoading::Required,
         ExportStyle::Await => dice.pick(&[EntryLoading::Process, EntryLoading::Imported, EntryLoading::Launcher]),
@@ -510,7 +509,7 @@ impl<'d, 'e, 'm> Writer<'d, 'e, 'm> {
         let quote = if self.dice.chance(40) { '"' } else { '\'' };
         let mut literal = quote.to_string();
         for c in value.chars() {
-            if odd && !matches!(c, '/' | '?' | '#') && self.dice.chance(6) {
+            if odd && self.dice.chance(6) {
                 match (self.dice.below(3), u32::from(c)) {
                     (0, code @ ..=0xff) => literal += &format!("\\x{code:02X}"),
                     (1, code @ ..=0xffff) => literal += &format!("\\u{code:04x}"),

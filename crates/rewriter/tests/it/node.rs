@@ -202,6 +202,9 @@ export const back = () => value() + 1;
 fn an_entry_that_exports_then() {
     let (_, seen) = check("--- index.mjs\nexport function then(r) { r(5); }\nexport const a = 1;\n", &request());
     assert_eq!(seen.exports.keys().collect::<Vec<_>>(), ["a", "then"]);
+    let wrapped = Request { exports: ExportStyle::Wrap(vec!["then".into()]), ..request() };
+    let (_, seen) = check("--- index.mjs\nexport function then(r) { return [r, this.tag]; }\n", &wrapped);
+    assert_eq!(seen.results["then"], serde_json::json!(["a", "this"]));
 }
 
 #[test]

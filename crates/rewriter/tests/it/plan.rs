@@ -490,3 +490,63 @@ export function plain() {}
         "#]],
     );
 }
+
+#[test]
+fn specifiers_that_cannot_be_repointed() {
+    let entry = "--- index.mjs\nimport './chunks/a.mjs';\nexport const a = 1;\n";
+    check(
+        &format!("{entry}--- chunks/a.mjs\nimport '../\\x69ndex.m\\\njs';\n"),
+        expect![[r#"
+        Refused
+        error[unrepointable-specifier]: an import of the entry in `chunks/a.mjs` cannot be repointed
+          chunks/a.mjs:1:8: import '../\x69ndex.m\
+    "#]],
+    );
+    // Node finds the entry by the name of the server directory, which the rewriter is not told.
+    check(
+        &format!("{entry}--- chunks/a.mjs\nimport '../../server/index.mjs';\n"),
+        expect![[r#"
+        Refused
+        error[unrepointable-specifier]: an import of the entry in `chunks/a.mjs` cannot be repointed
+          chunks/a.mjs:1:8: import '../../server/index.mjs';
+    "#]],
+    );
+}
+
+#[test]
+fn instances_of_a_module_are_different_modules() {
+    check(
+        "--- index.mjs
+export * from './c.mjs';
+export * from './c.mjs?x';
+export const own = 1;
+--- c.mjs
+export const a = 1;
+",
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            export * from './c.mjs';
+            export * from './c.mjs?x';
+            export const own = 1;
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { own: _own } = await import("./entry.mjs");
+            export { _own as own };
+        "#]],
+    );
+}
+
+#[test]
+fn an_entry_that_is_no_module() {
+    let request = Request { entry: crate::written::path("index.js"), ..request() };
+    check_request(
+        "--- index.js\nexports.handler = () => {};\n",
+        &request,
+        expect![[r#"
+        Refused
+        error[entry-not-found]: `index.js` is not there, or is no ES module
+    "#]],
+    );
+}

@@ -1,0 +1,23 @@
+//! `unrepointable-specifier`: an import of the entry cannot be made to name the moved entry.
+
+use presentry_parser::Span;
+
+use super::{Code, Diagnostic, Severity};
+use crate::graph::Module;
+
+pub(super) static CODE: Code = Code {
+    name: "unrepointable-specifier",
+    severity: Severity::Error,
+    summary: "an import of the entry cannot be made to name the moved entry",
+    explanation: r#"A module of the runtime imports the entry back, and has to name the moved entry instead, or it waits for itself. Its
+specifier is spelled in a way that cannot be changed without moving the rest of the line, which a source map points to, or it
+leaves the server directory and comes back in by that directory's name. No bundler writes such specifiers."#,
+};
+
+pub(crate) fn unrepointable_specifier(module: &Module, span: Span) -> Diagnostic {
+    Diagnostic::new(&CODE, format!("an import of the entry in `{}` cannot be repointed", module.path))
+        .label(module.label(span, ""))
+        .hint(
+            "spell the specifier plainly, as `../index.mjs`, without escapes that span lines and inside the directory",
+        )
+}
