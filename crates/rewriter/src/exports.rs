@@ -18,8 +18,10 @@ pub(crate) enum Resolution {
     /// A binding of a module of the build; without a name it is an anonymous default export. A module that is imported
     /// with another query or fragment is another instance, with bindings of its own.
     Binding { module: ModulePath, instance: String, local_name: Option<String> },
-    /// The namespace object of a module.
-    Namespace(Target),
+    /// The namespace object of a module, as a binding of the module that imports it. The specification takes two such
+    /// bindings for one thing; V8 does not (it makes a local variable of each), and an `export *` of both is ambiguous in
+    /// Node. The build runs in Node.
+    Namespace { of: Target, module: ModulePath, instance: String },
     /// An export of something that is no ES module of the build.
     External { target: Target, name: String },
     /// The module has no such export, or only itself in a circle.
@@ -130,15 +132,16 @@ fn resolve_in(
         return Ok(Resolution::External { target: Target::File(path.clone()), name: name.to_owned() });
     };
     let record = &module.record;
+    let namespace = |of: Target| Resolution::Namespace { of, module: path.clone(), instance: instance.to_owned() };
     if let Some(entry) = record.local_export_entries.iter().find(|entry| entry.export_name.value == name) {
         // A namespace object that is imported and exported again is a local export in the specification.
-        let namespace = entry.local_name.as_ref().and_then(|local| {
+        let imported = entry.local_name.as_ref().and_then(|local| {
             let import = record.import_entries.iter().find(|import| &import.local_name == local)?;
             matches!(import.import_name, ImportName::Namespace).then_some(import.request)
         });
-        if let Some(request) = namespace {
+        if let Some(request) = imported {
             let specifier = &record.requested_modules[request].specifier.value;
-            return Ok(Resolution::Namespace(resolve(path, specifier)));
+            return Ok(namespace(resolve(path, specifier)));
         }
         return Ok(Resolution::Binding {
             module: path.clone(),
@@ -151,10 +154,10 @@ fn resolve_in(
         let target = resolve(path, specifier);
         return match (&entry.import_name, target) {
             (ImportName::Name(import), Target::File(file)) => {
-                resolve_in(graph, &file, instance_of(specifier), &import.value, resolve_set)
+                resolve_in(graph, &file, &instance_of(specifier), &import.value, resolve_set)
             }
             (ImportName::Name(import), target) => Ok(Resolution::External { target, name: import.value.clone() }),
-            (ImportName::Namespace | ImportName::Source, target) => Ok(Resolution::Namespace(target)),
+            (ImportName::Namespace | ImportName::Source, target) => Ok(namespace(target)),
         };
     }
     if name == "default" {
@@ -166,7 +169,7 @@ fn resolve_in(
         let specifier = &record.requested_modules[star.request].specifier.value;
         let resolution = match resolve(path, specifier) {
             Target::File(file) => match graph.load(&file)? {
-                Some(_) => resolve_in(graph, &file, instance_of(specifier), name, resolve_set)?,
+                Some(_) => resolve_in(graph, &file, &instance_of(specifier), name, resolve_set)?,
                 None => continue,
             },
             _ => continue,
@@ -182,7 +185,10 @@ fn resolve_in(
     Ok(found)
 }
 
-/// The query and fragment of a specifier: Node keeps one instance of a module for each.
-fn instance_of(specifier: &str) -> &str {
-    specifier.find(['?', '#']).map_or("", |start| &specifier[start..])
+/// The query and fragment of a specifier: Node keeps one instance of a module for each. Empty ones count as none.
+fn instance_of(specifier: &str) -> String {
+    let (rest, fragment) = specifier.split_once('#').unwrap_or((specifier, ""));
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    let part = |sign: &str, text: &str| if text.is_empty() { String::new() } else { format!("{sign}{text}") };
+    part("?", query) + &part("#", fragment)
 }

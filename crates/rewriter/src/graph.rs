@@ -27,6 +27,16 @@ pub(crate) struct Module {
 }
 
 impl Module {
+    /// Whether the file may be CommonJS: a `.js` file in which nothing stands that only an ES module can have.
+    pub(crate) fn may_be_commonjs(&self) -> bool {
+        let record = &self.record;
+        self.path.as_str().ends_with(".js")
+            && record.requested_modules.is_empty()
+            && record.local_export_entries.is_empty()
+            && record.import_metas.is_empty()
+            && record.top_level_awaits.is_empty()
+    }
+
     /// A place in this module.
     pub(crate) fn label(&self, span: Span, message: impl Into<String>) -> Label {
         Label::new(&self.path, &self.text, span, message)
@@ -94,7 +104,6 @@ impl<'a> Graph<'a> {
         match errors.first() {
             // A `.js` file that is no ES module is CommonJS, whatever `package.json` says.
             Some(_) if name.ends_with(".js") => Ok(None),
-            None if name.ends_with(".js") && !has_module_syntax(&module.record) => Ok(None),
             Some(error) => Err(Box::new(codes::syntax_error(&module, error))),
             None => Ok(Some(module)),
         }
@@ -126,15 +135,6 @@ impl<'a> Graph<'a> {
         }
         Ok(closure)
     }
-}
-
-/// Whether only an ES module can be written so. Node tells a `.js` file without it by `package.json`; it exports nothing
-/// then, or is CommonJS.
-fn has_module_syntax(record: &ModuleRecord) -> bool {
-    !(record.requested_modules.is_empty()
-        && record.local_export_entries.is_empty()
-        && record.import_metas.is_empty()
-        && record.top_level_awaits.is_empty())
 }
 
 /// The statement by which one module asks for another.

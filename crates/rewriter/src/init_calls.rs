@@ -135,15 +135,17 @@ fn callee(graph: &Graph<'_>, module: &Rc<Module>, call: &Call) -> Result<Callee,
     let target = resolve(&module.path, &module.record.requested_modules[import.request].specifier.value);
     // What the callee is, followed to the module that declares it: a namespace with the path still to go, or a name.
     let resolution = match (&import.import_name, target) {
-        (ImportName::Namespace, target) => Resolution::Namespace(target),
+        (ImportName::Namespace, of) => {
+            Resolution::Namespace { of, module: module.path.clone(), instance: String::new() }
+        }
         (ImportName::Name(name), Target::File(file)) => resolve_export(graph, &file, &name.value)?,
         (ImportName::Name(name), target) => Resolution::External { target, name: name.value.clone() },
         (ImportName::Source, _) => return Ok(Callee::Other),
     };
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     let resolution = match (resolution, path.as_slice()) {
-        (Resolution::Namespace(Target::File(file)), [name]) => resolve_export(graph, &file, name)?,
-        (Resolution::Namespace(target), [name]) => Resolution::External { target, name: (*name).to_owned() },
+        (Resolution::Namespace { of: Target::File(file), .. }, [name]) => resolve_export(graph, &file, name)?,
+        (Resolution::Namespace { of: target, .. }, [name]) => Resolution::External { target, name: (*name).to_owned() },
         // The default export of a CommonJS package is its `module.exports`.
         (Resolution::External { target, name: default }, [name]) if default == "default" => {
             Resolution::External { target, name: (*name).to_owned() }

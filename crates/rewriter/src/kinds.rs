@@ -107,7 +107,7 @@ fn follow(graph: &Graph<'_>, resolution: &Resolution, visited: &mut Visited) -> 
         Resolution::Binding { module, local_name, .. } => {
             binding_origin(graph, module, local_name.as_deref().unwrap_or("*default*"), visited)
         }
-        Resolution::Namespace(_) => Ok(Origin::of(ExportKind::Object)),
+        Resolution::Namespace { .. } => Ok(Origin::of(ExportKind::Object)),
         Resolution::External { .. } | Resolution::NotFound | Resolution::Ambiguous => {
             Ok(Origin::of(ExportKind::Unknown))
         }

@@ -59,7 +59,7 @@ fn refused(error: Diagnostic) -> Plan {
 
 fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnostic>) -> Result<Plan, Box<Diagnostic>> {
     let graph = Graph::new(sources);
-    let Some(entry) = graph.load(&request.entry)? else {
+    let Some(entry) = graph.load(&request.entry)?.filter(|entry| !entry.may_be_commonjs()) else {
         return Err(Box::new(codes::entry_not_found(&request.entry)));
     };
     if facade_header(entry.text.as_bytes()).is_some() {
@@ -247,7 +247,7 @@ fn own_facade(graph: &Graph<'_>, facade: &Rc<Module>) -> Result<Plan, Box<Diagno
     for (target, _) in facade.dynamic_edges() {
         let Target::File(path) = target else { continue };
         let Some(mut behind) = graph.load(&path)? else { continue };
-        if let Resolution::Namespace(Target::File(through)) = resolve_export(graph, &path, PASSAGE_EXPORT)? {
+        if let Resolution::Namespace { of: Target::File(through), .. } = resolve_export(graph, &path, PASSAGE_EXPORT)? {
             let Some(module) = graph.load(&through)? else { continue };
             behind = module;
         }

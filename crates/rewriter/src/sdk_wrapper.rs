@@ -298,7 +298,7 @@ impl Wrapper {
                         }
                     }
                 }
-                Resolution::Namespace(target) => (specifier_of(path, &target), "*".to_owned()),
+                Resolution::Namespace { of: target, .. } => (specifier_of(path, &target), "*".to_owned()),
                 Resolution::External { target, name } => (specifier_of(path, &target), export_name(&name)),
                 Resolution::NotFound | Resolution::Ambiguous => continue,
             };

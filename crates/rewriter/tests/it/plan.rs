@@ -519,21 +519,27 @@ fn instances_of_a_module_are_different_modules() {
         "--- index.mjs
 export * from './c.mjs';
 export * from './c.mjs?x';
+export * from './d.mjs';
+export * from './d.mjs?#';
 export const own = 1;
 --- c.mjs
 export const a = 1;
+--- d.mjs
+export const d = 1;
 ",
         expect![[r#"
             Rewritten
             --- entry.mjs (moved entry)
             export * from './c.mjs';
             export * from './c.mjs?x';
+            export * from './d.mjs';
+            export * from './d.mjs?#';
             export const own = 1;
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { own: _own } = await import("./entry.mjs");
-            export { _own as own };
+            const { own: _own, d: _d } = await import("./entry.mjs");
+            export { _own as own, _d as d };
         "#]],
     );
 }
