@@ -60,6 +60,9 @@ impl<'f> Wanted<'f> {
                 return false;
             }
             let specifier = &script[start - line.len() + at + 1..end];
+            if ends_within(specifier, *byte) {
+                return false;
+            }
             match std::str::from_utf8(specifier) {
                 Ok(text) if text.contains(['\\', '%']) => true,
                 Ok(text) => match resolve(importer, text) {
@@ -72,6 +75,16 @@ impl<'f> Wanted<'f> {
             }
         })
     }
+}
+
+/// Whether a literal with this quote ends before the text does.
+fn ends_within(text: &[u8], quote: u8) -> bool {
+    let mut escaped = false;
+    text.iter().any(|byte| {
+        let ends = *byte == quote && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    })
 }
 
 /// No path that Node can open is longer (`PATH_MAX` on Linux).
@@ -269,6 +282,7 @@ mod tests {
             "//# sourceMappingURL=index.mjs.map",
             "import '../../index.mjs.js'",
             "import '../../xindex.mjs'",
+            "a = () => import('../../../y.mjs'), b = () => import('../build/index.mjs')",
             "return import(\n\t/* @vite-ignore */ pathToFileURL(chunkPath).href\n);",
         ] {
             check_wanted("chunks/build/a.mjs", script, false);
