@@ -110,6 +110,16 @@ pub struct AppConfig {
     pub public_dir: Known<String>,
     /// `appRoot`: the directory of the sources.
     pub app_root: Known<String>,
+    /// `server.baseURL`
+    pub base_url: Known<String>,
+    /// `ssr`
+    pub ssr: Known<bool>,
+    /// `devOverlay`
+    pub dev_overlay: Known<bool>,
+    /// `experimental.islands`
+    pub islands: Known<bool>,
+    /// `serialization.mode`
+    pub serialization_mode: Known<String>,
 }
 
 /// Reads a configuration file.
@@ -164,6 +174,11 @@ fn read(config: &Value<'_>) -> AppConfig {
         server_dir: string(&output.get("serverDir")),
         public_dir: string(&output.get("publicDir")),
         app_root: string(&config.get("appRoot")),
+        base_url: string(&server.get("baseURL")),
+        ssr: boolean(&config.get("ssr")),
+        dev_overlay: boolean(&config.get("devOverlay")),
+        islands: boolean(&config.get("experimental").get("islands")),
+        serialization_mode: string(&config.get("serialization").get("mode")),
     }
 }
 

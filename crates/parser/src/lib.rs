@@ -1,20 +1,25 @@
-//! Reads an ES module into facts: text in, plain data out, in byte ranges of the given text. No I/O, and no type of
-//! the parser library in the interface.
+//! Reads an ES module into facts: text in, plain data out, in byte ranges of the given text; and compiles one, text in,
+//! text out. No I/O, and no type of the parser library in the interface.
 
 mod analyze;
 mod annotations;
 mod app_config;
 mod bindings;
+mod compile;
 mod error;
 mod nesting;
 mod parse;
 mod position;
 mod record;
+mod requires;
 mod syntax;
 
 pub use analyze::analyze;
 pub use app_config::{AppConfig, AutoInject, ConfigSyntax, Known, ListItem, app_config};
 pub use bindings::{Binding, Call, Enclosing, FunctionShape, ModuleAnalysis, Value, Write};
+pub use compile::{
+    CompileOptions, Compiled, Environment, EnvironmentValue, ModuleUse, SourceSyntax, UseKind, compile, is_binding_name,
+};
 pub use error::SyntaxError;
 pub use parse::parse;
 pub use position::{Position, line_text, position};
@@ -23,6 +28,7 @@ pub use record::{
     LocalExportEntry, ModuleExportName, ModuleRecord, ModuleRequest, Phase, RequestForm, Span, StarExportEntry,
     StringLiteral, UrlForm, UrlReference,
 };
+pub use requires::{FileGoal, RequestMeans, RunTimeRequest, run_time_requests};
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,9 @@ use crate::{
     record::Span,
 };
 
+/// The stack that is asked for at most where work goes deeper than the parser.
+const MOST_STACK: usize = 1 << 29;
+
 /// The language of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ModuleSyntax {
@@ -29,6 +32,8 @@ pub(crate) enum ModuleSyntax {
     JavaScript,
     /// ECMAScript with types, and with elements if `jsx` is set.
     TypeScript { jsx: bool },
+    /// ECMAScript with elements and decorators, which no engine runs: read so that they can be named.
+    JavaScriptToCompile,
 }
 
 /// Parses `text` as an ES module and hands the tree to `read`, which may find more errors. `None` when an error was
@@ -46,21 +51,32 @@ pub(crate) fn with_module_in<T>(
     syntax: ModuleSyntax,
     read: impl FnOnce(&Module) -> (T, Vec<SyntaxError>),
 ) -> (Option<T>, Vec<SyntaxError>) {
+    guarded(text, syntax, 1, || parse_and_read(text, syntax, read)).unwrap_or_else(|error| (None, vec![error]))
+}
+
+/// Does with a text what needs the library. A text that the library cannot take, or on which it fails, is an error.
+/// `passes` says how many times deeper than the parser the work goes for each level of nesting.
+pub(crate) fn guarded<T>(
+    text: &str,
+    syntax: ModuleSyntax,
+    passes: usize,
+    work: impl FnOnce() -> T,
+) -> Result<T, SyntaxError> {
     // The library counts in 32 bits, and from 1.
     if text.len() >= u32::MAX as usize {
-        return (None, vec![failure("the text is longer than 4 GiB")]);
+        return Err(failure("the text is longer than 4 GiB"));
     }
     let stack = match syntax {
         ModuleSyntax::JavaScript => stack_needed(text),
-        ModuleSyntax::TypeScript { .. } => stack_needed_with_types(text),
+        ModuleSyntax::TypeScript { .. } | ModuleSyntax::JavaScriptToCompile => stack_needed_with_types(text),
     };
-    let Some(stack) = stack else {
-        return (None, vec![failure("the code is nested too deeply")]);
+    let Some(stack) = stack.map(|stack| stack.saturating_mul(passes).min(MOST_STACK.max(stack))) else {
+        return Err(failure("the code is nested too deeply"));
     };
     // The tree is dropped on the same stack. A panic of the library is a defect of it, and no reason to end a build
     // that can be refused instead.
-    let run = || catch_unwind(AssertUnwindSafe(|| parse_and_read(text, syntax, read)));
-    stacker::maybe_grow(stack, stack, run).unwrap_or_else(|_| (None, vec![failure("the parser failed on this text")]))
+    let run = || catch_unwind(AssertUnwindSafe(work));
+    stacker::maybe_grow(stack, stack, run).map_err(|_| failure("the parser failed on this text"))
 }
 
 /// A fatal error that has no place of its own.
@@ -78,33 +94,47 @@ fn parse_and_read<T>(
     // Starting after the byte order mark makes "position minus one" an offset into `text` in either case.
     let start = BytePos(if code.len() < text.len() { 4 } else { 1 });
     let file = SourceFile::new(name.clone(), false, name, code.to_owned().into(), start);
+    let (module, mut errors) = parse_file(text, &file, syntax);
+    let value = module.map(|module| {
+        let (value, early) = read(&module);
+        errors.extend(early);
+        value
+    });
+    // The library reports some errors once for each attempt to read on.
+    errors.sort_by_key(|error| (error.span, !error.fatal));
+    errors.dedup_by(|next, kept| next.span == kept.span && next.message == kept.message);
+    (value, errors)
+}
+
+/// Parses a file of the library whose positions, less one, are offsets into `text`.
+pub(crate) fn parse_file(text: &str, file: &SourceFile, syntax: ModuleSyntax) -> (Option<Module>, Vec<SyntaxError>) {
     let syntax = match syntax {
         ModuleSyntax::JavaScript => {
             Syntax::Es(EsSyntax { import_attributes: true, explicit_resource_management: true, ..EsSyntax::default() })
         }
+        ModuleSyntax::JavaScriptToCompile => Syntax::Es(EsSyntax {
+            import_attributes: true,
+            explicit_resource_management: true,
+            jsx: true,
+            decorators: true,
+            ..EsSyntax::default()
+        }),
         ModuleSyntax::TypeScript { jsx } => {
             Syntax::Typescript(TsSyntax { tsx: jsx, decorators: true, ..TsSyntax::default() })
         }
     };
     let mut recovered = Vec::new();
-    let parsed = parse_file_as_module(&file, syntax, EsVersion::latest(), None, &mut recovered);
+    let parsed = parse_file_as_module(file, syntax, EsVersion::latest(), None, &mut recovered);
     let mut errors: Vec<_> = recovered.iter().map(|error| syntax_error(text, error, is_fatal(error.kind()))).collect();
-    let value = match parsed {
+    let module = match parsed {
         Ok(_) if errors.iter().any(|error| error.fatal) => None,
-        Ok(module) => {
-            let (value, early) = read(&module);
-            errors.extend(early);
-            Some(value)
-        }
+        Ok(module) => Some(module),
         Err(error) => {
             errors.push(syntax_error(text, &error, true));
             None
         }
     };
-    // The library reports some errors once for each attempt to read on.
-    errors.sort_by_key(|error| (error.span, !error.fatal));
-    errors.dedup_by(|next, kept| next.span == kept.span && next.message == kept.message);
-    (value, errors)
+    (module, errors)
 }
 
 /// A span of the library as a range of offsets into the text that was given.

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod app_config;
+mod compile;
 mod dynamic;
 mod errors;
 mod exports;

@@ -50,6 +50,11 @@ fn render(text: &str, config: &AppConfig) -> String {
     add("output.serverDir", known(text, &config.server_dir));
     add("output.publicDir", known(text, &config.public_dir));
     add("appRoot", known(text, &config.app_root));
+    add("baseURL", known(text, &config.base_url));
+    add("ssr", known(text, &config.ssr));
+    add("devOverlay", known(text, &config.dev_overlay));
+    add("islands", known(text, &config.islands));
+    add("serialization.mode", known(text, &config.serialization_mode));
     out
 }
 
@@ -172,6 +177,7 @@ export default defineConfig(config);",
             debug: true `true`
             preset: "node-server" `'node' + '-' + 'server'`
             output.dir: "./dist/1" ``${'./dist'}/${1}``
+            ssr: true `true`
         "#]],
     );
     check(
@@ -184,6 +190,7 @@ export default defineConfig({ ...withSentry({ server: { preset: settings.presets
             instrumentation: "./a.ts" `'./a.ts'`
             preset: "node" `'node'`
             output.dir: "dist" `'dist'`
+            ssr: false `false`
         "#]],
     );
 }
@@ -381,6 +388,7 @@ export default withSentry(late(), { instrumentation, serverEntrypointFileName: n
             instrumentation: unknown, `instrumentation` is no plain constant `instrumentation`
             serverEntrypointFileName: unknown, it depends on a condition `name.length && 'y'`
             preset: unknown, `early` may be used before it is set `early`
+            ssr: unknown, `early` may be used before it is set `early`
         "#]],
     );
 }
@@ -503,6 +511,11 @@ export default withSentry({}, { debug: true });",
             output.serverDir: unknown, it is the result of a call of `withSentry` `withSentry({}, { debug: true })`
             output.publicDir: unknown, it is the result of a call of `withSentry` `withSentry({}, { debug: true })`
             appRoot: unknown, it is the result of a call of `withSentry` `withSentry({}, { debug: true })`
+            baseURL: unknown, it is the result of a call of `withSentry` `withSentry({}, { debug: true })`
+            ssr: unknown, it is the result of a call of `withSentry` `withSentry({}, { debug: true })`
+            devOverlay: unknown, it is the result of a call of `withSentry` `withSentry({}, { debug: true })`
+            islands: unknown, it is the result of a call of `withSentry` `withSentry({}, { debug: true })`
+            serialization.mode: unknown, it is the result of a call of `withSentry` `withSentry({}, { debug: true })`
         "#]],
     );
     check(
@@ -577,6 +590,32 @@ fn no_text_makes_it_panic() {
             output.serverDir: unknown, the file is not valid: expected `,`, got `;` `;`
             output.publicDir: unknown, the file is not valid: expected `,`, got `;` `;`
             appRoot: unknown, the file is not valid: expected `,`, got `;` `;`
+            baseURL: unknown, the file is not valid: expected `,`, got `;` `;`
+            ssr: unknown, the file is not valid: expected `,`, got `;` `;`
+            devOverlay: unknown, the file is not valid: expected `,`, got `;` `;`
+            islands: unknown, the file is not valid: expected `,`, got `;` `;`
+            serialization.mode: unknown, the file is not valid: expected `,`, got `;` `;`
         "#]],
+    );
+}
+
+#[test]
+fn what_the_environment_of_vite_is_made_of() {
+    check(
+        "export default defineConfig({ ssr: false, devOverlay: false, experimental: { islands: true }, serialization: { mode: 'json' },
+server: { baseURL: '/shop' } });",
+        expect![[r#"
+            baseURL: "/shop" `'/shop'`
+            ssr: false `false`
+            devOverlay: false `false`
+            islands: true `true`
+            serialization.mode: "json" `'json'`
+        "#]],
+    );
+    check(
+        "export default defineConfig({ ssr: process.env.SSR, server: {} });",
+        expect![[r#"
+        ssr: unknown, it is read from the environment `process.env.SSR`
+    "#]],
     );
 }
