@@ -160,7 +160,7 @@ function facade() {
   const members = names.map((name, at) => `${exportName(name)}: ${locals[at]}`).join(", ");
   const list = names.map((name, at) => `${locals[at]} as ${exportName(name)}`).join(", ");
   const hashbang = /^#!.*/.exec(original);
-  const load = `await import(${relative(moved)});\n`;
+  const load = `await import(${relative(moved)}).catch((_error) => {\n  process.exitCode = 1;\n  throw _error;\n});\n`;
   return [
     hashbang ? `${hashbang[0]}\n` : "",
     `// presentry ${version} ${createHash("sha256").update(original).digest("hex")}\n`,

@@ -6,6 +6,7 @@ use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, error::ErrorKind,
     parser::ValueSource,
 };
+use presentry_rewriter::Mode;
 
 /// Makes Sentry start before everything else in a SolidStart server build, and proves it.
 ///
@@ -25,13 +26,10 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// Reads the command line; ends the process with exit code 2 and a message when it is wrong.
-    pub(crate) fn of_process() -> Self {
-        Self::of_arguments(std::env::args_os()).unwrap_or_else(|error| error.exit())
-    }
-
     /// Reads a command line that begins with the name of the program. Help and version are errors too, as clap has it.
-    fn of_arguments(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+    pub(crate) fn of_arguments(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
         let mut command = Self::command();
         let matches = command.try_get_matches_from_mut(arguments)?;
         // `args_conflicts_with_subcommands` of clap would refuse `presentry -v check` as well.
@@ -46,17 +44,32 @@ impl Cli {
             }
         }
         let cli = Self::from_arg_matches(&matches)?;
-        cli.reject_wrap_without_its_style(&mut command)?;
+        cli.reject_what_nothing_looks_at(&mut command)?;
         Ok(cli)
     }
 
-    /// Passing names that nothing would look at must not look like success.
-    fn reject_wrap_without_its_style(&self, command: &mut clap::Command) -> Result<(), clap::Error> {
+    /// Passing what nothing would look at must not look like success.
+    fn reject_what_nothing_looks_at(&self, command: &mut clap::Command) -> Result<(), clap::Error> {
         let args = match &self.command {
             Some(Command::Rewrite(args)) => args,
             None => &self.rewrite,
             Some(_) => return Ok(()),
         };
+        if args.mode == ModeArg::TopLevelImport && (args.exports == ExportsArg::Wrap || args.keep_sdk_wrapper) {
+            let message = "`--exports wrap` and `--keep-sdk-wrapper` are of no use with `--mode top-level-import`, which \
+                           writes no facade";
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
+        if args.compile_cache.is_some() && (args.mode == ModeArg::TopLevelImport || args.keep_sdk_wrapper) {
+            let message = "`--compile-cache` is a line of the facade, so it goes neither with `--mode top-level-import` \
+                           nor with `--keep-sdk-wrapper`";
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
+        if args.bundle_sdk && (args.mode == ModeArg::TopLevelImport || args.keep_sdk_wrapper) {
+            let message = "`--bundle-sdk` needs a facade, so it goes neither with `--mode top-level-import` nor with \
+                           `--keep-sdk-wrapper`";
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
         if args.exports != ExportsArg::Wrap && !args.wrap.is_empty() {
             let message = "`--wrap` needs `--exports wrap`; under `--exports await` every export is passed on as it is";
             return Err(command.error(ErrorKind::ArgumentConflict, message));
@@ -75,6 +88,24 @@ Exit codes:
 
 `presentry explain <CODE>` tells more about a diagnostic.";
 
+/// The command that a command line means, and the form of report it asks for, as far as that can be told of one that is
+/// wrong.
+pub(crate) fn meant_by(arguments: &[OsString]) -> (String, FormatArg) {
+    let words: Vec<&str> = arguments.iter().skip(1).map_while(|word| word.to_str()).collect();
+    let definition = Cli::command();
+    let named = words.iter().find(|word| definition.find_subcommand(word).is_some());
+    let values =
+        words.iter().zip(words.iter().skip(1)).filter(|(flag, _)| **flag == "--format").map(|(_, value)| *value);
+    let format = words.iter().filter_map(|word| word.strip_prefix("--format=")).chain(values).last();
+    let reports = named.is_none_or(|name| definition.find_subcommand(name).is_some_and(has_reports));
+    let format = format.filter(|_| reports).and_then(|format| FormatArg::from_str(format, false).ok());
+    (named.unwrap_or(&"rewrite").to_string(), format.unwrap_or(FormatArg::Text))
+}
+
+fn has_reports(command: &clap::Command) -> bool {
+    command.get_arguments().any(|argument| argument.get_id() == "allow_failure")
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -82,6 +113,8 @@ pub(crate) enum Command {
     Rewrite(RewriteArgs),
     /// Prove that Sentry starts first, whoever made it so; show the import chain when it does not
     Check(CheckArgs),
+    /// Start the real server under Node.js, and show when Sentry started and when the runtime was loaded
+    Trace(TraceArgs),
     /// Show what was found: preset, entry, runtime, exports, and what holds
     Inspect(InspectArgs),
     /// Put the original build back, byte for byte
@@ -120,7 +153,7 @@ pub(crate) struct RewriteArgs {
     #[command(flatten)]
     pub(crate) build: BuildArgs,
 
-    /// The built instrumentation, where it is not `instrument.server.mjs` beside the entry
+    /// The instrumentation, where it is not `instrument.server.*`: a built file, or a source that is compiled
     #[arg(long, value_name = "FILE")]
     pub(crate) instrumentation: Option<PathBuf>,
 
@@ -136,9 +169,29 @@ pub(crate) struct RewriteArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',', action = ArgAction::Append)]
     pub(crate) wrap: Vec<String>,
 
+    /// Where the runtime goes
+    #[arg(long, value_enum, value_name = "MODE", default_value = "dynamic-import")]
+    pub(crate) mode: ModeArg,
+
+    /// Put the SDK into one module beside the entry, so that the server starts in less than half the time
+    #[arg(long)]
+    pub(crate) bundle_sdk: bool,
+
+    /// Take the packages out of the build that nothing reaches any more once the SDK is bundled
+    #[arg(long, requires = "bundle_sdk")]
+    pub(crate) prune: bool,
+
+    /// Have Node (22.8 or later) keep compiled code in a directory, relative to that of the entry [default: .compile-cache]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".compile-cache")]
+    pub(crate) compile_cache: Option<String>,
+
     /// Leave a wrapper of the SDK as it is when the proof holds for it
     #[arg(long)]
     pub(crate) keep_sdk_wrapper: bool,
+
+    /// Report packages that the build lacks, and do not trace them in from the app
+    #[arg(long)]
+    pub(crate) no_trace: bool,
 
     /// Treat warnings as errors
     #[arg(long)]
@@ -158,13 +211,43 @@ pub(crate) struct CheckArgs {
     pub(crate) report: ReportArgs,
 }
 
+/// The arguments of `presentry trace`.
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+
+    /// The built instrumentation, where it is not `instrument.server.mjs` beside the entry
+    #[arg(long, value_name = "FILE")]
+    pub(crate) instrumentation: Option<PathBuf>,
+
+    /// The Node.js to start the server with, instead of the `node` on PATH
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) node: Option<PathBuf>,
+
+    /// The port that the server is to listen on, instead of a free one of 127.0.0.1
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+
+    /// How long the server may take to start
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+
+    /// Options of Node.js, after `--`
+    #[arg(last = true, value_name = "NODE OPTION")]
+    pub(crate) node_options: Vec<OsString>,
+}
+
 /// The arguments of `presentry inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) build: BuildArgs,
 
-    /// The built instrumentation, where it is not `instrument.server.mjs` beside the entry
+    /// The instrumentation, where it is not `instrument.server.*`: a built file, or a source that is compiled
     #[arg(long, value_name = "FILE")]
     pub(crate) instrumentation: Option<PathBuf>,
 
@@ -210,7 +293,7 @@ pub(crate) struct CompletionsArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
     /// The command to have the page of, instead of the page of `presentry` itself
-    #[arg(value_name = "COMMAND", value_parser = ["rewrite", "check", "inspect", "restore", "explain", "completions", "man"])]
+    #[arg(value_name = "COMMAND", value_parser = ["rewrite", "check", "trace", "inspect", "restore", "explain", "completions", "man"])]
     pub(crate) of: Option<String>,
 }
 
@@ -257,6 +340,24 @@ pub(crate) enum ExportsArg {
     Await,
     /// Async forwarders, for hosts that `require()` the entry
     Wrap,
+}
+
+/// Where the runtime goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeArg {
+    /// Behind an `import()` that a facade awaits; proven
+    DynamicImport,
+    /// It stays a static import, below the instrumentation; tracing is limited, and nothing is proven
+    TopLevelImport,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::DynamicImport => Mode::DynamicImport,
+            ModeArg::TopLevelImport => Mode::TopLevelImport,
+        }
+    }
 }
 
 /// When colours are used.
@@ -321,7 +422,12 @@ mod tests {
 
     #[test]
     fn the_command_lines_of_the_documentation_are_true() {
-        let pages = [include_str!("../../../README.md"), include_str!("../../../docs/json.md")];
+        let pages = [
+            include_str!("../../../README.md"),
+            include_str!("../../../docs/ci.md"),
+            include_str!("../../../docs/json.md"),
+            include_str!("../../../docs/trace.md"),
+        ];
         for page in pages {
             let lines = command_lines(page);
             assert!(!lines.is_empty(), "the page shows no command line");

@@ -7,6 +7,7 @@ pub(crate) mod presets;
 pub(crate) mod restore;
 pub(crate) mod rewrite;
 pub(crate) mod shell;
+pub(crate) mod trace;
 
 use std::{borrow::Cow, collections::BTreeSet};
 

@@ -1,25 +1,38 @@
 //! The diagnostics of the command itself, each in a file of its own, and the list of all there are.
 
 pub(crate) mod app_not_found;
+pub(crate) mod archive_unreadable;
 pub(crate) mod build_not_found;
+pub(crate) mod bundle_failed;
+pub(crate) mod bundled_library;
+pub(crate) mod bundler_not_found;
 pub(crate) mod changed_meanwhile;
 pub(crate) mod changed_since_rewrite;
 pub(crate) mod disk_full;
 pub(crate) mod double_init;
 pub(crate) mod edge_runtime;
 pub(crate) mod file_not_found;
+pub(crate) mod instrumentation_import;
 pub(crate) mod instrumentation_not_found;
 pub(crate) mod instrumentation_outside;
+pub(crate) mod instrumentation_syntax;
 pub(crate) mod interrupted;
 pub(crate) mod invalid_metadata;
 pub(crate) mod locked;
+pub(crate) mod node_not_found;
 pub(crate) mod option_not_static;
 pub(crate) mod outside_output;
+pub(crate) mod package_missing;
 pub(crate) mod read_only;
 pub(crate) mod restore_data_missing;
+pub(crate) mod sentry_not_first;
+pub(crate) mod server_not_started;
 pub(crate) mod several_builds;
 pub(crate) mod stale_build;
 pub(crate) mod store_unreadable;
+pub(crate) mod trace_needs_node;
+pub(crate) mod tracer_failed;
+pub(crate) mod tracer_not_found;
 pub(crate) mod unknown_code;
 pub(crate) mod unknown_preset;
 pub(crate) mod write_failed;
@@ -29,25 +42,38 @@ use presentry_rewriter::diagnostics::Code;
 /// The codes of this crate.
 static OWN: &[&Code] = &[
     &app_not_found::CODE,
+    &archive_unreadable::CODE,
     &build_not_found::CODE,
+    &bundled_library::CODE,
+    &bundle_failed::CODE,
+    &bundler_not_found::CODE,
     &changed_meanwhile::CODE,
     &changed_since_rewrite::CODE,
     &disk_full::CODE,
     &double_init::CODE,
     &edge_runtime::CODE,
     &file_not_found::CODE,
+    &instrumentation_import::CODE,
     &instrumentation_not_found::CODE,
     &instrumentation_outside::CODE,
+    &instrumentation_syntax::CODE,
     &interrupted::CODE,
     &invalid_metadata::CODE,
     &locked::CODE,
+    &node_not_found::CODE,
     &option_not_static::CODE,
     &outside_output::CODE,
+    &package_missing::CODE,
     &read_only::CODE,
     &restore_data_missing::CODE,
+    &sentry_not_first::CODE,
+    &server_not_started::CODE,
     &several_builds::CODE,
     &stale_build::CODE,
     &store_unreadable::CODE,
+    &trace_needs_node::CODE,
+    &tracer_failed::CODE,
+    &tracer_not_found::CODE,
     &unknown_code::CODE,
     &unknown_preset::CODE,
     &write_failed::CODE,

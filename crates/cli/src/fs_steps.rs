@@ -10,7 +10,7 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -23,7 +23,7 @@ pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
     fs::create_dir(path)
 }
 
-/// Creates a file with these bytes and the permissions of another one, and has them on the disk when it returns.
+/// Creates a file with these bytes and the permissions of another one. They are on the disk after [`sync_files`].
 pub(crate) fn write_new(path: &Path, bytes: &[u8], like: Option<&fs::Metadata>) -> io::Result<()> {
     step(Needs::Space)?;
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
@@ -36,8 +36,17 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], like: Option<&fs::Metadata>) 
         take_owner_of(&file, like);
         file.set_permissions(like.permissions())?;
     }
+    Ok(())
+}
+
+/// Has the bytes of files on the disk when it returns. Many files are synced at once, as a file system writes what waits
+/// together.
+pub(crate) fn sync_files(paths: &[PathBuf]) -> io::Result<()> {
+    if paths.is_empty() {
+        return Ok(());
+    }
     step(Needs::Space)?;
-    file.sync_data()
+    at_once(paths, |path| File::options().read(true).write(cfg!(windows)).open(path)?.sync_data())
 }
 
 /// Sets the permissions of a file.
@@ -50,6 +59,20 @@ pub(crate) fn set_permissions(path: &Path, permissions: Permissions) -> io::Resu
 pub(crate) fn hard_link(original: &Path, link: &Path) -> io::Result<()> {
     step(Needs::Space)?;
     fs::hard_link(original, link)
+}
+
+/// Creates a symbolic link.
+#[cfg(unix)]
+pub(crate) fn symlink(says: &Path, link: &Path) -> io::Result<()> {
+    step(Needs::Space)?;
+    std::os::unix::fs::symlink(says, link)
+}
+
+/// Creates a symbolic link. Nitro links directories alone.
+#[cfg(windows)]
+pub(crate) fn symlink(says: &Path, link: &Path) -> io::Result<()> {
+    step(Needs::Space)?;
+    std::os::windows::fs::symlink_dir(says, link)
 }
 
 /// Moves a file over another name.
@@ -73,7 +96,34 @@ pub(crate) fn remove_dir(path: &Path) -> io::Result<()> {
 /// Has the names in a directory on the disk when it returns. Only Unix lets a directory be synced.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     step(Needs::Nothing)?;
+    sync_names(path)
+}
+
+/// The same for many directories at once.
+pub(crate) fn sync_dirs(paths: &[PathBuf]) -> io::Result<()> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    step(Needs::Nothing)?;
+    at_once(paths, sync_names)
+}
+
+fn sync_names(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// A sync waits for the disk and not for the processor, so there are more threads than processors.
+fn at_once(paths: &[PathBuf], sync: impl Fn(&Path) -> io::Result<()> + Sync) -> io::Result<()> {
+    const THREADS: usize = 16;
+    let share = paths.len().div_ceil(THREADS);
+    std::thread::scope(|scope| {
+        let sync = &sync;
+        let threads: Vec<_> = paths
+            .chunks(share)
+            .map(|share| scope.spawn(move || share.iter().try_for_each(|path| sync(path))))
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("syncing does not panic"))
+    })
 }
 
 /// A file that another user owns stays theirs where we may give it away; where we may not, its contents matter more.

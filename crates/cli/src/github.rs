@@ -12,7 +12,7 @@ use anyhow::Context as _;
 
 use crate::{
     locate::show,
-    report::{DiagnosticReport, Report},
+    report::{DiagnosticReport, Report, WireChange},
 };
 
 const INFALLIBLE: &str = "writing to a string cannot fail";
@@ -88,6 +88,10 @@ fn summary(report: &Report) -> String {
             rows.push(("packages before the runtime", packages.join(", ")));
         }
     }
+    if let Some(trace) = &report.trace {
+        let telling = trace.processes.iter().find(|process| !process.first).or(trace.processes.first());
+        rows.extend(telling.map(|process| ("start of the server", process.sentence.replace('|', "\\|"))));
+    }
     let exports: Vec<String> =
         report.exports.iter().map(|export| format!("{} ({})", code(&export.name), export.kind)).collect();
     if !exports.is_empty() {
@@ -100,8 +104,13 @@ fn summary(report: &Report) -> String {
     }
     if !report.changes.is_empty() {
         text.push_str("| file | change |\n|---|---|\n");
-        for change in &report.changes {
+        // Hundreds of files of packages would bury the rest; each package has a line of its own.
+        for change in report.changes.iter().filter(|change| change.kind != WireChange::Package) {
             writeln!(text, "| {} | {} |", code(&change.path), change.kind.words()).expect(INFALLIBLE);
+        }
+        for package in &report.traced {
+            let (path, version) = (code(&package.path), code(&package.version));
+            writeln!(text, "| {path} | package {version}, traced in |").expect(INFALLIBLE);
         }
         text.push('\n');
     }

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use presentry_rewriter::{Digest, ModulePath, Overlay, Sources, without_debug_id};
+use presentry_rewriter::{ChangeKind, Digest, ModulePath, Overlay, Sources, without_debug_id};
 
 use crate::{
     diagnostics::changed_since_rewrite,
     failure::Failure,
-    store::{Manifest, Original, Place, SavedFile, Written},
+    packages::parallel,
+    store::{Manifest, Original, OutputPath, Place, SavedFile, Written},
 };
 
 /// A file of the manifest beside what is on disk now.
@@ -35,12 +36,15 @@ pub(crate) enum FileState {
 /// Compares every file of a manifest with the disk, and reads the originals.
 ///
 /// A file that someone else has changed is an error: neither of the two versions that are known is the right one.
-pub(crate) fn track(place: &Place, disk: &dyn Sources, manifest: Manifest) -> Result<Vec<Tracked>, Failure> {
+pub(crate) fn track(place: &Place, manifest: Manifest) -> Result<Vec<Tracked>, Failure> {
+    let states = parallel::map(&manifest.files, |file| {
+        let bytes = place.read_file(&file.path)?;
+        Ok::<_, Failure>(state(file, bytes.as_deref()))
+    });
     let mut tracked = Vec::new();
     let mut changed = Vec::new();
-    for file in manifest.files {
-        let bytes = read(disk, &file.path)?;
-        match state(&file, bytes.as_deref()) {
+    for (file, state) in manifest.files.into_iter().zip(states) {
+        match state? {
             Some(state) => {
                 let original = file.before.as_ref().map(|original| place.original(&file.path, original)).transpose()?;
                 tracked.push(Tracked { file, state, original });
@@ -55,12 +59,14 @@ pub(crate) fn track(place: &Place, disk: &dyn Sources, manifest: Manifest) -> Re
 pub(crate) fn original_view<'a>(disk: &'a dyn Sources, tracked: &'a [Tracked]) -> Overlay<'a> {
     let mut overlay = Overlay::new(disk);
     for one in tracked {
-        overlay.set(one.file.path.clone(), one.original.as_deref().map(Cow::Borrowed));
+        if let Some(path) = one.file.path.module() {
+            overlay.set(path, one.original.as_deref().map(Cow::Borrowed));
+        }
     }
     overlay
 }
 
-/// Reads a file of the build.
+/// Reads a file of a view of the build.
 pub(crate) fn read(sources: &dyn Sources, path: &ModulePath) -> Result<Option<Vec<u8>>, Failure> {
     match sources.read(path) {
         Ok(bytes) => Ok(bytes.map(Cow::into_owned)),
@@ -76,7 +82,18 @@ fn state(file: &SavedFile, bytes: Option<&[u8]>) -> Option<FileState> {
     if digest == file.before.as_ref().map(|original: &Original| original.sha256) {
         return Some(FileState::Original);
     }
+    if file.kind == ChangeKind::Bundle.as_str() && bytes.is_some_and(|bytes| is_map_with_debug_id(&file.path, bytes)) {
+        return Some(FileState::DebugIdInjected);
+    }
     let injected =
         |(bytes, written): (&[u8], &Written)| Digest::of(&without_debug_id(bytes)) == written.sha256_without_debug_id;
     bytes.zip(file.after.as_ref()).is_some_and(injected).then_some(FileState::DebugIdInjected)
+}
+
+/// `sentry-cli sourcemaps inject` writes the maps of a build anew, the one of a bundle among them. Nothing else writes a
+/// debug id into one.
+fn is_map_with_debug_id(path: &OutputPath, bytes: &[u8]) -> bool {
+    let is_map = path.as_str().ends_with(".map");
+    let map = serde_json::from_slice::<serde_json::Value>(bytes).ok().filter(|_| is_map);
+    map.is_some_and(|map| ["debug_id", "debugId"].iter().any(|name| map.get(name).is_some()))
 }

@@ -11,9 +11,9 @@ use presentry_rewriter::{EntryLoading, ModulePath, diagnostics::Diagnostic};
 
 use crate::{
     args::BuildArgs,
+    bundled,
     diagnostics::{
-        app_not_found, build_not_found, edge_runtime, file_not_found, instrumentation_not_found,
-        instrumentation_outside, outside_output, several_builds, unknown_preset,
+        app_not_found, build_not_found, edge_runtime, file_not_found, outside_output, several_builds, unknown_preset,
     },
     failure::Failure,
     nitro_json::{self, NitroJson},
@@ -22,9 +22,6 @@ use crate::{
     stale,
     store::Place,
 };
-
-/// The file that the SDK copies beside the entry.
-const INSTRUMENTATION: &str = "instrument.server.mjs";
 
 /// How far above the entry a `nitro.json` is looked for: Vercel's lies two directories above the entry's.
 const LEVELS_ABOVE: usize = 4;
@@ -79,6 +76,8 @@ impl FoundPreset {
 /// A build with a server.
 #[derive(Debug)]
 pub(crate) struct Build {
+    /// The directory of the app, as the user would write it; `None` for an entry that was named and is not in it.
+    pub(crate) app: Option<PathBuf>,
     /// Where it is.
     pub(crate) place: Place,
     /// The server entry.
@@ -105,39 +104,6 @@ pub(crate) fn build(args: &BuildArgs) -> Result<Located, Failure> {
     match &args.entry {
         Some(entry) => of_entry(args, entry, preset),
         None => of_app(args, preset),
-    }
-}
-
-/// The instrumentation of a build, whether or not it is there.
-pub(crate) fn instrumentation(build: &Build, named: Option<&Path>) -> Result<ModulePath, Failure> {
-    let Some(named) = named else { return Ok(built_instrumentation(build)) };
-    let real = existing_file(named, "--instrumentation")?;
-    module_path(&build.place.server, &real)
-        .ok_or_else(|| instrumentation_outside::diagnostic(named, &build.place.shown).into())
-}
-
-/// The file that the SDK copies, or the file that its option `instrumentation` makes Vite build.
-fn built_instrumentation(build: &Build) -> ModulePath {
-    let by_default = build.entry.sibling(INSTRUMENTATION).expect("a constant without `/`");
-    let Setting::Given { value, .. } = build.options.instrumentation() else { return by_default };
-    // The name that Rollup gives an entry point: the base name without its extension.
-    let name = value.rsplit(['/', '\\']).next().unwrap_or(&value);
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    build.entry.sibling(&format!("{stem}.mjs")).ok().filter(|path| *path != build.entry).unwrap_or(by_default)
-}
-
-/// What is said when there is no built instrumentation, and none was named.
-pub(crate) fn no_instrumentation(build: &Build) -> Diagnostic {
-    let looked = built_instrumentation(build);
-    let shown = build.place.show(&looked);
-    match build.options.instrumentation() {
-        Setting::NotStatic(unknown) => unknown.error(),
-        Setting::Given { value, .. } if looked.file_name() != INSTRUMENTATION => {
-            let copied = build.place.server.join(INSTRUMENTATION);
-            let there = copied.is_file().then(|| format!("{}/{INSTRUMENTATION}", build.place.shown));
-            instrumentation_not_found::configured(&shown, &value, there.as_deref())
-        }
-        Setting::Given { .. } | Setting::Unset => instrumentation_not_found::diagnostic(&shown),
     }
 }
 
@@ -172,6 +138,7 @@ fn of_app(args: &BuildArgs, named: Option<&'static Preset>) -> Result<Located, F
     if !place.server.starts_with(&place.output) {
         return Err(outside_output::diagnostic(&place.shown, &place.server).into());
     }
+    warnings.extend(bundled::warning(&place.server, &place.shown));
     let name = entry_name(&options, &server, preset, &mut reasons, &mut warnings);
     let (entry, modified) = match fs::canonicalize(server.join(&name)) {
         // Node gives the entry its real path, so a link to another directory changes what its specifiers mean.
@@ -187,6 +154,7 @@ fn of_app(args: &BuildArgs, named: Option<&'static Preset>) -> Result<Located, F
     let rows = options.rows(args.preset.as_deref(), args.output_dir.as_deref(), &[]);
     reasons.extend(rows.iter().filter(|row| row.origin != Origin::Default).map(|row| row.reason()));
     Ok(Located::Server(Box::new(Build {
+        app: Some(app.clone()),
         place,
         entry,
         loading: preset.loading,
@@ -395,7 +363,8 @@ fn of_entry(args: &BuildArgs, named: &Path, preset: Option<&'static Preset>) -> 
     let rows = options.rows(args.preset.as_deref(), None, &[]);
     reasons.extend(rows.iter().filter(|row| row.origin != Origin::Default).map(|row| row.reason()));
     let warnings = stale.into_iter().collect();
-    Ok(Located::Server(Box::new(Build { place, entry, loading, found, reasons, options, warnings })))
+    let app = is_of_app.then(|| args.app.clone());
+    Ok(Located::Server(Box::new(Build { app, place, entry, loading, found, reasons, options, warnings })))
 }
 
 /// `chosen` says that the directory was named, so that a build in another one is not meant.
@@ -425,7 +394,8 @@ pub(crate) fn loading_text(loading: EntryLoading) -> &'static str {
     }
 }
 
-fn existing_file(named: &Path, option: &str) -> Result<PathBuf, Failure> {
+/// A file that an option names, with its real path.
+pub(crate) fn existing_file(named: &Path, option: &str) -> Result<PathBuf, Failure> {
     match fs::canonicalize(named) {
         Ok(real) if real.is_file() => Ok(real),
         _ => Err(Failure::Usage(file_not_found::diagnostic(named, option))),
@@ -438,7 +408,7 @@ fn canonical(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// A file below a directory as the path of a module; both have to be canonical.
-fn module_path(directory: &Path, file: &Path) -> Option<ModulePath> {
+pub(crate) fn module_path(directory: &Path, file: &Path) -> Option<ModulePath> {
     let segments: Option<Vec<&str>> =
         file.strip_prefix(directory).ok()?.iter().map(|segment| segment.to_str()).collect();
     ModulePath::new(segments?.join("/")).ok()

@@ -1,6 +1,9 @@
 //! `presentry`: finds a finished build, has it rewritten and proven, and says what was done. Start here.
 
+mod archive;
 mod args;
+mod bundle;
+mod bundled;
 mod commands;
 mod diagnostics;
 mod diff;
@@ -9,23 +12,27 @@ mod failure;
 mod fs_steps;
 mod github;
 mod history;
+mod instrumentation;
 mod locate;
 mod lock;
 mod nitro_json;
 mod options;
 mod output;
+mod packages;
 mod presets;
+mod progress;
 mod render;
 mod report;
 mod stale;
 mod start_scripts;
 mod store;
+mod trace;
 mod transaction;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use crate::{
-    args::{BuildArgs, Cli, Command, FormatArg, OutputArgs, ReportArgs},
+    args::{BuildArgs, Cli, ColorArg, Command, FormatArg, OutputArgs, ReportArgs},
     failure::Failure,
     locate::{Build, Located},
     output::Output,
@@ -33,7 +40,11 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::of_process();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::of_arguments(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(wrong_usage(&arguments, &error)),
+    };
     let command = cli.command.unwrap_or(Command::Rewrite(cli.rewrite));
     let style = &cli.output;
     let code = match command {
@@ -42,6 +53,9 @@ fn main() -> ExitCode {
         }),
         Command::Check(args) => on_build("check", &args.build, &args.report, style, |build, output, report| {
             commands::check::run(&args, build, output, report)
+        }),
+        Command::Trace(args) => on_build("trace", &args.build, &args.report, style, |build, output, report| {
+            commands::trace::run(&args, build, output, report)
         }),
         Command::Inspect(args) => on_build("inspect", &args.build, &args.report, style, |build, output, report| {
             commands::inspect::run(&args, build, output, report)
@@ -59,6 +73,25 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Help, the version, or what is wrong with a command line; the exit code. A program that asked for a document gets one.
+fn wrong_usage(arguments: &[OsString], error: &clap::Error) -> u8 {
+    let (command, format) = args::meant_by(arguments);
+    if format != FormatArg::Json || !error.use_stderr() {
+        // Where it goes, and in which colours, clap knows; a closed pipe is no news.
+        let _ = error.print();
+    }
+    if !error.use_stderr() {
+        return 0;
+    }
+    let style = OutputArgs { quiet: false, verbose: false, color: ColorArg::Never };
+    let output = Output::new(&style, format);
+    let message = error.render().to_string();
+    let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    output.said_already(message);
+    output.report(Report::new(command), Outcome::WrongUsage, Outcome::WrongUsage.exit_code());
+    Outcome::WrongUsage.exit_code()
+}
+
 /// Runs a command that needs no build, and only prints; the exit code.
 fn asked_for(style: &OutputArgs, command: impl FnOnce(&Output) -> Result<(), Failure>) -> u8 {
     let output = Output::new(style, FormatArg::Text);
@@ -73,16 +106,19 @@ fn asked_for(style: &OutputArgs, command: impl FnOnce(&Output) -> Result<(), Fai
 
 /// Finds the build, runs a command on it, and reports; the exit code.
 fn on_build(
-    name: &'static str,
+    name: &str,
     args: &BuildArgs,
     reporting: &ReportArgs,
     style: &OutputArgs,
     command: impl FnOnce(&Build, &Output, &mut Report) -> Result<Outcome, Failure>,
 ) -> u8 {
-    let output = Output::new(style, reporting.format);
+    let mut output = Output::new(style, reporting.format);
     let mut report = Report::new(name);
     let ended = match locate::build(args) {
         Ok(Located::Server(build)) => {
+            if build.options.debug() {
+                output.say_why();
+            }
             report.found_build(&build);
             build.reasons.iter().for_each(|reason| output.why(reason));
             command(&build, &output, &mut report).unwrap_or_else(|failure| {

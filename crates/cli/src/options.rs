@@ -162,6 +162,11 @@ impl Options {
         self.file.as_ref().map(|file| file.path.as_path())
     }
 
+    /// What the configuration file says.
+    pub(crate) fn config(&self) -> Option<&AppConfig> {
+        self.file.as_ref().map(|file| &file.config)
+    }
+
     /// The directory of the app's sources: `appRoot`.
     pub(crate) fn source_directory(&self, app: &Path) -> PathBuf {
         let root = self.file.as_ref().and_then(|file| file.config.app_root.value());
@@ -195,9 +200,15 @@ impl Options {
         self.setting("serverEntrypointFileName", "--entry FILE", |config| &config.server_entrypoint_file_name)
     }
 
-    /// `instrumentation`: the path of the source. `--instrumentation` names a file of the build instead.
+    /// `instrumentation`: the path of the source. `--instrumentation` may name a file of the build as well.
     pub(crate) fn instrumentation(&self) -> Setting<String> {
         self.setting("instrumentation", "--instrumentation FILE", |config| &config.instrumentation)
+    }
+
+    /// `debug`: whether the SDK is to explain itself during the build, and so are we.
+    pub(crate) fn debug(&self) -> bool {
+        let setting = self.setting("debug", "-v", |config| &config.debug);
+        matches!(setting, Setting::Given { value: true, .. })
     }
 
     /// `experimental_entrypointWrappedFunctions`, or `--wrap`.

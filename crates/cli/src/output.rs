@@ -11,7 +11,7 @@ use presentry_rewriter::diagnostics::{Diagnostic, Severity};
 use crate::{
     args::{ColorArg, FormatArg, OutputArgs},
     failure::Failure,
-    github,
+    github, progress,
     render::{self, Palette},
     report::{Outcome, Report, Said},
     store::Place,
@@ -24,6 +24,8 @@ pub(crate) struct Output {
     quiet: bool,
     verbose: bool,
     palette: Palette,
+    /// The same for stdout, which may go to a file while stderr goes to a terminal.
+    stdout_palette: Palette,
     said: RefCell<Said>,
 }
 
@@ -36,7 +38,14 @@ impl Output {
             ColorArg::Auto => environment_wants_color(),
         };
         let palette = if colored { Palette::colored() } else { Palette::plain() };
-        Self { format, quiet: args.quiet, verbose: args.verbose, palette, said: RefCell::default() }
+        let to_terminal = args.color == ColorArg::Always || std::io::stdout().is_terminal();
+        let stdout_palette = if to_terminal { palette } else { Palette::plain() };
+        Self { format, quiet: args.quiet, verbose: args.verbose, palette, stdout_palette, said: RefCell::default() }
+    }
+
+    /// Says why each choice is made, as `-v` asks for, unless the run is to be quiet.
+    pub(crate) fn say_why(&mut self) {
+        self.verbose = !self.quiet;
     }
 
     /// A line of the report.
@@ -44,6 +53,17 @@ impl Output {
         if !self.quiet {
             self.text(&format!("{}\n", line.as_ref()));
         }
+    }
+
+    /// The colours for text that goes to stdout.
+    pub(crate) fn stdout_palette(&self) -> &Palette {
+        &self.stdout_palette
+    }
+
+    /// Where what another program prints is to go: to stderr, when it was asked for.
+    pub(crate) fn echo(&self) -> Option<fn(&str)> {
+        let shown = self.verbose && self.format != FormatArg::Json;
+        shown.then_some(|line| to_stderr(&format!("server: {line}\n")))
     }
 
     /// Text that was asked for by name, and comes however quiet the run is. A document in JSON holds it in another form.
@@ -68,6 +88,12 @@ impl Output {
         self.remember(reason.as_ref(), self.verbose);
     }
 
+    /// Does what may take longer than a second, and shows that it is being done.
+    pub(crate) fn during<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
+        // A document in JSON is read by a program, and its stderr is often shown to nobody.
+        if self.quiet || self.format == FormatArg::Json { work() } else { progress::during(what, work) }
+    }
+
     fn remember(&self, note: &str, shown: bool) {
         self.said.borrow_mut().notes.push(note.to_owned());
         if shown && self.format != FormatArg::Json {
@@ -87,6 +113,11 @@ impl Output {
     /// Keeps a diagnostic for the report without showing it.
     pub(crate) fn record(&self, diagnostic: &Diagnostic, place: Option<&Place>) {
         self.said.borrow_mut().diagnostic(diagnostic, place);
+    }
+
+    /// Keeps an error that was shown already for the report.
+    pub(crate) fn said_already(&self, message: String) {
+        self.said.borrow_mut().error(message);
     }
 
     /// Says why a command ends.

@@ -30,6 +30,20 @@ impl Runtime {
             Runtime::Static => "none",
         }
     }
+
+    /// What its module hooks cannot do for Sentry, where it runs the facade and is not Node.js. Seen with Bun 1.4.5 and
+    /// Deno 2.9.6; `docs/findings.md` says how.
+    pub(crate) fn limits(self) -> Option<&'static str> {
+        match self {
+            Runtime::Bun => Some(
+                "Bun ignores `module.register`: Sentry starts first, but libraries that are ES modules are not instrumented",
+            ),
+            Runtime::Deno => Some(
+                "Deno has no `module.register`: Sentry starts first, but libraries that are ES modules are not instrumented",
+            ),
+            Runtime::Node | Runtime::Edge | Runtime::Static => None,
+        }
+    }
 }
 
 /// One preset of Nitro 2.
@@ -49,6 +63,10 @@ pub(crate) struct Preset {
     pub(crate) entry: &'static [&'static str],
     /// How the host loads the entry.
     pub(crate) loading: EntryLoading,
+    /// The file that the host loads in place of the entry, and that loads the entry, relative to the server directory.
+    pub(crate) start: Option<&'static str>,
+    /// The archive that Nitro makes of the output directory before anything else runs, relative to that directory.
+    pub(crate) archive: Option<&'static str>,
     /// What the entry of a build without options exports. Names that Rollup made up, which nobody asks for, are left out.
     pub(crate) exports: &'static [&'static str],
     /// How the server is started or called, in Markdown.
@@ -69,6 +87,8 @@ const fn process(name: &'static str, aliases: &'static [&'static str]) -> Preset
         server: SERVER,
         entry: INDEX,
         loading: EntryLoading::Process,
+        start: None,
+        archive: None,
         exports: &["default"],
         invoked: "`node .output/server/index.mjs`",
     }
@@ -119,6 +139,7 @@ pub(crate) static PRESETS: &[Preset] = &[
     process("iis-handler", &["iis"]),
     Preset {
         loading: EntryLoading::Launcher,
+        start: Some("../index.js"),
         invoked: "iisnode requires `.output/index.js`, which floats `import()`",
         ..process("iis-node", &[])
     },
@@ -134,12 +155,16 @@ pub(crate) static PRESETS: &[Preset] = &[
         output: ".amplify-hosting",
         server: &["compute/default"],
         loading: EntryLoading::Launcher,
+        start: Some("server.js"),
         exports: &[],
         invoked: "`node server.js`, which floats `import()`",
         ..process("aws-amplify", &[])
     },
-    // azure/preset.ts
-    imported("azure-functions", &[], &["handle"], "the host imports it and calls `handle(context, request)`"),
+    // azure/preset.ts; `writeFunctionsRoutes` in azure/utils.ts packs the archive in the hook `compiled`.
+    Preset {
+        archive: Some("deploy.zip"),
+        ..imported("azure-functions", &[], &["handle"], "the host imports it and calls `handle(context, request)`")
+    },
     Preset {
         server: &["server/functions"],
         ..imported("azure-swa", &["azure"], &["handle"], "the host imports it and calls `handle(context, request)`")
@@ -154,6 +179,7 @@ pub(crate) static PRESETS: &[Preset] = &[
     Preset {
         output: ".netlify/functions-internal",
         entry: &["main.mjs", "server.mjs"],
+        start: Some("server.mjs"),
         ..imported("netlify", &[], &["default"], "the host imports `server.mjs` and calls `default(request)`")
     },
     // netlify/legacy/preset.ts: here `server.mjs` is the entry itself.

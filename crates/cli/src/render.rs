@@ -35,6 +35,21 @@ impl Palette {
         }
     }
 
+    /// What stands back.
+    pub(crate) fn quiet(&self) -> Style {
+        self.quiet
+    }
+
+    /// What stands out.
+    pub(crate) fn bold(&self) -> Style {
+        self.bold
+    }
+
+    /// What is wrong.
+    pub(crate) fn bad(&self) -> Style {
+        self.error
+    }
+
     fn of(&self, severity: Severity) -> Style {
         match severity {
             Severity::Error => self.error,

@@ -13,6 +13,7 @@ use crate::{
     presets::Runtime,
     render,
     store::Place,
+    trace::verdict::{LoadedBy, StepKind},
 };
 
 /// The version of the document.
@@ -30,7 +31,9 @@ pub(crate) enum Outcome {
     AlreadyFirst,
     /// The proof holds.
     Proven,
-    /// The proof does not hold.
+    /// A run of the server showed that Sentry was first.
+    First,
+    /// The proof does not hold, or a run of the server did not show that Sentry was first.
     Failed,
     /// The original build is back.
     Restored,
@@ -67,6 +70,7 @@ impl Outcome {
             Outcome::WouldRewrite => "would-rewrite",
             Outcome::AlreadyFirst => "already-first",
             Outcome::Proven => "proven",
+            Outcome::First => "first",
             Outcome::Failed => "failed",
             Outcome::Restored => "restored",
             Outcome::WouldRestore => "would-restore",
@@ -86,17 +90,22 @@ pub(crate) struct Report {
     pub(crate) schema: u32,
     /// The version of presentry.
     pub(crate) presentry: &'static str,
-    pub(crate) command: &'static str,
+    pub(crate) command: String,
     pub(crate) outcome: Outcome,
     pub(crate) exit_code: u8,
     pub(crate) preset: Option<PresetReport>,
     pub(crate) build: Option<BuildReport>,
     pub(crate) changes: Vec<ChangeReport>,
+    /// The packages that were traced in by this run, or would be.
+    pub(crate) traced: Vec<TracedReport>,
+    /// What `--prune` took out of `node_modules`, or would.
+    pub(crate) pruned: Option<PrunedReport>,
     /// What a dry run would change, as a unified diff.
     pub(crate) diff: Option<String>,
     pub(crate) exports: Vec<ExportReport>,
     pub(crate) proof: Option<ProofReport>,
     pub(crate) inspection: Option<Inspection>,
+    pub(crate) trace: Option<TraceReport>,
     pub(crate) diagnostics: Vec<DiagnosticReport>,
     /// The reasons of choices, and what else happened, as `-v` says them.
     pub(crate) notes: Vec<String>,
@@ -124,6 +133,8 @@ pub(crate) struct BuildReport {
     /// `process`, `launcher`, `imported` or `required`.
     pub(crate) loading: &'static str,
     pub(crate) instrumentation: Option<String>,
+    /// The file outside of the build that the instrumentation is made from: what Vite built, or the source.
+    pub(crate) instrumentation_source: Option<String>,
 }
 
 /// A file that was changed, or would be.
@@ -131,6 +142,39 @@ pub(crate) struct BuildReport {
 pub(crate) struct ChangeReport {
     pub(crate) path: String,
     pub(crate) kind: WireChange,
+}
+
+/// What was taken out of the `node_modules` of the build.
+#[derive(Debug, Serialize)]
+pub(crate) struct PrunedReport {
+    /// The directories of the packages, relative to the server directory.
+    pub(crate) packages: Vec<String>,
+    /// The size of all files in `node_modules` before.
+    pub(crate) bytes_before: u64,
+    /// The size after.
+    pub(crate) bytes_after: u64,
+}
+
+/// A package that was traced in.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct TracedReport {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) path: String,
+    /// The same, relative to the server directory.
+    #[serde(skip)]
+    pub(crate) directory: String,
+    pub(crate) files: usize,
+    pub(crate) bytes: usize,
+}
+
+impl TracedReport {
+    /// A line for people.
+    pub(crate) fn line(&self) -> String {
+        let Self { version, path, files, bytes, .. } = self;
+        let files = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        format!("{path} {version} ({files}, {} kB)", bytes.div_ceil(1000))
+    }
 }
 
 /// Why a file changed.
@@ -147,6 +191,16 @@ pub(crate) enum WireChange {
     Instrumentation,
     /// A module between facade and moved entry.
     Passage,
+    /// The entry, with the instrumentation imported at its top.
+    TopLevelImport,
+    /// A file of the bundle of the SDK.
+    Bundle,
+    /// A file of a package that was traced in.
+    Package,
+    /// The `package.json` that names those packages.
+    Dependencies,
+    /// An archive of the build.
+    Archive,
     /// A file that got its original bytes back.
     Restored,
     /// A file that was taken away.
@@ -161,6 +215,8 @@ impl From<ChangeKind> for WireChange {
             ChangeKind::Repointed => WireChange::Repointed,
             ChangeKind::Instrumentation => WireChange::Instrumentation,
             ChangeKind::Passage => WireChange::Passage,
+            ChangeKind::TopLevelImport => WireChange::TopLevelImport,
+            ChangeKind::Bundle => WireChange::Bundle,
         }
     }
 }
@@ -174,6 +230,11 @@ impl WireChange {
             WireChange::Repointed => "repointed",
             WireChange::Instrumentation => "instrumentation",
             WireChange::Passage => "passage",
+            WireChange::TopLevelImport => "top-level import",
+            WireChange::Bundle => "bundle",
+            WireChange::Package => "package",
+            WireChange::Dependencies => "dependencies",
+            WireChange::Archive => "archive",
             WireChange::Restored => "restored",
             WireChange::Removed => "removed",
         }
@@ -285,6 +346,52 @@ pub(crate) struct RequireReport {
     pub(crate) rewritten: &'static str,
 }
 
+/// What `presentry trace` adds.
+#[derive(Debug, Serialize)]
+pub(crate) struct TraceReport {
+    /// The version of Node.js; `null` when no process began.
+    pub(crate) node: Option<String>,
+    /// How the server was started, without the variables.
+    pub(crate) command: Vec<String>,
+    /// Whether Sentry was first in every process.
+    pub(crate) first: bool,
+    /// The primary, then the workers of a cluster.
+    pub(crate) processes: Vec<ProcessReport>,
+}
+
+/// A process of the server.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProcessReport {
+    pub(crate) pid: u32,
+    /// Whether it is a worker of a cluster.
+    pub(crate) worker: bool,
+    pub(crate) first: bool,
+    /// Whether it was, and why not, in a sentence.
+    pub(crate) sentence: String,
+    /// How many modules of the runtime came through the hooks.
+    pub(crate) modules_through_hooks: usize,
+    pub(crate) steps: Vec<StepReport>,
+    pub(crate) packages: Vec<PackageReport>,
+}
+
+/// A step of the start of a process.
+#[derive(Debug, Serialize)]
+pub(crate) struct StepReport {
+    pub(crate) step: StepKind,
+    /// Milliseconds since the process began; `null` when it never came.
+    pub(crate) ms: Option<f64>,
+    /// The module, the version or the address.
+    pub(crate) detail: Option<String>,
+}
+
+/// A package that the SDK instruments.
+#[derive(Debug, Serialize)]
+pub(crate) struct PackageReport {
+    pub(crate) name: String,
+    pub(crate) version: Option<String>,
+    pub(crate) loaded: LoadedBy,
+}
+
 /// A diagnostic.
 #[derive(Debug, Serialize)]
 pub(crate) struct DiagnosticReport {
@@ -350,20 +457,23 @@ impl Said {
 
 impl Report {
     /// The report of a command that has not begun.
-    pub(crate) fn new(command: &'static str) -> Self {
+    pub(crate) fn new(command: impl Into<String>) -> Self {
         Self {
             schema: SCHEMA,
             presentry: env!("CARGO_PKG_VERSION"),
-            command,
+            command: command.into(),
             outcome: Outcome::Error,
             exit_code: Outcome::Error.exit_code(),
             preset: None,
             build: None,
             changes: Vec::new(),
+            traced: Vec::new(),
+            pruned: None,
             diff: None,
             exports: Vec::new(),
             proof: None,
             inspection: None,
+            trace: None,
             diagnostics: Vec::new(),
             notes: Vec::new(),
         }
@@ -390,7 +500,15 @@ impl Report {
             entry: build.place.show(&build.entry),
             loading: loading_text(build.loading),
             instrumentation: None,
+            instrumentation_source: None,
         });
+    }
+
+    /// What the instrumentation is made from is known.
+    pub(crate) fn made_instrumentation_from(&mut self, file: Option<&str>) {
+        if let Some(build) = &mut self.build {
+            build.instrumentation_source = file.map(str::to_owned);
+        }
     }
 
     /// The instrumentation is known.

@@ -2,11 +2,11 @@
 //! only; the transaction writes it.
 
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
+    fmt, fs, io,
+    path::{Component, Path, PathBuf},
 };
 
-use presentry_rewriter::{Digest, ModulePath};
+use presentry_rewriter::{Digest, Mode, ModulePath};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -38,6 +38,9 @@ pub(crate) struct Manifest {
     pub(crate) request: SavedRequest,
     /// Every file that differs from the original build, in path order; none after a restore.
     pub(crate) files: Vec<SavedFile>,
+    /// The directories that presentry made, parents first. They go when nothing of ours is in them any more.
+    #[serde(default)]
+    pub(crate) directories: Vec<OutputPath>,
     /// What this run did. It is read while this is the journal; in a manifest it tells a reader what happened last.
     pub(crate) steps: Vec<SavedStep>,
 }
@@ -55,14 +58,33 @@ pub(crate) struct SavedRequest {
     pub(crate) exports: String,
     /// The exports that were wrapped.
     pub(crate) wrapped: Vec<String>,
+    /// `dynamic-import` or `top-level-import`; manifests of the first version have only the one.
+    #[serde(default = "SavedRequest::first_mode")]
+    pub(crate) mode: String,
+    /// The directory of Node's compile cache.
+    #[serde(default)]
+    pub(crate) compile_cache: Option<String>,
+}
+
+impl SavedRequest {
+    fn first_mode() -> String {
+        mode_name(Mode::DynamicImport).to_owned()
+    }
+}
+
+/// The name of a mode in a manifest, which is that on the command line.
+pub(crate) fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::DynamicImport => "dynamic-import",
+        Mode::TopLevelImport => "top-level-import",
+    }
 }
 
 /// One file that differs from the original build.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct SavedFile {
     /// The file, relative to the server directory.
-    #[serde(with = "module_path")]
-    pub(crate) path: ModulePath,
+    pub(crate) path: OutputPath,
     /// Why it changed.
     pub(crate) kind: String,
     /// How it was; `null` when it was not there.
@@ -98,8 +120,7 @@ pub(crate) struct Written {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct SavedStep {
     /// The file, relative to the server directory.
-    #[serde(with = "module_path")]
-    pub(crate) path: ModulePath,
+    pub(crate) path: OutputPath,
     /// The digest of its bytes before; `null` when it was not there.
     #[serde(with = "optional_digest")]
     pub(crate) before: Option<Digest>,
@@ -108,6 +129,90 @@ pub(crate) struct SavedStep {
     pub(crate) after: Option<Digest>,
     /// The name in `.presentry/` under which the bytes before are kept while the run lasts.
     pub(crate) undo: Option<SavedName>,
+}
+
+/// The path of a file in the output directory of a build, relative to the server directory: `../` as often as it has to
+/// leave that, then `/` between segments. How far up it may lead is known to the [`Place`] alone, which checks it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct OutputPath(String);
+
+impl OutputPath {
+    /// The path as text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last segment.
+    pub(crate) fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The path of a module, when it stays in the server directory.
+    pub(crate) fn module(&self) -> Option<ModulePath> {
+        ModulePath::new(self.0.as_str()).ok()
+    }
+
+    /// Whether another path lies below this one.
+    pub(crate) fn holds(&self, other: &OutputPath) -> bool {
+        other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// How many directories it leads up before it leads down.
+    fn levels_up(&self) -> usize {
+        self.0.split('/').take_while(|segment| *segment == "..").count()
+    }
+}
+
+impl TryFrom<String> for OutputPath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let mut inside = text.as_str();
+        while let Some(rest) = inside.strip_prefix("../") {
+            inside = rest;
+        }
+        match ModulePath::new(inside) {
+            Ok(_) => Ok(Self(text)),
+            Err(_) => Err(format!("`{text}` is not the path of a file in a build")),
+        }
+    }
+}
+
+impl From<OutputPath> for String {
+    fn from(path: OutputPath) -> Self {
+        path.0
+    }
+}
+
+impl From<ModulePath> for OutputPath {
+    fn from(path: ModulePath) -> Self {
+        Self(path.as_str().to_owned())
+    }
+}
+
+impl From<&ModulePath> for OutputPath {
+    fn from(path: &ModulePath) -> Self {
+        Self(path.as_str().to_owned())
+    }
+}
+
+impl From<&OutputPath> for OutputPath {
+    fn from(path: &OutputPath) -> Self {
+        path.clone()
+    }
+}
+
+impl PartialEq<ModulePath> for OutputPath {
+    fn eq(&self, other: &ModulePath) -> bool {
+        self.0 == other.as_str()
+    }
+}
+
+impl fmt::Display for OutputPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// The name of a file in `.presentry/`. None has the extension of a script, so that `sentry-cli sourcemaps inject`
@@ -176,12 +281,35 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// A file of the server directory as the user would write it.
-    pub(crate) fn show(&self, path: &ModulePath) -> String {
-        match self.shown.as_str() {
-            "." => path.to_string(),
-            shown => format!("{shown}/{path}"),
+    /// A file of the output directory as the user would write it.
+    pub(crate) fn show(&self, path: impl Into<OutputPath>) -> String {
+        let path = path.into();
+        let mut shown = Path::new(&self.shown).to_owned();
+        let mut rest = path.as_str();
+        while let Some(above) = rest.strip_prefix("../") {
+            // Above the working directory a path can only be written with `..`.
+            if !matches!(shown.components().next_back(), Some(Component::Normal(_))) || !shown.pop() {
+                return format!("{}/{path}", self.shown);
+            }
+            rest = above;
         }
+        match shown.to_str() {
+            Some("" | ".") => rest.to_owned(),
+            _ => format!("{}/{rest}", shown.display()),
+        }
+    }
+
+    /// A file below the output directory, by its canonical path.
+    pub(crate) fn path_of(&self, real: &Path) -> Option<OutputPath> {
+        let text = |path: &Path| -> Option<String> {
+            Some(path.iter().map(|segment| segment.to_str()).collect::<Option<Vec<&str>>>()?.join("/"))
+        };
+        if let Ok(inside) = real.strip_prefix(&self.server) {
+            return OutputPath::try_from(text(inside)?).ok();
+        }
+        let up = self.server.ancestors().take_while(|above| !real.starts_with(above)).count();
+        let above = self.server.ancestors().nth(up).filter(|above| above.starts_with(&self.output))?;
+        OutputPath::try_from("../".repeat(up) + &text(real.strip_prefix(above).ok()?)?).ok()
     }
 
     /// `.presentry/` itself.
@@ -194,25 +322,61 @@ impl Place {
         self.directory().join(name.as_str())
     }
 
-    /// The file that has to be written for a path: what a symbolic link leads to, so that it stays a link.
-    pub(crate) fn real_path(&self, path: &ModulePath) -> Result<PathBuf, Failure> {
-        let named = self.server.join(path.as_str());
-        let real = match fs::canonicalize(&named) {
-            Ok(real) => real,
-            Err(error) if is_absent(&error) => {
-                let parent = fs::canonicalize(named.parent().unwrap_or(&self.server)).map_err(|error| {
-                    Failure::Unexpected(anyhow::anyhow!("failed to resolve `{}`: {error}", self.show(path)))
-                })?;
-                parent.join(path.file_name())
+    /// The file that has to be written for a path: what a symbolic link leads to, so that it stays a link. Directories
+    /// that are not there yet are taken as they are named.
+    pub(crate) fn real_path(&self, path: impl Into<OutputPath>) -> Result<PathBuf, Failure> {
+        let path = path.into();
+        let mut named = self.server.clone();
+        for segment in path.as_str().split('/') {
+            match segment {
+                ".." => _ = named.pop(),
+                segment => named.push(segment),
             }
-            Err(error) => {
-                return Err(Failure::Unexpected(anyhow::anyhow!("failed to resolve `{}`: {error}", self.show(path))));
+        }
+        if !named.starts_with(&self.output) {
+            return Err(outside_output::diagnostic(&self.show(&path), &named).into());
+        }
+        let mut missing = Vec::new();
+        let mut there = named.as_path();
+        let mut real = loop {
+            match fs::canonicalize(there) {
+                Ok(real) => break real,
+                Err(error) if is_absent(&error) => {}
+                Err(error) => {
+                    return Err(Failure::Unexpected(anyhow::anyhow!(
+                        "failed to resolve `{}`: {error}",
+                        self.show(&path)
+                    )));
+                }
             }
+            let (Some(name), Some(parent)) = (there.file_name(), there.parent()) else { break there.to_owned() };
+            missing.push(name);
+            there = parent;
         };
+        real.extend(missing.into_iter().rev());
         if real.starts_with(&self.output) {
             Ok(real)
         } else {
-            Err(outside_output::diagnostic(&self.show(path), &real).into())
+            Err(outside_output::diagnostic(&self.show(&path), &real).into())
+        }
+    }
+
+    /// Reads a file of the output directory; `None` when there is none.
+    pub(crate) fn read_file(&self, path: impl Into<OutputPath>) -> Result<Option<Vec<u8>>, Failure> {
+        let path = path.into();
+        let real = self.real_path(&path)?;
+        let failed =
+            |error: io::Error| Failure::Unexpected(anyhow::anyhow!("failed to read `{}`: {error}", self.show(&path)));
+        match fs::metadata(&real) {
+            Ok(metadata) if !metadata.is_file() => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+            Ok(_) => {}
+        }
+        match fs::read(&real) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -237,7 +401,7 @@ impl Place {
     }
 
     /// Reads a saved original, and makes sure that it is what was saved.
-    pub(crate) fn original(&self, path: &ModulePath, original: &Original) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn original(&self, path: &OutputPath, original: &Original) -> Result<Vec<u8>, Failure> {
         let bytes = fs::read(self.saved(&original.saved))
             .map_err(|error| Failure::from(restore_data_missing::unreadable(&self.show(path), &error.to_string())))?;
         if Digest::of(&bytes) != original.sha256 {
@@ -279,7 +443,13 @@ impl Place {
         if head.schema != SCHEMA {
             return Err(unreadable(format!("it has form {}, and this version knows form {SCHEMA}", head.schema)));
         }
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| unreadable(error.to_string()))
+        let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        let above = self.server.strip_prefix(&self.output).map_or(0, |below| below.components().count());
+        let paths = manifest.files.iter().map(|file| &file.path).chain(manifest.steps.iter().map(|step| &step.path));
+        if let Some(path) = paths.chain(&manifest.directories).find(|path| path.levels_up() > above) {
+            return Err(unreadable(format!("`{path}` lies outside of the output directory")));
+        }
+        Ok(Some(manifest))
     }
 }
 
@@ -307,21 +477,6 @@ pub(crate) fn permissions(mode: &str) -> Option<fs::Permissions> {
 #[cfg(not(unix))]
 pub(crate) fn permissions(_: &str) -> Option<fs::Permissions> {
     None
-}
-
-mod module_path {
-    //! A [`ModulePath`] as JSON.
-
-    use presentry_rewriter::ModulePath;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(path: &ModulePath, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(path.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ModulePath, D::Error> {
-        ModulePath::new(String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
 }
 
 mod digest {

@@ -2,8 +2,10 @@
 //!
 //! 1. *Stage*, in `.presentry/` alone: every file that will change gets a second name there, new contents are written
 //!    and synced, and last the journal, which lists both, takes its name.
-//! 2. *Apply*: each file is compared with what the plan was made for, and replaced by a rename.
-//! 3. *Commit*: the journal is renamed to be the manifest.
+//! 2. *Apply*: new directories are made, and each file is compared with what the plan was made for and replaced by a
+//!    rename.
+//! 3. *Commit*: the journal is renamed to be the manifest. Directories of ours in which nothing of ours is left go after
+//!    it, so that undoing never has to make one.
 //!
 //! Whoever finds a journal finds a run that did not come to its end, and undoes it. Undoing renames and removes, so it
 //! needs no space on a full disk, and it may itself be interrupted and begun again at any point.
@@ -14,24 +16,40 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use presentry_rewriter::{Digest, ModulePath};
+use presentry_rewriter::Digest;
 use thiserror::Error;
 
 use crate::{
     disk::is_absent,
     failure::Failure,
     fs_steps,
-    store::{JOURNAL, MANIFEST, Manifest, Original, Place, SavedName, SavedStep, permissions},
+    report::WireChange,
+    store::{JOURNAL, MANIFEST, Manifest, Original, OutputPath, Place, SavedName, SavedStep, permissions},
 };
 
 /// The journal while it is being written.
 const JOURNAL_PART: &str = "journal.part";
 
+/// What a file is to become, compared with the original build.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    /// The file.
+    pub(crate) path: OutputPath,
+    /// Why it changes.
+    pub(crate) kind: WireChange,
+    /// Its bytes in the original build; `None` when it was not there.
+    pub(crate) before: Option<Vec<u8>>,
+    /// The bytes it will have; `None` when it is taken away.
+    pub(crate) after: Option<Vec<u8>>,
+    /// The file whose permissions a new file gets.
+    pub(crate) like: Option<PathBuf>,
+}
+
 /// One file that changes.
 #[derive(Debug)]
 pub(crate) struct Step {
     /// The file, relative to the server directory.
-    pub(crate) path: ModulePath,
+    pub(crate) path: OutputPath,
     /// The file that is written for it.
     pub(crate) real: PathBuf,
     /// Its bytes now; `None` when it is not there.
@@ -141,7 +159,7 @@ pub(crate) enum Recovery {
     /// The run had begun to change the build, and was undone.
     Undone {
         /// Files that someone else has changed since, and that were left as they are.
-        foreign: Vec<ModulePath>,
+        foreign: Vec<OutputPath>,
     },
     /// The run had not begun to change the build, or had ended its work on it; what it had left was taken away.
     Tidied,
@@ -152,9 +170,9 @@ pub(crate) enum Recovery {
 /// `next` holds the steps in their saved form. A manifest without files stands for the original build: nothing of
 /// presentry is left then.
 pub(crate) fn run(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), TransactionError> {
-    let done = stage(place, next, steps).and_then(|()| apply(place, steps)).and_then(|()| commit(place));
+    let done = stage(place, next, steps).and_then(|()| apply(place, next, steps)).and_then(|()| commit(place));
     if let Err(cause) = done {
-        return match undo(place, &next.steps) {
+        return match undo(place, next) {
             Ok(_) => Err(cause),
             Err(undo) => Err(TransactionError::NotUndone { cause: Box::new(cause), undo: Box::new(undo) }),
         };
@@ -185,7 +203,7 @@ pub(crate) fn recover(place: &Place, entry_is_ours: impl FnOnce() -> bool) -> Re
         return Ok(Recovery::NotNeeded);
     }
     if let Some(journal) = place.journal()? {
-        let foreign = undo(place, &journal.steps)?;
+        let foreign = undo(place, &journal)?;
         return Ok(Recovery::Undone { foreign });
     }
     let manifest = place.manifest()?;
@@ -228,21 +246,28 @@ fn stage(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), Transacti
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
         Err(error) => return Err(failed(place.shown_directory(), error)),
     };
+    let mut written = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let shown = || place.show(&step.path);
         let like = step.like.as_deref().and_then(|like| fs::metadata(like).ok());
         if let (Some(bytes), Some(name)) = (&step.before, &step.undo) {
             let metadata = fs::metadata(&step.real).ok();
-            keep(&step.real, &place.saved(name), bytes, metadata.as_ref()).map_err(|error| failed(shown(), error))?;
+            let saved = place.saved(name);
+            if keep(&step.real, &saved, bytes, metadata.as_ref()).map_err(|error| failed(shown(), error))? {
+                written.push(saved);
+            }
         }
         let new = place.saved(&SavedName::new_contents(number));
-        match &step.after {
-            Contents::Bytes(bytes) => fs_steps::write_new(&new, bytes, like.as_ref()),
+        let is_written = match &step.after {
+            Contents::Bytes(bytes) => fs_steps::write_new(&new, bytes, like.as_ref()).map(|()| true),
             Contents::Saved(original, bytes) => put_back(&place.saved(&original.saved), &new, original, bytes),
-            Contents::Absent => Ok(()),
+            Contents::Absent => Ok(false),
+        };
+        if is_written.map_err(|error| failed(shown(), error))? {
+            written.push(new);
         }
-        .map_err(|error| failed(shown(), error))?;
     }
+    fs_steps::sync_files(&written).map_err(|error| failed(place.shown_directory(), error))?;
     let journal =
         serde_json::to_vec_pretty(next).map_err(|error| failed(place.shown_directory(), io::Error::other(error)))?;
     write_journal(&directory, &journal).map_err(|error| failed(place.shown_directory(), error))?;
@@ -252,28 +277,30 @@ fn stage(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), Transacti
     Ok(())
 }
 
-/// Keeps a file under a second name, which costs no copy; where the file system has no links, a copy is made.
-fn keep(real: &Path, saved: &Path, bytes: &[u8], metadata: Option<&fs::Metadata>) -> io::Result<()> {
+/// Keeps a file under a second name, which costs no copy; where the file system has no links, a copy is made. Whether one
+/// was made, and has to be synced.
+fn keep(real: &Path, saved: &Path, bytes: &[u8], metadata: Option<&fs::Metadata>) -> io::Result<bool> {
     match fs_steps::hard_link(real, saved) {
-        Ok(()) => Ok(()),
-        Err(_) => fs_steps::write_new(saved, bytes, metadata),
+        Ok(()) => Ok(false),
+        Err(_) => fs_steps::write_new(saved, bytes, metadata).map(|()| true),
     }
 }
 
 /// Gives a saved original a second name that can be renamed into the build. The file itself comes back, with
-/// everything the file system knows about it.
-fn put_back(saved: &Path, new: &Path, original: &Original, bytes: &[u8]) -> io::Result<()> {
-    match fs_steps::hard_link(saved, new) {
-        Ok(()) => {}
-        Err(_) => fs_steps::write_new(new, bytes, fs::metadata(saved).ok().as_ref())?,
+/// everything the file system knows about it. Whether it had to be written, and has to be synced.
+fn put_back(saved: &Path, new: &Path, original: &Original, bytes: &[u8]) -> io::Result<bool> {
+    let copied = fs_steps::hard_link(saved, new).is_err();
+    if copied {
+        fs_steps::write_new(new, bytes, fs::metadata(saved).ok().as_ref())?;
     }
     // A mode that was changed since the original was saved changed with the saved name, too.
     match original.mode.as_deref().and_then(permissions) {
         Some(mode) if fs::metadata(new)?.permissions() != with_type_of(new, &mode)? => {
-            fs_steps::set_permissions(new, mode)
+            fs_steps::set_permissions(new, mode)?;
         }
-        _ => Ok(()),
+        _ => {}
     }
+    Ok(copied)
 }
 
 /// Permissions as the file system reports them, with the bits that say what kind of file it is.
@@ -292,11 +319,16 @@ fn with_type_of(_: &Path, permissions: &fs::Permissions) -> io::Result<fs::Permi
 fn write_journal(directory: &Path, journal: &[u8]) -> io::Result<()> {
     let part = directory.join(JOURNAL_PART);
     fs_steps::write_new(&part, journal, None)?;
+    fs_steps::sync_files(std::slice::from_ref(&part))?;
     fs_steps::rename(&part, &directory.join(JOURNAL))?;
     fs_steps::sync_dir(directory)
 }
 
-fn apply(place: &Place, steps: &[Step]) -> Result<(), TransactionError> {
+fn apply(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), TransactionError> {
+    let needed = |directory: &&OutputPath| {
+        steps.iter().any(|step| !matches!(step.after, Contents::Absent) && directory.holds(&step.path))
+    };
+    let made = make_directories(place, next.directories.iter().filter(needed))?;
     for (number, step) in steps.iter().enumerate() {
         let shown = || place.show(&step.path);
         if read(&step.real).map_err(|error| failed(shown(), error))? != step.before {
@@ -308,7 +340,28 @@ fn apply(place: &Place, steps: &[Step]) -> Result<(), TransactionError> {
         }
         .map_err(|error| failed(shown(), error))?;
     }
-    sync_directories(place, steps.iter().map(|step| step.real.as_path()))
+    sync_directories(place, steps.iter().map(|step| step.real.as_path()).chain(made.iter().map(PathBuf::as_path)))
+}
+
+/// Makes the directories that are not there yet; which they were.
+fn make_directories<'a>(
+    place: &Place,
+    directories: impl Iterator<Item = &'a OutputPath>,
+) -> Result<Vec<PathBuf>, TransactionError> {
+    let mut made = Vec::new();
+    for directory in directories {
+        let real = within(place, directory)?;
+        if !real.is_dir() {
+            fs_steps::create_dir(&real).map_err(|error| failed(place.show(directory), error))?;
+            made.push(real);
+        }
+    }
+    Ok(made)
+}
+
+fn within(place: &Place, path: &OutputPath) -> Result<PathBuf, TransactionError> {
+    let outside = || failed(place.show(path), io::Error::other("it now lies outside of the output directory"));
+    place.real_path(path).map_err(|_| outside())
 }
 
 fn commit(place: &Place) -> Result<(), TransactionError> {
@@ -322,14 +375,12 @@ fn commit(place: &Place) -> Result<(), TransactionError> {
 }
 
 /// Puts every file back to what it was before a run, as far as it is what the run made of it.
-fn undo(place: &Place, steps: &[SavedStep]) -> Result<Vec<ModulePath>, TransactionError> {
+fn undo(place: &Place, journal: &Manifest) -> Result<Vec<OutputPath>, TransactionError> {
     let mut foreign = Vec::new();
     let mut undone = Vec::new();
-    for step in steps.iter().rev() {
+    for step in journal.steps.iter().rev() {
         let shown = || place.show(&step.path);
-        let real = place
-            .real_path(&step.path)
-            .map_err(|_| failed(shown(), io::Error::other("it now lies outside of the output directory")))?;
+        let real = within(place, &step.path)?;
         let current = read(&real).map_err(|error| failed(shown(), error))?.as_deref().map(Digest::of);
         if current == step.before {
             continue;
@@ -347,21 +398,48 @@ fn undo(place: &Place, steps: &[SavedStep]) -> Result<Vec<ModulePath>, Transacti
     }
     sync_directories(place, undone.iter().map(PathBuf::as_path))?;
     let in_store = |error| failed(place.shown_directory(), error);
+    let manifest = place.manifest().map_err(|_| in_store(io::Error::other("the manifest cannot be read")))?;
+    let known = manifest.as_ref().map_or(&[][..], |manifest| &manifest.directories);
+    take_away_directories(place, journal.directories.iter().filter(|directory| !known.contains(directory)))?;
     match fs_steps::remove_file(&place.directory().join(JOURNAL)) {
         Err(error) if !is_absent(&error) => return Err(in_store(error)),
         _ => {}
     }
-    let manifest = place.manifest().map_err(|_| in_store(io::Error::other("the manifest cannot be read")))?;
     take_away_leftovers(place, manifest.as_ref());
     Ok(foreign)
 }
 
-fn sync_directories<'a>(place: &Place, files: impl Iterator<Item = &'a Path>) -> Result<(), TransactionError> {
-    let directories: BTreeSet<&Path> = files.filter_map(Path::parent).collect();
-    for directory in directories {
-        fs_steps::sync_dir(directory).map_err(|error| failed(place.shown.clone(), error))?;
+/// Takes away directories in which nothing is left, children first, of directories that are given parents first. Those in
+/// which someone else has put something stay.
+fn take_away_directories<'a>(
+    place: &Place,
+    directories: impl DoubleEndedIterator<Item = &'a OutputPath>,
+) -> Result<(), TransactionError> {
+    for directory in directories.rev() {
+        if let Ok(real) = place.real_path(directory)
+            && is_empty_directory(&real)
+        {
+            fs_steps::remove_dir(&real).map_err(|error| failed(place.show(directory), error))?;
+        }
     }
     Ok(())
+}
+
+fn is_empty_directory(directory: &Path) -> bool {
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// The directories of ours in which a manifest has no file any more.
+fn obsolete_directories(manifest: &Manifest) -> impl DoubleEndedIterator<Item = &OutputPath> {
+    let written: Vec<&OutputPath> =
+        manifest.files.iter().filter(|file| file.after.is_some()).map(|file| &file.path).collect();
+    manifest.directories.iter().filter(move |directory| !written.iter().any(|file| directory.holds(file)))
+}
+
+fn sync_directories<'a>(place: &Place, files: impl Iterator<Item = &'a Path>) -> Result<(), TransactionError> {
+    let directories: BTreeSet<PathBuf> = files.filter_map(Path::parent).map(Path::to_owned).collect();
+    let directories: Vec<PathBuf> = directories.into_iter().collect();
+    fs_steps::sync_dirs(&directories).map_err(|error| failed(place.shown.clone(), error))
 }
 
 /// Takes away what no manifest names, and the whole of `.presentry/` when there is none or it names nothing. What
@@ -369,6 +447,11 @@ fn sync_directories<'a>(place: &Place, files: impl Iterator<Item = &'a Path>) ->
 fn take_away_leftovers(place: &Place, manifest: Option<&Manifest>) {
     for leftover in leftovers(place, manifest) {
         let _ = fs_steps::remove_file(&leftover);
+    }
+    let obsolete: Vec<&OutputPath> = manifest.into_iter().flat_map(obsolete_directories).collect();
+    if take_away_directories(place, obsolete.into_iter()).is_err() {
+        // The manifest stays, so that the next run knows which directories are ours.
+        return;
     }
     if manifest.is_none_or(|manifest| manifest.files.is_empty()) {
         let directory = place.directory();

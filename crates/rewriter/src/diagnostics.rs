@@ -1,14 +1,18 @@
 //! What is said when something is in the way: the common shape of a diagnostic. Each code has a file of its own below.
 
+mod bundle_changed;
+mod bundle_two_copies;
 mod entry_asks_if_main;
 mod entry_cannot_await;
 mod entry_not_found;
 mod entry_url;
 mod exports_differ;
 mod facade_without_original;
+mod instrumentation_imports_elsewhere;
 mod instrumentation_in_runtime;
 mod instrumentation_missing;
 mod instrumentation_shares_runtime;
+mod limited_tracing;
 mod live_binding;
 mod missing_module;
 mod no_free_name;
@@ -24,6 +28,7 @@ mod unrepointable_specifier;
 mod unresolved_star_export;
 mod unwrappable_export;
 
+pub use bundle_two_copies::sdk_of_package;
 pub use unknown_export::unknown_export;
 
 use std::ops::Range;
@@ -38,12 +43,13 @@ use crate::{
 /// The functions that make the diagnostics, one for each code.
 pub(crate) mod codes {
     pub(crate) use super::{
-        entry_asks_if_main::entry_asks_if_main, entry_cannot_await::entry_cannot_await,
-        entry_not_found::entry_not_found, entry_url::entry_url, exports_differ::exports_differ,
-        facade_without_original::facade_without_original, instrumentation_in_runtime::instrumentation_in_runtime,
-        instrumentation_missing::instrumentation_missing,
-        instrumentation_shares_runtime::instrumentation_shares_runtime, live_binding::live_binding,
-        missing_module::missing_module, no_free_name::no_free_name, not_utf8::not_utf8,
+        bundle_changed::bundle_changed, bundle_two_copies::bundle_two_copies, entry_asks_if_main::entry_asks_if_main,
+        entry_cannot_await::entry_cannot_await, entry_not_found::entry_not_found, entry_url::entry_url,
+        exports_differ::exports_differ, facade_without_original::facade_without_original,
+        instrumentation_imports_elsewhere::instrumentation_imports_elsewhere,
+        instrumentation_in_runtime::instrumentation_in_runtime, instrumentation_missing::instrumentation_missing,
+        instrumentation_shares_runtime::instrumentation_shares_runtime, limited_tracing::limited_tracing,
+        live_binding::live_binding, missing_module::missing_module, no_free_name::no_free_name, not_utf8::not_utf8,
         runtime_not_deferred::runtime_not_deferred, sentry_not_started::sentry_not_started,
         static_edge_to_package::static_edge_to_package, static_edge_to_runtime::static_edge_to_runtime,
         syntax_error::syntax_error, unknown_export::unknown_export, unreadable::unreadable,
@@ -59,15 +65,19 @@ pub fn all() -> &'static [&'static Code] {
 }
 
 static ALL: &[&Code] = &[
+    &bundle_changed::CODE,
+    &bundle_two_copies::CODE,
     &entry_asks_if_main::CODE,
     &entry_cannot_await::CODE,
     &entry_not_found::CODE,
     &entry_url::CODE,
     &exports_differ::CODE,
     &facade_without_original::CODE,
+    &instrumentation_imports_elsewhere::CODE,
     &instrumentation_in_runtime::CODE,
     &instrumentation_missing::CODE,
     &instrumentation_shares_runtime::CODE,
+    &limited_tracing::CODE,
     &live_binding::CODE,
     &missing_module::CODE,
     &no_free_name::CODE,

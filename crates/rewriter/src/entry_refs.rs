@@ -144,7 +144,7 @@ impl Leading {
 }
 
 /// The specifiers of a module's imports, static ones first.
-fn specifiers(module: &Module) -> impl Iterator<Item = &StringLiteral> {
+pub(crate) fn specifiers(module: &Module) -> impl Iterator<Item = &StringLiteral> {
     let requested = module.record.requested_modules.iter().map(|request| &request.specifier);
     requested.chain(module.record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref()))
 }
@@ -185,7 +185,7 @@ fn last_segment(reference: &str) -> Range<usize> {
 
 /// A path segment in a string literal, made longer without another meaning: `\x65` for `e` is three longer, `./` in front
 /// two, a needless backslash one.
-fn padded(mut segment: String, mut missing: usize) -> String {
+pub(crate) fn padded(mut segment: String, mut missing: usize) -> String {
     if missing % 2 == 1 && missing >= 3 && segment.starts_with(|c: char| c.is_ascii_alphabetic()) {
         let first = segment.remove(0);
         segment.insert_str(0, &format!("\\x{:02x}", u32::from(first)));
@@ -235,7 +235,7 @@ pub(crate) fn moved_name(entry: &ModulePath, same_length: bool, taken: &dyn Fn(&
     })
 }
 
-fn utf16_length(text: &str) -> usize {
+pub(crate) fn utf16_length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, rc::Rc};
 use presentry_parser::ImportName;
 
 use crate::{
+    bundle::stands_for,
     diagnostics::{Diagnostic, codes},
     graph::{Graph, Module},
     sources::ModulePath,
@@ -131,6 +132,9 @@ fn resolve_in(
     let Some(module) = graph.load(path)? else {
         return Ok(Resolution::External { target: Target::File(path.clone()), name: name.to_owned() });
     };
+    if let Some(specifier) = stands_for(graph, &module)? {
+        return Ok(Resolution::External { target: Target::Package(specifier), name: name.to_owned() });
+    }
     let record = &module.record;
     let namespace = |of: Target| Resolution::Namespace { of, module: path.clone(), instance: instance.to_owned() };
     if let Some(entry) = record.local_export_entries.iter().find(|entry| entry.export_name.value == name) {

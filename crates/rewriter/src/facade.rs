@@ -58,6 +58,8 @@ pub(crate) struct Facade<'a> {
     pub(crate) passage: Option<&'a ModulePath>,
     /// How the host loads the facade.
     pub(crate) loading: EntryLoading,
+    /// The directory in which Node keeps compiled code, absolute or relative to that of the facade.
+    pub(crate) compile_cache: Option<&'a str>,
 }
 
 /// An export of a facade in the `wrap` style.
@@ -72,15 +74,22 @@ impl Facade<'_> {
     fn head(&self) -> String {
         let hashbang = self.hashbang.map(|line| format!("{line}\n")).unwrap_or_default();
         let instrumentation = literal(self.entry, self.instrumentation);
-        format!("{hashbang}{MARK}{} {}\nimport {instrumentation};\n", self.version, self.replaced)
+        let cache = self.compile_cache.map(enabling_cache).unwrap_or_default();
+        format!("{hashbang}{MARK}{} {}\nimport {instrumentation};\n{cache}", self.version, self.replaced)
     }
 
     /// The facade that awaits the runtime and passes every export on as the value it is.
     pub(crate) fn awaiting(&self, exports: &[String]) -> String {
         let mut text = self.head();
+        // Sentry 8 and 9 handle the error of a rejected top-level await as well, and the process ends with exit code 0 when
+        // nothing is left to do (`@sentry/node` 8.55.2 and 9.47.1). A host that imports the entry sees to that itself.
+        let exit = match self.loading {
+            EntryLoading::Process => ".catch((_error) => {\n  process.exitCode = 1;\n  throw _error;\n})",
+            EntryLoading::Launcher | EntryLoading::Imported | EntryLoading::Required => "",
+        };
         let import = match self.passage {
-            Some(passage) => format!("(await import({})).{PASSAGE_EXPORT}", literal(self.entry, passage)),
-            None => format!("await import({})", literal(self.entry, self.moved)),
+            Some(passage) => format!("(await import({}){exit}).{PASSAGE_EXPORT}", literal(self.entry, passage)),
+            None => format!("await import({}){exit}", literal(self.entry, self.moved)),
         };
         let names = local_names(exports);
         let members = |separator: &str| -> String {
@@ -93,7 +102,7 @@ impl Facade<'_> {
             // plain `await` would end in exit code 0 with no server. Thrown outside of the promise it ends the process.
             text.push_str("let _runtime;\ntry {\n");
             text.push_str(&format!("  _runtime = {import};\n"));
-            text.push_str("} catch (_error) {\n  process.nextTick(() => { throw _error; });\n  throw _error;\n}\n");
+            text.push_str("} catch (_error) {\n  process.exitCode = 1;\n  process.nextTick(() => { throw _error; });\n  throw _error;\n}\n");
         }
         match (exports.is_empty(), floated) {
             (true, true) => {}
@@ -120,7 +129,9 @@ impl Facade<'_> {
         };
         text.push_str(&format!("const _runtime = import({});\n", literal(self.entry, from)));
         // Sentry handles the rejection of a floating import(), which would end in exit code 0 with no server.
-        text.push_str("_runtime.catch((_error) => process.nextTick(() => { throw _error; }));\n");
+        text.push_str(
+            "_runtime.catch((_error) => { process.exitCode = 1; process.nextTick(() => { throw _error; }); });\n",
+        );
         let names: Vec<String> = exports.iter().map(|export| export.name.clone()).collect();
         let locals = local_names(&names);
         for (export, local) in exports.iter().zip(&locals) {
@@ -137,6 +148,18 @@ impl Facade<'_> {
         text.push_str(NO_SOURCE_MAP);
         text
     }
+}
+
+/// The lines that have the runtime's code kept compiled. A Node without the function (before 22.8) goes without, which a
+/// named import would not let it; `import.meta.dirname` is older than the function.
+fn enabling_cache(directory: &str) -> String {
+    let absolute = directory.starts_with(['/', '\\']) || directory.as_bytes().get(1) == Some(&b':');
+    let path = if absolute {
+        string_literal(directory)
+    } else {
+        format!("import.meta.dirname + {}", string_literal(&format!("/{directory}")))
+    };
+    format!("import _module from \"node:module\";\n_module.enableCompileCache?.({path});\n")
 }
 
 /// The module between facade and moved entry that carries a namespace with a `then` through `await`.
@@ -158,7 +181,7 @@ pub(crate) fn export_name(name: &str) -> String {
 /// A binding name for each export: `_` and the name with everything odd replaced, made unique by a number.
 pub(crate) fn local_names(exports: &[String]) -> Vec<String> {
     // The names the facade uses itself.
-    let mut taken: BTreeSet<String> = ["_runtime", "_error"].map(str::to_owned).into();
+    let mut taken: BTreeSet<String> = ["_runtime", "_error", "_module"].map(str::to_owned).into();
     let mut names = Vec::new();
     for export in exports {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '$' { c } else { '_' };

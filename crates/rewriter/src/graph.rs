@@ -9,6 +9,7 @@ use std::{
 use presentry_parser::{Binding, Call, ModuleAnalysis, ModuleRecord, Phase, Span};
 
 use crate::{
+    bundle::{BundleHeader, bundle_header},
     diagnostics::{Diagnostic, Label, codes},
     sources::{ModulePath, Sources},
     specifier::{Target, resolve},
@@ -24,6 +25,8 @@ pub(crate) struct Module {
     pub(crate) bindings: Vec<Binding>,
     /// The calls of bindings and imports.
     pub(crate) calls: Vec<Call>,
+    /// What its first line says when it is a module of a bundle of the SDK.
+    pub(crate) bundle: Option<BundleHeader>,
 }
 
 impl Module {
@@ -98,9 +101,16 @@ impl<'a> Graph<'a> {
             Ok(text) => text,
             Err(error) => return Err(Box::new(codes::not_utf8(path, error.utf8_error().valid_up_to()))),
         };
-        // One reading gives everything; the bindings cost little beside the syntax tree.
-        let (ModuleAnalysis { record, bindings, calls }, errors) = presentry_parser::analyze(&text);
-        let module = Module { path: path.clone(), text, record, bindings, calls };
+        let bundle = bundle_header(text.as_bytes());
+        // One reading gives everything; the bindings cost little beside the syntax tree. Nobody asks for those of a bundle.
+        let (ModuleAnalysis { record, bindings, calls }, errors) = match bundle {
+            Some(_) => {
+                let (record, errors) = presentry_parser::parse(&text);
+                (ModuleAnalysis { record, bindings: Vec::new(), calls: Vec::new() }, errors)
+            }
+            None => presentry_parser::analyze(&text),
+        };
+        let module = Module { path: path.clone(), text, record, bindings, calls, bundle };
         match errors.first() {
             // A `.js` file that is no ES module is CommonJS, whatever `package.json` says.
             Some(_) if name.ends_with(".js") => Ok(None),

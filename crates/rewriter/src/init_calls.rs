@@ -10,7 +10,8 @@ use memchr::memmem;
 use presentry_parser::{Binding, Call, Enclosing, ImportName, Span};
 
 use crate::{
-    diagnostics::Diagnostic,
+    bundle::{bundle_header, stands_for},
+    diagnostics::{Diagnostic, codes},
     exports::{Resolution, resolve_export},
     graph::{Graph, Module},
     sources::ModulePath,
@@ -49,9 +50,28 @@ pub(crate) fn starting_modules<'p>(
 ) -> Result<Vec<ModulePath>, Box<Diagnostic>> {
     let mut modules: BTreeMap<ModulePath, Rc<Module>> = BTreeMap::new();
     for path in paths {
-        modules.extend(graph.load(path)?.map(|module| (path.clone(), module)));
+        // What a bundle of the SDK does for itself starts nothing; it is called.
+        let module = graph.load(path)?.filter(|module| module.bundle.as_ref().is_none_or(|header| !header.intact));
+        modules.extend(module.map(|module| (path.clone(), module)));
     }
-    if !modules.values().any(|module| module.text.contains("@sentry/")) {
+    let asks_for_sdk = |module: &Rc<Module>| -> Result<bool, Box<Diagnostic>> {
+        if module.text.contains("@sentry/") {
+            return Ok(true);
+        }
+        for (target, _) in module.static_edges().chain(module.dynamic_edges()) {
+            if let Target::File(file) = target
+                && names_bundle(graph, &file)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    let mut asks = false;
+    for module in modules.values() {
+        asks = asks || asks_for_sdk(module)?;
+    }
+    if !asks {
         return Ok(Vec::new());
     }
     let mut starting = BTreeSet::new();
@@ -77,6 +97,17 @@ pub(crate) fn starting_modules<'p>(
     Ok(starting.into_iter().collect())
 }
 
+/// Whether a file is the module of a bundle that stands for a specifier of the SDK.
+fn names_bundle(graph: &Graph<'_>, file: &ModulePath) -> Result<bool, Box<Diagnostic>> {
+    // A look at the first bytes spares parsing every module that the runtime would load.
+    let bytes = graph.sources().read(file).map_err(|error| Box::new(codes::unreadable(&error)))?;
+    if bytes.is_none_or(|bytes| bundle_header(&bytes).is_none()) {
+        return Ok(false);
+    }
+    let Some(module) = graph.load(file)? else { return Ok(false) };
+    Ok(stands_for(graph, &module)?.is_some())
+}
+
 fn runs_in(call: &Call, function: Option<&str>) -> bool {
     match (&call.within, function) {
         (None, None) => true,
@@ -96,7 +127,7 @@ enum Callee {
 
 /// Whether a call is `Sentry.init()` after `const Sentry = await import("@sentry/…")`, or `init()` after
 /// `const { init } = await import("@sentry/…")`.
-fn is_awaited_init(module: &Module, binding: &Binding, call: &Call) -> bool {
+fn is_awaited_init(graph: &Graph<'_>, module: &Module, binding: &Binding, call: &Call) -> bool {
     let holds = |outer: Span, inner: Span| outer.start <= inner.start && inner.end <= outer.end;
     let Some(statement) = module.record.statements.iter().find(|statement| holds(**statement, binding.span)) else {
         return false;
@@ -106,7 +137,11 @@ fn is_awaited_init(module: &Module, binding: &Binding, call: &Call) -> bool {
         let target = specifier.map(|specifier| resolve(&module.path, specifier));
         import.awaited
             && holds(*statement, import.span)
-            && matches!(target, Some(Target::Package(package)) if package_name(&package).starts_with("@sentry/"))
+            && match target {
+                Some(Target::Package(package)) => package_name(&package).starts_with("@sentry/"),
+                Some(Target::File(file)) => names_bundle(graph, &file).unwrap_or(false),
+                _ => false,
+            }
     });
     // What stands before the name tells a namespace from a member of one.
     let pattern = module.text[statement.start..binding.span.start].trim_end();
@@ -123,7 +158,7 @@ fn is_awaited_init(module: &Module, binding: &Binding, call: &Call) -> bool {
 
 fn callee(graph: &Graph<'_>, module: &Rc<Module>, call: &Call) -> Result<Callee, Box<Diagnostic>> {
     if let Some(binding) = module.bindings.iter().find(|binding| binding.name == call.root) {
-        if is_awaited_init(module, binding, call) {
+        if is_awaited_init(graph, module, binding, call) {
             return Ok(Callee::Init);
         }
         let function = call.path.is_empty().then(|| Callee::Function(module.path.clone(), call.root.clone()));

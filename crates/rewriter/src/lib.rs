@@ -1,6 +1,7 @@
 //! Facts about modules → a plan → a proof. Text in, text out; no I/O: the caller brings the files and writes the
 //! changes.
 
+mod bundle;
 mod debug_id;
 pub mod diagnostics;
 mod edits;
@@ -18,12 +19,18 @@ mod rewrite;
 mod sdk_wrapper;
 mod sources;
 mod specifier;
+mod top_level;
 
+pub use bundle::{
+    Bundle, BundleHeader, PackageImports, bundle_header, bundle_line, package_imports, sealed, with_bundle,
+};
 pub use debug_id::without_debug_id;
 pub use facade::{FacadeHeader, facade_header};
 pub use kinds::{Export, ExportKind, exports};
 pub use overlay::Overlay;
-pub use plan::{ChangeKind, Digest, EntryLoading, ExportStyle, FileChange, Outcome, Plan, Request};
+pub use plan::{
+    ChangeKind, Digest, EntryLoading, ExportStyle, FileChange, InlinedInstrumentation, Mode, Outcome, Plan, Request,
+};
 pub use prefilter::may_name;
 pub use presentry_parser::FunctionShape;
 pub use proof::{Proof, prove};

@@ -66,6 +66,25 @@ pub enum ExportStyle {
     Wrap(Vec<String>),
 }
 
+/// Where the runtime goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Behind an `import()` that a facade awaits: libraries are loaded after `Sentry.init()`.
+    DynamicImport,
+    /// It stays a static import of the entry, below the instrumentation: Sentry runs first, and every ESM library is
+    /// loaded before it all the same.
+    TopLevelImport,
+}
+
+/// What becomes of an instrumentation that the SDK has put into the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InlinedInstrumentation {
+    /// It is taken out, and becomes the instrumentation.
+    TakeOut,
+    /// It is dropped: the instrumentation of the request takes its place.
+    Replace,
+}
+
 /// What a plan is to be made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -75,8 +94,14 @@ pub struct Request {
     pub instrumentation: ModulePath,
     /// How the host loads the entry.
     pub loading: EntryLoading,
-    /// How the exports are passed on.
+    /// How the exports are passed on; [`Mode::TopLevelImport`] leaves them alone.
     pub exports: ExportStyle,
+    /// Where the runtime goes.
+    pub mode: Mode,
+    /// What becomes of an instrumentation that the SDK has put into the entry.
+    pub inlined: InlinedInstrumentation,
+    /// The directory in which Node keeps compiled code, absolute or relative to that of the entry; `None` for none.
+    pub compile_cache: Option<String>,
 }
 
 /// Why a file changes.
@@ -86,12 +111,16 @@ pub enum ChangeKind {
     Facade,
     /// The original entry under its new name.
     MovedEntry,
-    /// A module whose imports of the entry now name the moved entry.
+    /// A module whose imports of the entry now name the moved entry, or whose imports of the SDK its bundle.
     Repointed,
     /// The instrumentation, split out of a module of the build.
     Instrumentation,
     /// A module between facade and moved entry, for what `await import()` cannot carry.
     Passage,
+    /// The entry with the instrumentation imported at its top.
+    TopLevelImport,
+    /// A file of the bundle of the SDK.
+    Bundle,
 }
 
 impl ChangeKind {
@@ -104,6 +133,8 @@ impl ChangeKind {
             ChangeKind::Repointed => "repointed",
             ChangeKind::Instrumentation => "instrumentation",
             ChangeKind::Passage => "passage",
+            ChangeKind::TopLevelImport => "top-level import",
+            ChangeKind::Bundle => "bundle",
         }
     }
 }
@@ -143,7 +174,8 @@ pub struct Plan {
     pub changes: Vec<FileChange>,
     /// The names that the entry exports, in the order of declaration.
     pub exports: Vec<String>,
-    /// The proof over the build as it will be; `None` when it did not come so far.
+    /// The proof over the build as it will be; `None` when it did not come so far, or under [`Mode::TopLevelImport`],
+    /// which cannot be proven.
     pub proof: Option<Proof>,
     /// Errors when refused, and warnings.
     pub diagnostics: Vec<Diagnostic>,

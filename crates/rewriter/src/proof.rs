@@ -107,6 +107,9 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath) -> Result<Proof, Box<Diagnost
         }
         _ => {}
     }
+    if let Some(changed) = nearest(&closure, |path| is_changed_bundle(graph, path)) {
+        failures.push(codes::bundle_changed(&changed));
+    }
     if let Some(missing) = nearest(&closure, |path| !graph.sources().exists(path)) {
         failures.push(codes::missing_module(graph, &missing, &closure.chain(&missing)));
     }
@@ -179,6 +182,11 @@ fn nearest(closure: &Closure, wanted: impl Fn(&ModulePath) -> bool) -> Option<Mo
 pub(crate) fn is_nitro_runtime(graph: &Graph<'_>, path: &ModulePath) -> bool {
     let module = graph.load(path).ok().flatten();
     module.is_some_and(|module| memmem::find(module.text.as_bytes(), b"NITRO_ENV_PREFIX").is_some())
+}
+
+fn is_changed_bundle(graph: &Graph<'_>, path: &ModulePath) -> bool {
+    let module = graph.load(path).ok().flatten();
+    module.is_some_and(|module| module.bundle.as_ref().is_some_and(|header| !header.intact))
 }
 
 /// The packages of a closure that are loaded before Sentry without the instrumentation asking for them.

@@ -13,19 +13,24 @@ use crate::{
     graph::{Graph, Module},
     kinds::{ExportKind, origin},
     overlay::Overlay,
-    plan::{ChangeKind, Digest, EntryLoading, ExportStyle, FileChange, Outcome, Plan, Request},
+    plan::{
+        ChangeKind, Digest, EntryLoading, ExportStyle, FileChange, InlinedInstrumentation, Mode, Outcome, Plan, Request,
+    },
     prefilter::exports_constant,
     proof::prove,
     sdk_wrapper::{self, Wrapper},
     sources::{ModulePath, Sources},
     specifier::{Target, resolve},
+    top_level,
 };
 
 /// Decides what has to change so that the instrumentation is the only static import of the entry, and proves the
 /// result on an overlay. Nothing is written, and a plan that cannot be proven has no changes.
 ///
 /// ```
-/// # use presentry_rewriter::{EntryLoading, ExportStyle, MemorySources, ModulePath, Outcome, Request, plan};
+/// # use presentry_rewriter::{
+/// #     EntryLoading, ExportStyle, InlinedInstrumentation, MemorySources, Mode, ModulePath, Outcome, Request, plan,
+/// # };
 /// let path = |text: &str| ModulePath::new(text).unwrap();
 /// let build = MemorySources::new([
 ///     (path("index.mjs"), b"import 'pg';\nexport { a as default } from './chunks/nitro.mjs';".to_vec()),
@@ -37,6 +42,9 @@ use crate::{
 ///     instrumentation: path("instrument.server.mjs"),
 ///     loading: EntryLoading::Process,
 ///     exports: ExportStyle::Await,
+///     mode: Mode::DynamicImport,
+///     inlined: InlinedInstrumentation::TakeOut,
+///     compile_cache: None,
 /// });
 /// assert_eq!(plan.outcome, Outcome::Rewritten);
 /// assert_eq!(plan.exports, ["default"]);
@@ -65,7 +73,11 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
     if facade_header(entry.text.as_bytes()).is_some() {
         return own_facade(&graph, &entry);
     }
-    if let Some(wrapper) = sdk_wrapper::find(&graph, &entry)? {
+    let wrapper = sdk_wrapper::find(&graph, &entry, request.inlined)?;
+    if request.mode == Mode::TopLevelImport {
+        return top_level::rewrite(&graph, request, &entry, wrapper.as_ref(), warnings);
+    }
+    if let Some(wrapper) = wrapper {
         return take_over_wrapper(&graph, request, &entry, &wrapper);
     }
     if graph.load(&request.instrumentation)?.is_none() {
@@ -106,33 +118,15 @@ fn take_over_wrapper(
     wrapper: &Wrapper,
 ) -> Result<Plan, Box<Diagnostic>> {
     let moved = free_sibling(graph.sources(), &request.entry, false)?;
-    let on_disk = graph.load(&request.instrumentation)?;
     let moved_text = wrapper.entry(graph, entry, &moved)?;
-    let mut changes = vec![
-        FileChange {
-            path: request.instrumentation.clone(),
-            kind: ChangeKind::Instrumentation,
-            before: on_disk.map(|module| module.text.clone().into_bytes()),
-            after: Some(wrapper.instrumentation(&request.instrumentation).into_bytes()),
-            mode_from: Some(request.entry.clone()),
-        },
-        FileChange {
-            path: moved.clone(),
-            kind: ChangeKind::MovedEntry,
-            before: None,
-            after: Some(moved_text.into_bytes()),
-            mode_from: Some(request.entry.clone()),
-        },
-    ];
-    if let Some((module, text)) = wrapper.in_place() {
-        changes.push(FileChange {
-            path: module.path.clone(),
-            kind: ChangeKind::Instrumentation,
-            before: Some(module.text.clone().into_bytes()),
-            after: Some(text.into_bytes()),
-            mode_from: None,
-        });
-    }
+    let mut changes = wrapper_instrumentation(graph, request, wrapper)?;
+    changes.push(FileChange {
+        path: moved.clone(),
+        kind: ChangeKind::MovedEntry,
+        before: None,
+        after: Some(moved_text.into_bytes()),
+        mode_from: Some(request.entry.clone()),
+    });
     let mut overlay = Overlay::new(graph.sources());
     for change in &changes {
         overlay.set(change.path.clone(), change.after.clone().map(Cow::Owned));
@@ -143,6 +137,38 @@ fn take_over_wrapper(
         None => Vec::new(),
     };
     with_facade(&as_built, request, entry, &moved, exports, changes)
+}
+
+/// The changes that make the instrumentation of a wrapper a file of its own.
+pub(crate) fn wrapper_instrumentation(
+    graph: &Graph<'_>,
+    request: &Request,
+    wrapper: &Wrapper,
+) -> Result<Vec<FileChange>, Box<Diagnostic>> {
+    let on_disk = graph.load(&request.instrumentation)?;
+    if request.inlined == InlinedInstrumentation::Replace {
+        return match on_disk {
+            Some(_) => Ok(Vec::new()),
+            None => Err(Box::new(codes::instrumentation_missing(&request.instrumentation))),
+        };
+    }
+    let mut changes = vec![FileChange {
+        path: request.instrumentation.clone(),
+        kind: ChangeKind::Instrumentation,
+        before: on_disk.map(|module| module.text.clone().into_bytes()),
+        after: Some(wrapper.instrumentation(&request.instrumentation).into_bytes()),
+        mode_from: Some(request.entry.clone()),
+    }];
+    if let Some((module, text)) = wrapper.in_place() {
+        changes.push(FileChange {
+            path: module.path.clone(),
+            kind: ChangeKind::Instrumentation,
+            before: Some(module.text.clone().into_bytes()),
+            after: Some(text.into_bytes()),
+            mode_from: None,
+        });
+    }
+    Ok(changes)
 }
 
 /// Adds the facade to the other changes, and proves them.
@@ -174,6 +200,7 @@ fn with_facade(
         moved,
         passage: through.as_ref(),
         loading: request.loading,
+        compile_cache: request.compile_cache.as_deref(),
     };
     let facade = match &request.exports {
         ExportStyle::Await => {

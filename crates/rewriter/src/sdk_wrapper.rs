@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use presentry_parser::{DynamicImport, RequestForm, Span};
+use presentry_parser::{DynamicImport, ModuleRequest, RequestForm, Span};
 
 use crate::{
     diagnostics::{Diagnostic, codes},
@@ -16,6 +16,7 @@ use crate::{
     facade::{NO_SOURCE_MAP, export_name, local_names},
     graph::{Graph, Module},
     init_calls::{may_start_sentry, starting_modules},
+    plan::InlinedInstrumentation,
     proof::is_nitro_runtime,
     sources::ModulePath,
     specifier::{Target, literal, relative, resolve},
@@ -43,7 +44,11 @@ pub(crate) struct Wrapper {
 ///
 /// # Errors
 /// When Sentry is started in a module that cannot be taken apart.
-pub(crate) fn find(graph: &Graph<'_>, entry: &Rc<Module>) -> Result<Option<Wrapper>, Box<Diagnostic>> {
+pub(crate) fn find(
+    graph: &Graph<'_>,
+    entry: &Rc<Module>,
+    inlined: InlinedInstrumentation,
+) -> Result<Option<Wrapper>, Box<Diagnostic>> {
     let mut candidates = vec![entry.path.clone()];
     candidates.extend(entry.static_edges().filter_map(|(target, _)| match target {
         Target::File(file) => Some(file),
@@ -58,13 +63,18 @@ pub(crate) fn find(graph: &Graph<'_>, entry: &Rc<Module>) -> Result<Option<Wrapp
         if starting_modules(graph, std::iter::once(&path))?.is_empty() {
             continue;
         }
-        return take_apart(graph, entry, &module);
+        return take_apart(graph, entry, &module, inlined);
     }
     Ok(None)
 }
 
 /// Sorts the statements of a module that starts Sentry.
-fn take_apart(graph: &Graph<'_>, entry: &Rc<Module>, module: &Rc<Module>) -> Result<Option<Wrapper>, Box<Diagnostic>> {
+fn take_apart(
+    graph: &Graph<'_>,
+    entry: &Rc<Module>,
+    module: &Rc<Module>,
+    inlined: InlinedInstrumentation,
+) -> Result<Option<Wrapper>, Box<Diagnostic>> {
     // What is imported by a statement of its own, or in a forwarder, is the runtime.
     let Some((import, runtime)) = runtime_import(module) else {
         if is_nitro_runtime(graph, &module.path) {
@@ -92,8 +102,8 @@ fn take_apart(graph: &Graph<'_>, entry: &Rc<Module>, module: &Rc<Module>) -> Res
             Some(request) => match request.form {
                 RequestForm::Bare => is_hoisted(graph, module, &request.specifier.value, &runtime)?,
                 RequestForm::Import => {
-                    if resolve(&module.path, &request.specifier.value) == Target::File(runtime.clone()) {
-                        return Err(Box::new(codes::instrumentation_shares_runtime(module, request)));
+                    if inlined == InlinedInstrumentation::TakeOut {
+                        refuse_what_cannot_be_taken_out(module, request, &runtime)?;
                     }
                     false
                 }
@@ -117,7 +127,25 @@ fn take_apart(graph: &Graph<'_>, entry: &Rc<Module>, module: &Rc<Module>) -> Res
     }
     let floating = floating.collect();
     let shared = other.is_some();
+    if shared && inlined == InlinedInstrumentation::Replace {
+        let reason = "other modules import from that module, so that it cannot be dropped";
+        return Err(Box::new(codes::instrumentation_in_runtime(&module.path, reason)));
+    }
     Ok(Some(Wrapper { module: module.clone(), runtime, member, floating, foreign, forwarders, shared }))
+}
+
+/// An import of the inlined instrumentation that a file of its own could not have.
+fn refuse_what_cannot_be_taken_out(
+    module: &Module,
+    request: &ModuleRequest,
+    runtime: &ModulePath,
+) -> Result<(), Box<Diagnostic>> {
+    match resolve(&module.path, &request.specifier.value) {
+        Target::File(file) if file == *runtime => Err(Box::new(codes::instrumentation_shares_runtime(module, request))),
+        // Rollup writes the path of a module that it could not resolve as it was on the machine of the build.
+        Target::Elsewhere(_) => Err(Box::new(codes::instrumentation_imports_elsewhere(module, request))),
+        _ => Ok(()),
+    }
 }
 
 /// The first dynamic import of a file of the build, and what it names.

@@ -1,24 +1,26 @@
 //! `presentry inspect`: what a build is, without changing it, and what follows from it.
 
 use presentry_rewriter::{
-    ChangeKind, EntryLoading, ExportStyle, ModulePath, Plan, Proof, Request, Sources,
+    ChangeKind, EntryLoading, ExportStyle, InlinedInstrumentation, Mode, ModulePath, Plan, Proof, Request, Sources,
     diagnostics::{Diagnostic, Severity},
     facade_header, plan, prove,
 };
 
 use crate::{
     args::InspectArgs,
+    bundle,
     commands::{open_for_reading, planned_exports, rewrite},
     disk::DiskSources,
     failure::Failure,
     history,
-    locate::{self, Build, loading_text},
+    instrumentation::{self, Origin, Planned, Provided},
+    locate::{Build, loading_text},
     options::Row,
     output::Output,
     presets::Runtime,
     report::{ImportReport, Inspection, OptionReport, Outcome, Report, RequireReport, Shape},
     start_scripts,
-    store::Manifest,
+    store::{Manifest, mode_name},
 };
 
 /// What Node.js throws when `require()` meets top-level await.
@@ -27,41 +29,52 @@ const REQUIRE_ASYNC: &str = "ERR_REQUIRE_ASYNC_MODULE";
 /// Looks at a build, and says what was found.
 pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &mut Report) -> Result<Outcome, Failure> {
     let place = &build.place;
-    let named = locate::instrumentation(build, args.instrumentation.as_deref())?;
+    let named = instrumentation::built(build, args.instrumentation.as_deref())?;
     let _lock = open_for_reading(build, output)?;
     let disk = DiskSources::new(&place.server);
     let manifest = place.manifest()?.filter(|manifest| !manifest.files.is_empty());
     let request = request(build, &named, manifest.as_ref());
-    let (tracked, unknown) = match manifest.map(|manifest| history::track(place, &disk, manifest)).transpose() {
+    let (tracked, unknown) = match manifest.map(|manifest| history::track(place, manifest)).transpose() {
         Ok(tracked) => (tracked.unwrap_or_default(), Vec::new()),
         Err(Failure::Refused(diagnostics)) => (Vec::new(), diagnostics),
         Err(other) => return Err(other),
     };
     let original = history::original_view(&disk, &tracked);
     let proof = prove(&disk, &build.entry);
-    let mut plan = plan(&original, &rewrite::with_wrapped_defaults(request.clone(), &original));
-    // As `presentry rewrite` says it: where one was looked for.
-    for diagnostic in plan.diagnostics.iter_mut().filter(|_| args.instrumentation.is_none()) {
-        if diagnostic.code.name == "instrumentation-missing" {
-            *diagnostic = locate::no_instrumentation(build);
-        }
+    let remembered = Some(request.instrumentation.clone()).filter(|_| args.instrumentation.is_none());
+    let make = |sources: &dyn Sources, path: &ModulePath, inlined: InlinedInstrumentation| {
+        let request = Request { instrumentation: path.clone(), inlined, ..request.clone() };
+        plan(sources, &rewrite::with_wrapped_defaults(request, sources))
+    };
+    let mut planned =
+        match instrumentation::planned(build, args.instrumentation.as_deref(), remembered, &original, &make) {
+            // What a rewrite would refuse is a part of what is found.
+            Err(Failure::Refused(diagnostics)) => Planned::refused(&request.instrumentation, diagnostics),
+            planned => planned?,
+        };
+    if let Some(bundled) = bundle::remembered(&planned.plan, &planned.provided.over(&original), &tracked, build)? {
+        planned.plan = bundled;
     }
+    let (plan, provided) = (&planned.plan, &planned.provided);
     let found = Found {
         rewrite: match unknown.as_slice() {
-            [] => rewrite::would_do(place, &disk, &tracked, &plan)?,
+            [] => rewrite::would_do(place, &tracked, &planned, planned.changes(&original, &build.entry)?)?,
             _ => Outcome::Refused,
         },
         unknown,
-        facade: facade_version(build, &disk)?,
-        there: history::read(&disk, &build.entry)?.is_some(),
+        facade: facade_version(build)?,
+        there: place.read_file(&build.entry)?.is_some(),
         instrumentation: instrumentation(build, &disk, &named, &proof),
         wraps: matches!(request.exports, ExportStyle::Wrap(_)),
         build,
         options: build.options.rows(args.build.preset.as_deref(), args.build.output_dir.as_deref(), &[]),
         proof: &proof,
-        plan: &plan,
+        plan,
+        provided,
+        replaces: planned.inlined == InlinedInstrumentation::Replace && is_inlined(&original, &build.entry),
     };
-    report.found_exports(planned_exports(&original, &plan, &build.entry));
+    report.made_instrumentation_from(provided.origin.file());
+    report.found_exports(planned_exports(&provided.over(&original), plan, &build.entry));
     report.tried_proof(place, &proof);
     if let Some(Where::File(path)) = &found.instrumentation {
         report.found_instrumentation(place, path);
@@ -71,7 +84,6 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     proof.failures.iter().for_each(|failure| output.record(failure, Some(place)));
     found.in_the_way(output);
     found.lines(report).iter().for_each(|(name, line)| output.text(&format!("{name:WIDTH$}{line}\n")));
-    build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(place)));
     let double_inits = start_scripts::double_inits(&args.build.app, place, &named);
     build.warnings.iter().chain(&double_inits).for_each(|warning| output.diagnostic(warning, Some(place)));
     Ok(Outcome::Inspected)
@@ -93,6 +105,10 @@ struct Found<'a> {
     options: Vec<Row>,
     proof: &'a Proof,
     plan: &'a Plan,
+    /// The instrumentation that it is made for.
+    provided: &'a Provided,
+    /// Whether it takes the place of one that the SDK has put into the entry.
+    replaces: bool,
     /// What `presentry rewrite` would do.
     rewrite: Outcome,
     /// Why it is not known what an earlier rewrite made of the build.
@@ -113,13 +129,23 @@ fn request(build: &Build, instrumentation: &ModulePath, manifest: Option<&Manife
         Some(saved) if saved.exports == "wrap" => ExportStyle::Wrap(saved.wrapped.clone()),
         _ => ExportStyle::Await,
     };
-    let saved = saved.and_then(|saved| ModulePath::new(saved.instrumentation.clone()?).ok());
-    let instrumentation = saved.unwrap_or_else(|| instrumentation.clone());
-    Request { entry: build.entry.clone(), instrumentation, loading: build.loading, exports }
+    let top_level = saved.is_some_and(|saved| saved.mode == mode_name(Mode::TopLevelImport));
+    let mode = if top_level { Mode::TopLevelImport } else { Mode::DynamicImport };
+    let instrumented = saved.and_then(|saved| ModulePath::new(saved.instrumentation.clone()?).ok());
+    let instrumentation = instrumented.unwrap_or_else(|| instrumentation.clone());
+    Request {
+        entry: build.entry.clone(),
+        instrumentation,
+        loading: build.loading,
+        exports,
+        mode,
+        inlined: InlinedInstrumentation::TakeOut,
+        compile_cache: saved.and_then(|saved| saved.compile_cache.clone()),
+    }
 }
 
-fn facade_version(build: &Build, disk: &DiskSources) -> Result<Option<String>, Failure> {
-    let bytes = history::read(disk, &build.entry)?;
+fn facade_version(build: &Build) -> Result<Option<String>, Failure> {
+    let bytes = build.place.read_file(&build.entry)?;
     Ok(bytes.and_then(|bytes| facade_header(&bytes)).map(|header| header.version))
 }
 
@@ -134,11 +160,12 @@ fn instrumentation(build: &Build, disk: &DiskSources, named: &ModulePath, proof:
 impl Found<'_> {
     fn shape(&self) -> Shape {
         let taken_apart = self.plan.changes.iter().any(|change| change.kind == ChangeKind::Instrumentation);
-        let shares = |code: &str| self.plan.diagnostics.iter().any(|diagnostic| diagnostic.code.name == code);
+        let inlined = ["instrumentation-shares-runtime", "instrumentation-imports-elsewhere"];
+        let refused = self.plan.diagnostics.iter().any(|diagnostic| inlined.contains(&diagnostic.code.name));
         match &self.instrumentation {
             _ if !self.there => Shape::Unreadable,
             _ if self.facade.is_some() => Shape::Facade,
-            _ if taken_apart || shares("instrumentation-shares-runtime") => Shape::SdkWrapper,
+            _ if taken_apart || refused || self.replaces => Shape::SdkWrapper,
             _ if self.proof.holds() => Shape::Foreign,
             _ if self.proof.instrumentation.is_some() => Shape::TopLevelImport,
             _ => Shape::Fresh,
@@ -225,7 +252,9 @@ impl Found<'_> {
                     _ => "`--preset` says so".to_owned(),
                 };
                 lines.push(("preset", format!("{} ({said})", found.preset.name)));
-                lines.push(("runs on", found.preset.runtime.name().to_owned()));
+                let runtime = found.preset.runtime;
+                let limits = runtime.limits().map(|limits| format!(" ({limits})")).unwrap_or_default();
+                lines.push(("runs on", format!("{}{limits}", runtime.name())));
             }
             None => lines.push(("preset", "unknown: there is no `nitro.json`".to_owned())),
         }
@@ -239,6 +268,14 @@ impl Found<'_> {
             Some(Where::Entry) => ("instrumentation", format!("inlined into `{}`", self.build.entry)),
             None => ("instrumentation", "none".to_owned()),
         });
+        if self.provided.origin != Origin::Build {
+            lines.push(("", format!("{}, {}", place.show(&self.provided.path), self.provided.origin)));
+        }
+        let added = self.provided.files.iter().filter(|file| !file.path.as_str().ends_with(".map"));
+        let added: Vec<String> = added.map(|file| format!("{} ({})", file.path, file.from)).collect();
+        if !added.is_empty() {
+            lines.push(("files to add", added.join(", ")));
+        }
         let at_once: Vec<&ModulePath> = self.proof.closure.iter().filter(|path| **path != self.build.entry).collect();
         lines.extend(few(&at_once).map(|modules| ("loaded at once", modules)));
         lines.extend(few(&self.proof.runtime.iter().collect::<Vec<_>>()).map(|modules| ("loaded later", modules)));
@@ -290,6 +327,11 @@ impl Found<'_> {
             }
         }
     }
+}
+
+/// Whether the entry itself starts Sentry.
+fn is_inlined(original: &dyn Sources, entry: &ModulePath) -> bool {
+    prove(original, entry).instrumentation.as_ref() == Some(entry)
 }
 
 /// The first of some modules, and how many more there are; `None` when there are none.

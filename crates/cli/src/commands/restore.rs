@@ -1,9 +1,12 @@
 //! `presentry restore`: puts the original build back, byte for byte, and leaves nothing of presentry.
 
-use presentry_rewriter::{Digest, FacadeHeader, ModulePath, Sources, facade_header};
+use std::collections::{BTreeMap, BTreeSet};
+
+use presentry_rewriter::{Digest, FacadeHeader, Mode, ModulePath, Sources, bundle_header, facade_header};
 
 use crate::{
     args::RestoreArgs,
+    bundle::prune,
     commands::{not_written, open_for_changing, open_for_dry_run},
     diagnostics::restore_data_missing,
     diff,
@@ -12,8 +15,9 @@ use crate::{
     history::{self, FileState, Tracked},
     locate::{Build, loading_text},
     output::Output,
+    packages::{package_directory, removed},
     report::{Outcome, Report, WireChange},
-    store::{Manifest, Place, SCHEMA, SavedName, SavedRequest},
+    store::{Manifest, OutputPath, Place, SCHEMA, SavedName, SavedRequest, mode_name},
     transaction::{self, Contents, Step, Steps},
 };
 
@@ -25,7 +29,8 @@ pub(crate) fn run(args: &RestoreArgs, build: &Build, output: &Output, report: &m
     let restore = match place.manifest()?.filter(|manifest| !manifest.files.is_empty()) {
         Some(manifest) => {
             output.why(format!("the originals are in `{}`", place.shown_directory()));
-            from_saved(place, &disk, &history::track(place, &disk, manifest)?)?
+            let directories = manifest.directories.clone();
+            Restore { directories, ..from_saved(place, &history::track(place, manifest)?)? }
         }
         None => match from_moved_entry(build, &disk)? {
             Some(restore) => {
@@ -43,16 +48,23 @@ pub(crate) fn run(args: &RestoreArgs, build: &Build, output: &Output, report: &m
         report.changed(place.show(&step.path), kind(&step.after));
     }
     if args.dry_run {
-        let diff = diff::of_steps(&restore.steps, &std::collections::BTreeMap::new());
+        let shown = restore.steps.iter().filter(|step| !restore.packages.contains(&step.path));
+        let diff = diff::of_steps(shown, &std::collections::BTreeMap::new());
         output.text(&diff);
         report.diff = Some(diff);
         return Ok(Outcome::WouldRestore);
     }
-    let next = original_build(build, &restore.steps);
+    match prune::read(place)? {
+        Some(pruned) => {
+            prune::undo(place, &pruned)?;
+            output.line(format!("restored  {} packages", pruned.packages.len()));
+        }
+        None => prune::tidy(place),
+    }
+    let next = original_build(build, &restore);
     transaction::run(place, &next, &restore.steps).map_err(|error| not_written(&error))?;
-    for step in restore.steps.iter() {
-        let shown = place.show(&step.path);
-        output.line(format!("{:8}  {shown}", kind(&step.after).words()));
+    for line in restore.lines(place) {
+        output.line(line);
     }
     for path in &restore.injected {
         let shown = place.show(path);
@@ -75,11 +87,38 @@ fn kind(after: &Contents) -> WireChange {
 struct Restore {
     steps: Steps,
     /// Files that carry a debug id which was injected after the rewrite.
-    injected: Vec<ModulePath>,
+    injected: Vec<OutputPath>,
+    /// The files of packages that were traced in.
+    packages: BTreeSet<OutputPath>,
+    /// The directories that presentry made.
+    directories: Vec<OutputPath>,
 }
 
-fn from_saved(place: &Place, disk: &DiskSources, tracked: &[Tracked]) -> Result<Restore, Failure> {
-    let mut restore = Restore { steps: Steps::default(), injected: Vec::new() };
+impl Restore {
+    fn new() -> Self {
+        Self { steps: Steps::default(), injected: Vec::new(), packages: BTreeSet::new(), directories: Vec::new() }
+    }
+
+    /// One line for each file, and for each package that was traced in.
+    fn lines(&self, place: &Place) -> Vec<String> {
+        let mut packages: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut lines = Vec::new();
+        for step in self.steps.iter() {
+            if self.packages.contains(&step.path) {
+                *packages.entry(package_directory(step.path.as_str())).or_default() += 1;
+                continue;
+            }
+            lines.push(format!("{:8}  {}", kind(&step.after).words(), place.show(&step.path)));
+        }
+        let kind = WireChange::Removed.words();
+        let line = |(package, files): (&str, usize)| format!("{kind:8}  {}", removed(place, package, files));
+        lines.extend(packages.into_iter().map(line));
+        lines
+    }
+}
+
+fn from_saved(place: &Place, tracked: &[Tracked]) -> Result<Restore, Failure> {
+    let mut restore = Restore::new();
     for one in tracked.iter().filter(|one| one.state != FileState::Original) {
         let after = match (&one.file.before, &one.original) {
             (Some(original), Some(bytes)) => Contents::Saved(original.clone(), bytes.clone()),
@@ -88,7 +127,10 @@ fn from_saved(place: &Place, disk: &DiskSources, tracked: &[Tracked]) -> Result<
         if one.state == FileState::DebugIdInjected {
             restore.injected.push(one.file.path.clone());
         }
-        let step = step(place, disk, &one.file.path, after, restore.steps.len())?;
+        if one.file.kind == WireChange::Package.words() {
+            restore.packages.insert(one.file.path.clone());
+        }
+        let step = step(place, one.file.path.clone(), after, restore.steps.len())?;
         restore.steps.add(step)?;
     }
     Ok(restore)
@@ -98,36 +140,43 @@ fn from_saved(place: &Place, disk: &DiskSources, tracked: &[Tracked]) -> Result<
 /// build was changed.
 fn from_moved_entry(build: &Build, disk: &DiskSources) -> Result<Option<Restore>, Failure> {
     let place = &build.place;
-    let Some(facade) = history::read(disk, &build.entry)? else { return Ok(None) };
+    let Some(facade) = place.read_file(&build.entry)? else { return Ok(None) };
     let Some(header) = facade_header(&facade) else { return Ok(None) };
     let scripts = disk.scripts().map_err(|error| Failure::Unexpected(error.into()))?;
     let missing = |reason: &str| Failure::from(restore_data_missing::lost(&place.shown_directory(), reason));
-    let Some((moved, original)) = moved_entry(build, disk, &scripts, &header)? else {
+    for script in &scripts {
+        if history::read(disk, script)?.is_some_and(|bytes| bundle_header(&bytes).is_some()) {
+            return Err(missing(&format!(
+                "`{}` is a bundle of the SDK that other modules were made to name",
+                place.show(script)
+            )));
+        }
+    }
+    let Some((moved, original)) = moved_entry(build, &scripts, &header)? else {
         return Err(missing("no file beside the facade is the entry that it replaced"));
     };
     for script in scripts.iter().filter(|script| **script != build.entry) {
-        let Some(bytes) = history::read(disk, script)? else { continue };
+        let Some(bytes) = place.read_file(script)? else { continue };
         if presentry_rewriter::may_name(&bytes, moved.file_name()) {
             let (script, moved) = (place.show(script), moved.file_name());
             return Err(missing(&format!("`{script}` names `{moved}`, and may have been changed")));
         }
     }
     let mut steps = Steps::default();
-    steps.add(step(place, disk, &moved, Contents::Absent, 0)?)?;
-    let entry = step(place, disk, &build.entry, Contents::Bytes(original), 1)?;
+    steps.add(step(place, OutputPath::from(&moved), Contents::Absent, 0)?)?;
+    let entry = step(place, OutputPath::from(&build.entry), Contents::Bytes(original), 1)?;
     steps.add(Step { like: Some(place.real_path(&moved)?), ..entry })?;
-    Ok(Some(Restore { steps, injected: Vec::new() }))
+    Ok(Some(Restore { steps, ..Restore::new() }))
 }
 
 fn moved_entry(
     build: &Build,
-    disk: &DiskSources,
     scripts: &[ModulePath],
     header: &FacadeHeader,
 ) -> Result<Option<(ModulePath, Vec<u8>)>, Failure> {
     let beside = scripts.iter().filter(|path| path.directory() == build.entry.directory() && **path != build.entry);
     for path in beside {
-        if let Some(bytes) = history::read(disk, path)?
+        if let Some(bytes) = build.place.read_file(path)?
             && Digest::of(&bytes) == header.replaced
         {
             return Ok(Some((path.clone(), bytes)));
@@ -136,14 +185,14 @@ fn moved_entry(
     Ok(None)
 }
 
-fn step(place: &Place, disk: &DiskSources, path: &ModulePath, after: Contents, number: usize) -> Result<Step, Failure> {
-    let before = history::read(disk, path)?;
+fn step(place: &Place, path: OutputPath, after: Contents, number: usize) -> Result<Step, Failure> {
+    let before = place.read_file(&path)?;
     let undo = before.as_ref().map(|_| SavedName::undo(number));
-    Ok(Step { path: path.clone(), real: place.real_path(path)?, before, after, undo, like: None })
+    Ok(Step { real: place.real_path(&path)?, path, before, after, undo, like: None })
 }
 
 /// The manifest of a build in which nothing of presentry is left.
-fn original_build(build: &Build, steps: &Steps) -> Manifest {
+fn original_build(build: &Build, restore: &Restore) -> Manifest {
     Manifest {
         schema: SCHEMA,
         presentry: env!("CARGO_PKG_VERSION").to_owned(),
@@ -153,8 +202,11 @@ fn original_build(build: &Build, steps: &Steps) -> Manifest {
             loading: loading_text(build.loading).to_owned(),
             exports: "await".to_owned(),
             wrapped: Vec::new(),
+            mode: mode_name(Mode::DynamicImport).to_owned(),
+            compile_cache: None,
         },
         files: Vec::new(),
-        steps: steps.to_saved(),
+        directories: restore.directories.clone(),
+        steps: restore.steps.to_saved(),
     }
 }

@@ -1,61 +1,92 @@
 //! `presentry rewrite`: makes the plan on the original view of the build, and writes what is still missing on disk.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
 };
 
 use presentry_rewriter::{
-    ChangeKind, Digest, ExportStyle, FileChange, ModulePath, Outcome, Plan, Proof, Request, Sources,
+    ChangeKind, Digest, ExportStyle, FileChange, InlinedInstrumentation, Mode, ModulePath, Outcome, Overlay, Plan,
+    Proof, Request, Sources,
     diagnostics::{Diagnostic, Severity, unknown_export},
     plan, prove, without_debug_id,
 };
 
 use crate::{
+    archive,
     args::{ExportsArg, RewriteArgs},
+    bundle::{
+        self, Remaining,
+        prune::{self, Pruned},
+    },
     commands::{not_written, open_for_changing, open_for_dry_run, planned_exports, say_packages, what_holds},
     diff,
     disk::DiskSources,
     failure::Failure,
     history::{self, FileState, Tracked},
-    locate::{self, Build, loading_text},
+    instrumentation::{self, Origin, Planned, Provided},
+    locate::{Build, loading_text},
     options::{Names, Setting, WRAPPED},
     output::Output,
-    report::{Outcome as Ended, Report, WireChange},
+    packages::{self, Completion, Lacking},
+    report::{Outcome as Ended, Report, TracedReport, WireChange},
     start_scripts,
-    store::{Manifest, Original, Place, SCHEMA, SavedFile, SavedName, SavedRequest, Written, mode_text},
-    transaction::{self, Contents, Step, Steps},
+    store::{
+        Manifest, Original, OutputPath, Place, SCHEMA, SavedFile, SavedName, SavedRequest, Written, mode_name,
+        mode_text,
+    },
+    transaction::{self, Change, Contents, Step, Steps},
 };
 
 /// Rewrites a build, or finds that it is right already.
 pub(crate) fn run(args: &RewriteArgs, build: &Build, output: &Output, report: &mut Report) -> Result<Ended, Failure> {
     let place = &build.place;
-    let request = request(args, build)?;
-    say_choices(args, &request, place, output);
+    let mut request = request(args, build)?;
     let _lock = if args.dry_run { open_for_dry_run(build)? } else { open_for_changing(build, output)? };
     let disk = DiskSources::new(&place.server);
     let manifest = place.manifest()?.filter(|manifest| !manifest.files.is_empty());
+    let directories = manifest.as_ref().map_or_else(Vec::new, |manifest| manifest.directories.clone());
     let tracked = match manifest {
-        Some(manifest) => history::track(place, &disk, manifest)?,
+        Some(manifest) => history::track(place, manifest)?,
         None => Vec::new(),
     };
+    prune::bring_back(place, args, &tracked, output)?;
     let original = history::original_view(&disk, &tracked);
-    let mut plan = plan(&original, &with_wrapped_defaults(request.clone(), &original));
+    let mut planned = output.during("planning and proving the rewrite", || {
+        instrumentation::planned(build, args.instrumentation.as_deref(), None, &original, &|sources, path, inlined| {
+            let request = Request { instrumentation: path.clone(), inlined, ..request.clone() };
+            plan(sources, &with_wrapped_defaults(request, sources))
+        })
+    })?;
+    request.instrumentation = planned.provided.path.clone();
+    request.inlined = planned.inlined;
+    say_choices(args, &request, &planned.provided, place, output);
     if args.keep_sdk_wrapper
         && tracked.is_empty()
-        && let Some(proof) = proven_sdk_wrapper(&disk, &request.entry, &plan, output)
+        && let Some(proof) = proven_sdk_wrapper(&disk, &request.entry, &planned.plan, output)
     {
         report.tried_proof(place, &proof);
         say_packages(&proof, output);
         output.line(format!("{ALREADY_FIRST}: the wrapper of the SDK is proven, and is kept"));
         return Ok(Ended::AlreadyFirst);
     }
+    let packages = packages_of_earlier_run(args, place, &tracked)?;
+    let mut remaining = None;
+    if args.bundle_sdk && planned.plan.outcome != Outcome::Refused {
+        let from = if packages == Packages::Go { bundle::From::App } else { bundle::From::Build };
+        let sources = planned.provided.over(&original);
+        let bundled = bundle::add(&planned.plan, &sources, &tracked, build, &args.build.app, from, output)?;
+        (planned.plan, remaining) = (bundled.plan, bundled.remaining);
+    }
+    let plan = &mut planned.plan;
     report.found_instrumentation(place, &request.instrumentation);
+    report.made_instrumentation_from(planned.provided.origin.file());
     if let Some(proof) = &plan.proof {
         report.tried_proof(place, proof);
     }
     if output.wants_details() {
-        let exports = planned_exports(&original, &plan, &request.entry);
+        let exports = planned_exports(&planned.provided.over(&original), plan, &request.entry);
         let kinds: Vec<String> =
             exports.iter().map(|export| format!("`{}` ({})", export.name, export.kind.describe())).collect();
         if !kinds.is_empty() {
@@ -68,35 +99,73 @@ pub(crate) fn run(args: &RewriteArgs, build: &Build, output: &Output, report: &m
         plan.diagnostics.extend(build.warnings.iter().cloned());
         plan.diagnostics.extend(start_scripts::double_inits(&args.build.app, place, &request.instrumentation));
     }
-    let plan = judged(plan, args, build, output)?;
+    let mut rewrite =
+        Rewrite::new(place, &tracked, packages, Rewrite::changes(place, planned.changes(&original, &request.entry)?)?)?;
+    let completion = match planned.plan.outcome {
+        Outcome::Refused => Completion::default(),
+        outcome => {
+            let first = loaded_first(&planned, &original, &request);
+            rewrite.complete(place, args, &first, remaining.as_ref(), lacking(args, outcome), output)?
+        }
+    };
+    let plan = &mut planned.plan;
+    plan.diagnostics.extend(completion.warnings);
+    judged(plan, args, build, output)?;
+    let plan = &planned.plan;
+    let preset = build.found.as_ref().map(|found| found.preset);
+    let pruning = pruning(args, place, remaining.as_ref(), &rewrite)?;
+    if plan.outcome == Outcome::Rewritten
+        && let Some(change) = archive::change(place, preset, &tracked, &rewrite.steps, pruning.as_ref())?
+    {
+        rewrite.add(place, change)?;
+    }
     if plan.outcome == Outcome::AlreadyFirst {
-        return Ok(already_first(&plan, output));
+        return Ok(already_first(plan, output));
     }
     if plan.changes.iter().any(|change| change.kind == ChangeKind::Instrumentation) {
         output.why("the SDK has wrapped this build; its instrumentation becomes a file of its own");
     }
 
-    let rewrite = Rewrite::new(place, &disk, &tracked, plan.changes.clone())?;
-    if rewrite.steps.is_empty() {
-        return Ok(already_first(&plan, output));
+    report.pruned = pruning.as_ref().map(Pruned::report);
+    let pruning = pruning.filter(|pruned| !pruned.is_done(place));
+    if rewrite.steps.is_empty() && pruning.is_none() {
+        return Ok(already_first(plan, output));
+    }
+    if let Some(pruned) = &pruning {
+        output.line(pruned.line());
+        output.why(format!("taken out of the build: {}", pruned.packages.join(", ")));
     }
     for step in rewrite.steps.iter() {
         report.changed(place.show(&step.path), rewrite.wire_kind(step));
     }
+    report.traced = completion.traced;
     if args.dry_run {
-        let diff = diff::of_steps(&rewrite.steps, &rewrite.copies(&request.entry));
+        let diff = diff::of_steps(rewrite.shown_steps(), &rewrite.copies(&request.entry));
         output.text(&diff);
+        for line in rewrite.report_in_short(place, &report.traced) {
+            output.line(line);
+        }
         report.diff = Some(diff);
         return Ok(Ended::WouldRewrite);
     }
-    let next = rewrite.manifest(&request);
-    transaction::run(place, &next, &rewrite.steps).map_err(|error| not_written(&error))?;
-    for line in rewrite.report(place, &request.entry) {
+    let next = rewrite.manifest(place, &request, directories);
+    if !rewrite.steps.is_empty() {
+        transaction::run(place, &next, &rewrite.steps).map_err(|error| not_written(&error))?;
+    }
+    if let Some(pruned) = &pruning {
+        prune::apply(place, pruned)?;
+    }
+    for line in rewrite.report(place, &request.entry, &report.traced) {
         output.line(line);
+    }
+    if let Some(limits) = build.found.as_ref().and_then(|found| found.preset.runtime.limits()) {
+        output.note(limits);
     }
     if let Some(proof) = &plan.proof {
         say_packages(proof, output);
         output.line(what_holds(proof));
+    } else {
+        output.line("Sentry is imported at the top of the entry; nothing is proven, and tracing is limited");
     }
     Ok(Ended::Rewritten)
 }
@@ -111,24 +180,65 @@ fn already_first(plan: &Plan, output: &Output) -> Ended {
     Ended::AlreadyFirst
 }
 
+/// What becomes of the packages that an earlier run has traced in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packages {
+    /// They stay.
+    Stay,
+    /// They go, and what is still needed is traced again: nothing needs the SDK itself once it is bundled.
+    Go,
+}
+
+fn packages_of_earlier_run(args: &RewriteArgs, place: &Place, tracked: &[Tracked]) -> Result<Packages, Failure> {
+    let any = tracked.iter().any(|one| one.file.kind == WireChange::Package.words());
+    let go = args.bundle_sdk && args.prune && any && !bundle::can_stay(place, tracked)?;
+    Ok(if go { Packages::Go } else { Packages::Stay })
+}
+
+/// What `--prune` takes out of the build, or an earlier run has taken out; `None` when that is nothing.
+fn pruning(
+    args: &RewriteArgs,
+    place: &Place,
+    remaining: Option<&Remaining>,
+    rewrite: &Rewrite<'_>,
+) -> Result<Option<Pruned>, Failure> {
+    let Some(remaining) = remaining.filter(|_| args.prune) else { return Ok(None) };
+    let pruned = match prune::read(place)? {
+        Some(pruned) => pruned,
+        None => prune::plan(place, &args.build.app, remaining, &rewrite.packages(place)?, &rewrite.steps),
+    };
+    Ok(Some(pruned).filter(|pruned| !pruned.packages.is_empty()))
+}
+
 /// What a rewrite would come to, given the plan on the original view of a build.
-pub(crate) fn would_do(place: &Place, disk: &DiskSources, tracked: &[Tracked], plan: &Plan) -> Result<Ended, Failure> {
-    Ok(match plan.outcome {
+pub(crate) fn would_do(
+    place: &Place,
+    tracked: &[Tracked],
+    planned: &Planned,
+    changes: Vec<FileChange>,
+) -> Result<Ended, Failure> {
+    Ok(match planned.plan.outcome {
         Outcome::Refused => Ended::Refused,
         Outcome::AlreadyFirst => Ended::AlreadyFirst,
-        Outcome::Rewritten if Rewrite::new(place, disk, tracked, plan.changes.clone())?.steps.is_empty() => {
-            Ended::AlreadyFirst
+        Outcome::Rewritten => {
+            let rewrite = Rewrite::new(place, tracked, Packages::Stay, Rewrite::changes(place, changes)?)?;
+            if rewrite.steps.is_empty() { Ended::AlreadyFirst } else { Ended::Rewritten }
         }
-        Outcome::Rewritten => Ended::Rewritten,
     })
 }
 
-fn say_choices(args: &RewriteArgs, request: &Request, place: &Place, output: &Output) {
+fn say_choices(args: &RewriteArgs, request: &Request, provided: &Provided, place: &Place, output: &Output) {
     let instrumentation = place.show(&request.instrumentation);
-    output.why(match args.instrumentation {
-        Some(_) => format!("the instrumentation is `{instrumentation}`, as `--instrumentation` says"),
-        None => format!("the instrumentation is `{instrumentation}`, beside the entry"),
+    output.why(match (&args.instrumentation, &provided.origin) {
+        (Some(_), Origin::Build) => format!("the instrumentation is `{instrumentation}`, as `--instrumentation` says"),
+        (None, Origin::Build) => format!("the instrumentation is `{instrumentation}`, beside the entry"),
+        (_, origin) => format!("the instrumentation is `{instrumentation}`, {origin}"),
     });
+    provided.reasons.iter().for_each(|reason| output.why(reason));
+    if request.mode == Mode::TopLevelImport {
+        output.why("the runtime stays a static import of the entry, as `--mode top-level-import` says");
+        return;
+    }
     output.why(match args.exports {
         ExportsArg::Await => "exports are passed on as the values they are, after top-level await",
         ExportsArg::Wrap => "exports become async forwarders, as `--exports wrap` says",
@@ -160,9 +270,12 @@ fn request(args: &RewriteArgs, build: &Build) -> Result<Request, Failure> {
     };
     Ok(Request {
         entry: build.entry.clone(),
-        instrumentation: locate::instrumentation(build, args.instrumentation.as_deref())?,
+        instrumentation: instrumentation::built(build, args.instrumentation.as_deref())?,
         loading: build.loading,
         exports,
+        mode: args.mode.into(),
+        inlined: InlinedInstrumentation::TakeOut,
+        compile_cache: args.compile_cache.clone(),
     })
 }
 
@@ -194,7 +307,7 @@ fn where_it_was_named(diagnostic: Diagnostic, names: &Names) -> Diagnostic {
 }
 
 /// Says what the plan has to say, and lets only plans through that may be written.
-fn judged(mut plan: Plan, args: &RewriteArgs, build: &Build, output: &Output) -> Result<Plan, Failure> {
+fn judged(plan: &mut Plan, args: &RewriteArgs, build: &Build, output: &Output) -> Result<(), Failure> {
     let diagnostics = std::mem::take(&mut plan.diagnostics);
     if plan.outcome == Outcome::Refused {
         build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
@@ -206,13 +319,12 @@ fn judged(mut plan: Plan, args: &RewriteArgs, build: &Build, output: &Output) ->
         return Err(Failure::Refused(strict.collect()));
     }
     diagnostics.iter().for_each(|diagnostic| output.diagnostic(diagnostic, Some(&build.place)));
-    Ok(plan)
+    Ok(())
 }
 
-/// The rewriter knows that the instrumentation is missing; where one was looked for is known here.
+/// The rewriter knows what is wrong; where it was said is known here.
 fn where_it_looked(diagnostic: Diagnostic, args: &RewriteArgs, build: &Build) -> Diagnostic {
     match diagnostic.code.name {
-        "instrumentation-missing" if args.instrumentation.is_none() => locate::no_instrumentation(build),
         "unknown-export" => match build.options.wrapped(&args.wrap) {
             Setting::Given { value, .. } => where_it_was_named(diagnostic, &value),
             _ => diagnostic,
@@ -221,36 +333,119 @@ fn where_it_looked(diagnostic: Diagnostic, args: &RewriteArgs, build: &Build) ->
     }
 }
 
+/// What is loaded before the runtime in the build as it will be: the closure of its proof, or where nothing is proven
+/// that of the instrumentation.
+fn loaded_first(planned: &Planned, original: &dyn Sources, request: &Request) -> Proof {
+    let provided = planned.provided.over(original);
+    planned.plan.proof.clone().unwrap_or_else(|| {
+        let mut overlay = Overlay::new(&provided);
+        for change in &planned.plan.changes {
+            overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
+        }
+        prove(&overlay, &request.instrumentation)
+    })
+}
+
+/// What is done about missing packages. A build that someone else has made right stays as it is.
+fn lacking(args: &RewriteArgs, outcome: Outcome) -> Lacking {
+    if args.no_trace || outcome != Outcome::Rewritten { Lacking::Report } else { Lacking::Trace }
+}
+
 /// What has to be written, and what the manifest will say.
-struct Rewrite {
+struct Rewrite<'a> {
     files: Vec<SavedFile>,
     steps: Steps,
     /// The kind of each step, by path; `None` for a file that gets its original bytes back.
-    kinds: BTreeMap<ModulePath, Option<ChangeKind>>,
+    kinds: BTreeMap<OutputPath, Option<WireChange>>,
     /// The originals that this run saves, by file.
     saved: BTreeMap<PathBuf, Original>,
+    /// What an earlier run has made of the build.
+    tracked: BTreeMap<&'a OutputPath, &'a Tracked>,
+    /// The files of packages that go unless they are traced in again.
+    leaving: Vec<&'a Tracked>,
+    /// The number of the next original.
+    free: usize,
 }
 
-impl Rewrite {
-    fn new(place: &Place, disk: &DiskSources, tracked: &[Tracked], changes: Vec<FileChange>) -> Result<Self, Failure> {
-        let mut rewrite =
-            Self { files: Vec::new(), steps: Steps::default(), kinds: BTreeMap::new(), saved: BTreeMap::new() };
+impl<'a> Rewrite<'a> {
+    fn new(place: &Place, tracked: &'a [Tracked], packages: Packages, changes: Vec<Change>) -> Result<Self, Failure> {
         let used = tracked.iter().filter_map(|one| one.file.before.as_ref()?.saved.original_number());
-        let mut free = used.max().map_or(0, |last| last + 1);
-        let planned: BTreeSet<ModulePath> = changes.iter().map(|change| change.path.clone()).collect();
+        let mut rewrite = Self {
+            files: Vec::new(),
+            steps: Steps::default(),
+            kinds: BTreeMap::new(),
+            saved: BTreeMap::new(),
+            tracked: tracked.iter().map(|one| (&one.file.path, one)).collect(),
+            leaving: Vec::new(),
+            free: used.max().map_or(0, |last| last + 1),
+        };
+        let planned: BTreeSet<OutputPath> = changes.iter().map(|change| change.path.clone()).collect();
         for one in tracked.iter().filter(|one| !planned.contains(&one.file.path)) {
-            rewrite.put_back(place, disk, one)?;
+            if is_carried_over(one) {
+                match packages {
+                    Packages::Go if one.file.kind == WireChange::Package.words() => rewrite.leaving.push(one),
+                    _ => rewrite.files.push(one.file.clone()),
+                }
+            } else {
+                rewrite.put_back(place, one)?;
+            }
         }
-        let known: BTreeMap<&ModulePath, &Tracked> = tracked.iter().map(|one| (&one.file.path, one)).collect();
         for change in changes {
-            let known = known.get(&change.path).copied();
-            rewrite.change(place, disk, known, change, &mut free)?;
+            rewrite.add(place, change)?;
         }
         Ok(rewrite)
     }
 
+    /// What a plan changes, and the files that come with it.
+    fn changes(place: &Place, changes: Vec<FileChange>) -> Result<Vec<Change>, Failure> {
+        let change = |change: FileChange| {
+            Ok(Change {
+                path: OutputPath::from(&change.path),
+                kind: change.kind.into(),
+                before: change.before,
+                after: change.after,
+                like: change.mode_from.as_ref().map(|path| place.real_path(path)).transpose()?,
+            })
+        };
+        changes.into_iter().map(change).collect()
+    }
+
+    /// Adds what the build lacks.
+    fn complete(
+        &mut self,
+        place: &Place,
+        args: &RewriteArgs,
+        first: &Proof,
+        remaining: Option<&Remaining>,
+        lacking: Lacking,
+        output: &Output,
+    ) -> Result<Completion, Failure> {
+        let mut files: HashMap<PathBuf, Option<Vec<u8>>> =
+            self.steps.iter().map(|step| (step.real.clone(), step.after.bytes().map(<[u8]>::to_vec))).collect();
+        for one in &self.leaving {
+            files.insert(place.real_path(&one.file.path)?, one.original.clone());
+        }
+        let asks = remaining.map(Remaining::asks);
+        let mut completion = packages::complete(place, &args.build.app, files, first, asks.as_ref(), lacking, output)?;
+        let leaving = std::mem::take(&mut self.leaving);
+        let stays = |one: &&Tracked| completion.changes.iter().any(|change| change.path == one.file.path);
+        for one in leaving.into_iter().filter(|one| !stays(one)) {
+            self.put_back(place, one)?;
+        }
+        for change in std::mem::take(&mut completion.changes) {
+            self.add(place, change)?;
+        }
+        Ok(completion)
+    }
+
+    /// The files of packages that are traced in, by this run or an earlier one.
+    fn packages(&self, place: &Place) -> Result<BTreeSet<PathBuf>, Failure> {
+        let traced = self.files.iter().filter(|file| file.kind == WireChange::Package.words());
+        traced.map(|file| place.real_path(&file.path)).collect()
+    }
+
     /// A file of an earlier rewrite that this one leaves alone.
-    fn put_back(&mut self, place: &Place, disk: &DiskSources, one: &Tracked) -> Result<(), Failure> {
+    fn put_back(&mut self, place: &Place, one: &Tracked) -> Result<(), Failure> {
         if one.state == FileState::Original {
             return Ok(());
         }
@@ -258,30 +453,30 @@ impl Rewrite {
             (Some(original), Some(bytes)) => Contents::Saved(original.clone(), bytes.clone()),
             _ => Contents::Absent,
         };
-        let before = history::read(disk, &one.file.path)?;
+        let before = place.read_file(&one.file.path)?;
         self.step(place, one.file.path.clone(), before, after, None, None, None)
     }
 
-    fn change(
-        &mut self,
-        place: &Place,
-        disk: &DiskSources,
-        known: Option<&Tracked>,
-        change: FileChange,
-        free: &mut usize,
-    ) -> Result<(), Failure> {
-        if change.before == change.after {
-            return Ok(());
+    fn add(&mut self, place: &Place, change: Change) -> Result<(), Failure> {
+        let known = self.tracked.get(&change.path).copied();
+        if known.is_some() {
+            self.files.retain(|file| file.path != change.path);
         }
-        let current = history::read(disk, &change.path)?;
+        if change.before == change.after {
+            return match known {
+                Some(one) => self.put_back(place, one),
+                None => Ok(()),
+            };
+        }
+        let current = place.read_file(&change.path)?;
         let real = place.real_path(&change.path)?;
         let saved_before = known.and_then(|one| one.file.before.clone());
         // Another name of the same file has saved it already.
         let saved_before = saved_before.or_else(|| self.saved.get(&real).cloned());
         let newly_saved = match (&saved_before, &change.before) {
             (None, Some(bytes)) => {
-                let saved = SavedName::original(*free);
-                *free += 1;
+                let saved = SavedName::original(self.free);
+                self.free += 1;
                 let mode = std::fs::metadata(&real).ok().as_ref().and_then(mode_text);
                 let original = Original { sha256: Digest::of(bytes), saved, mode };
                 self.saved.insert(real.clone(), original.clone());
@@ -296,17 +491,14 @@ impl Rewrite {
         let undo = newly_saved.as_ref().map(|original| original.saved.clone());
         self.files.push(SavedFile {
             path: change.path.clone(),
-            kind: change.kind.as_str().to_owned(),
+            kind: change.kind.words().to_owned(),
             before: newly_saved.or(saved_before),
             after: written,
         });
         if known.is_some_and(|one| one.state == FileState::DebugIdInjected) && only_debug_id(&current, &change.after) {
             return Ok(());
         }
-        let like = match &change.mode_from {
-            Some(path) if current.is_none() => Some(place.real_path(path)?),
-            _ => Some(real),
-        };
+        let like = change.like.filter(|_| current.is_none()).or(Some(real));
         let after = change.after.map_or(Contents::Absent, Contents::Bytes);
         self.step(place, change.path, current, after, undo, like, Some(change.kind))
     }
@@ -315,12 +507,12 @@ impl Rewrite {
     fn step(
         &mut self,
         place: &Place,
-        path: ModulePath,
+        path: OutputPath,
         before: Option<Vec<u8>>,
         after: Contents,
         undo: Option<SavedName>,
         like: Option<PathBuf>,
-        kind: Option<ChangeKind>,
+        kind: Option<WireChange>,
     ) -> Result<(), Failure> {
         if before.as_deref() == after.bytes() {
             return Ok(());
@@ -332,13 +524,30 @@ impl Rewrite {
 
     fn wire_kind(&self, step: &Step) -> WireChange {
         match (self.kinds.get(&step.path).copied().flatten(), &step.after) {
-            (Some(kind), _) => kind.into(),
+            (Some(kind), _) => kind,
             (None, Contents::Absent) => WireChange::Removed,
             (None, _) => WireChange::Restored,
         }
     }
 
-    fn manifest(&self, request: &Request) -> Manifest {
+    /// The directories that presentry has made and those it has to make, parents first.
+    fn directories(&self, place: &Place, made: Vec<OutputPath>) -> Vec<OutputPath> {
+        let mut directories: BTreeSet<OutputPath> = made.into_iter().collect();
+        for step in self.steps.iter().filter(|step| step.after.bytes().is_some()) {
+            let above = step.real.ancestors().skip(1);
+            for missing in above.take_while(|directory| !directory.exists()) {
+                let Some(path) = place.path_of(missing) else { break };
+                if !directories.insert(path) {
+                    break;
+                }
+            }
+        }
+        directories.into_iter().collect()
+    }
+
+    fn manifest(&self, place: &Place, request: &Request, made: Vec<OutputPath>) -> Manifest {
+        let mut files = self.files.clone();
+        files.sort_by(|one, other| one.path.cmp(&other.path));
         let (exports, wrapped) = match &request.exports {
             ExportStyle::Await => ("await", Vec::new()),
             ExportStyle::Wrap(names) => ("wrap", names.clone()),
@@ -352,38 +561,85 @@ impl Rewrite {
                 loading: loading_text(request.loading).to_owned(),
                 exports: exports.to_owned(),
                 wrapped,
+                mode: mode_name(request.mode).to_owned(),
+                compile_cache: request.compile_cache.clone(),
             },
-            files: self.files.clone(),
+            files,
+            directories: self.directories(place, made),
             steps: self.steps.to_saved(),
         }
     }
 
     /// Which new files are copies of which old ones, for the diff.
-    fn copies(&self, entry: &ModulePath) -> BTreeMap<ModulePath, ModulePath> {
-        let moved = self.kinds.iter().filter(|(_, kind)| **kind == Some(ChangeKind::MovedEntry));
-        moved.map(|(path, _)| (path.clone(), entry.clone())).collect()
+    fn copies(&self, entry: &ModulePath) -> BTreeMap<OutputPath, OutputPath> {
+        let moved = self.kinds.iter().filter(|(_, kind)| **kind == Some(WireChange::MovedEntry));
+        moved.map(|(path, _)| (path.clone(), entry.into())).collect()
     }
 
-    fn report(&self, place: &Place, entry: &ModulePath) -> Vec<String> {
+    /// The steps that are shown one by one.
+    fn shown_steps(&self) -> impl Iterator<Item = &Step> {
+        let in_short =
+            |step: &&Step| matches!(self.kinds.get(&step.path), Some(Some(WireChange::Package | WireChange::Archive)));
+        self.steps.iter().filter(move |step| !in_short(step) && !self.is_of_package_that_goes(step))
+    }
+
+    /// Whether a file goes that an earlier run has traced in.
+    fn is_of_package_that_goes(&self, step: &Step) -> bool {
+        let was_package = |one: &&Tracked| one.file.kind == WireChange::Package.words();
+        step.after.bytes().is_none() && self.tracked.get(&step.path).is_some_and(was_package)
+    }
+
+    /// One line for each package that goes.
+    fn packages_that_go(&self, place: &Place) -> Vec<String> {
+        let mut files: BTreeMap<&str, usize> = BTreeMap::new();
+        for step in self.steps.iter().filter(|step| self.is_of_package_that_goes(step)) {
+            *files.entry(packages::package_directory(step.path.as_str())).or_default() += 1;
+        }
+        let line = |(package, files): (&str, usize)| packages::removed(place, package, files);
+        files.into_iter().map(line).collect()
+    }
+
+    /// One line for each package and archive.
+    fn report_in_short(&self, place: &Place, traced: &[TracedReport]) -> Vec<String> {
+        let archives = self.kinds.iter().filter(|(_, kind)| **kind == Some(WireChange::Archive));
+        let packages = traced.iter().map(|package| format!("package  {}", package.line()));
+        packages.chain(archives.map(|(path, _)| format!("archive  {}", place.show(path)))).collect()
+    }
+
+    fn report(&self, place: &Place, entry: &ModulePath, traced: &[TracedReport]) -> Vec<String> {
         let mut lines: Vec<(u8, &str, String)> = Vec::new();
         for step in self.steps.iter() {
+            if self.is_of_package_that_goes(step) {
+                continue;
+            }
             let shown = place.show(&step.path);
             lines.push(match self.kinds.get(&step.path).copied().flatten() {
-                Some(ChangeKind::Facade) => (0, "facade", shown),
-                Some(ChangeKind::MovedEntry) => {
+                Some(WireChange::Facade) => (0, "facade", shown),
+                Some(WireChange::MovedEntry) => {
                     (1, "moved", format!("{} → {}", place.show(entry), step.path.file_name()))
                 }
-                Some(kind) => (2, kind.as_str(), shown),
+                Some(WireChange::Package) => continue,
+                Some(kind @ WireChange::Archive) => (5, kind.words(), shown),
+                Some(kind) => (2, kind.words(), shown),
                 None => match step.after {
                     Contents::Absent => (3, "removed", shown),
                     _ => (3, "restored", shown),
                 },
             });
         }
+        lines.extend(self.packages_that_go(place).into_iter().map(|line| (3, WireChange::Removed.words(), line)));
+        lines.extend(traced.iter().map(|package| (4, WireChange::Package.words(), package.line())));
         lines.sort();
         let width = lines.iter().map(|(_, kind, _)| kind.len()).max().unwrap_or(0);
         lines.into_iter().map(|(_, kind, shown)| format!("{kind:width$}  {shown}")).collect()
     }
+}
+
+/// Whether a file of an earlier run may stay that no plan names: whether something is missing is asked of the build that has
+/// the packages which were traced in.
+fn is_carried_over(one: &Tracked) -> bool {
+    let of_packages = [WireChange::Package, WireChange::Dependencies, WireChange::Archive];
+    one.state != FileState::Original && of_packages.iter().any(|kind| one.file.kind == kind.words())
 }
 
 /// Whether a file on disk is the one that is to be written, but for a debug id that was injected after it was.

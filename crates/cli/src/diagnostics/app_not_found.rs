@@ -9,11 +9,11 @@ pub(super) static CODE: Code = Code {
     severity: Severity::Error,
     summary: "the directory of the app is not there",
     explanation: r#"The first argument is the directory in which `vinxi build` was run; without one it is the current directory. A word that is
-no command (`rewrite`, `check`, `inspect`, `restore`, `explain`) is taken for that directory, too."#,
+no command (`rewrite`, `check`, `trace`, `inspect`, `restore`, `explain`) is taken for that directory, too."#,
 };
 
 /// `app` is the directory that was named.
 pub(crate) fn diagnostic(app: &Path) -> Diagnostic {
     Diagnostic::new(&CODE, format!("there is no directory `{}`", app.display()))
-        .hint("name the directory of the app; the commands are `rewrite`, `check`, `inspect`, `restore` and `explain`")
+        .hint("name the directory of the app; the commands are `rewrite`, `check`, `trace`, `inspect`, `restore` and `explain`")
 }

@@ -1,35 +1,42 @@
-//! `instrumentation-not-found`: there is no built instrumentation beside the entry.
+//! `instrumentation-not-found`: there is neither a built instrumentation nor a source to compile.
 
 use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 
 pub(super) static CODE: Code = Code {
     name: "instrumentation-not-found",
     severity: Severity::Error,
-    summary: "there is no built instrumentation beside the entry",
+    summary: "there is neither a built instrumentation nor a source to compile",
     explanation: r#"`withSentry` of `@sentry/solidstart` copies the built `src/instrument.server.ts` to `instrument.server.mjs` beside the server
-entry. Without it there is nothing that could start first.
-
-It copies a file of that name alone. When its option `instrumentation` names a file with another base name, the file is built
-(to `.vinxi/build/ssr/`), and copied nowhere."#,
+entry. Where it did not, presentry looks for what Vite built in `.vinxi/build/ssr/` (the SDK copies nothing when its option
+`instrumentation` names a file with another base name), and then for the source: what that option names, or
+`instrument.server.{ts,mts,js,mjs,cjs}` in `appRoot`. Apps of other frameworks have that file, or `sentry.server.config.*` as
+`@sentry/nuxt` calls it, in their own directory; Nuxt's SDK has it built beside the entry. Without any of them there is nothing
+that could start first."#,
 };
 
-/// `looked` is the file that was looked for, because the option `instrumentation` names `source`. `there` is the file
+/// `looked` are the files that were looked for, because the option `instrumentation` names `source`. `there` is the file
 /// that the SDK would copy, if it is there.
-pub(crate) fn configured(looked: &str, source: &str, there: Option<&str>) -> Diagnostic {
+pub(crate) fn configured(looked: &[String], source: &str, there: Option<&str>) -> Diagnostic {
     let message =
-        format!("there is no built instrumentation; looked for `{looked}`, as `instrumentation` is `{source}`");
+        format!("there is no instrumentation; looked for {}, as `instrumentation` is `{source}`", list(looked));
     Diagnostic::new(&CODE, message).hint(match there {
         Some(there) => format!("`{there}` is there: name it with `--instrumentation {there}` if it is the one"),
-        None => "the SDK copies a file only if its name begins with `instrument.server.`: name it \
-                 `instrument.server.ts`, or name the built file with `--instrumentation`"
-            .to_owned(),
+        None => {
+            "run `presentry` where the sources of the app are, or name the file, built or not, with `--instrumentation`"
+                .to_owned()
+        }
     })
 }
 
-/// `looked` is the file that was looked for.
-pub(crate) fn diagnostic(looked: &str) -> Diagnostic {
-    Diagnostic::new(&CODE, format!("there is no built instrumentation; looked for `{looked}`")).hint(
-        "wrap the config in `withSentry` and write `src/instrument.server.ts`, so that the build emits it, \
-         or name the built file with `--instrumentation`",
-    )
+/// `looked` are the files that were looked for; `in_app` says that the build is one of the app at hand.
+pub(crate) fn diagnostic(looked: &[String], in_app: bool) -> Diagnostic {
+    Diagnostic::new(&CODE, format!("there is no instrumentation; looked for {}", list(looked))).hint(if in_app {
+        "write `src/instrument.server.ts` with `Sentry.init()` in it, or name the file, built or not, with `--instrumentation`"
+    } else {
+        "the build is of another app: name the file, built or not, with `--instrumentation`"
+    })
+}
+
+fn list(files: &[String]) -> String {
+    files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ")
 }

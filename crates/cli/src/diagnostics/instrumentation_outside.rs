@@ -1,4 +1,4 @@
-//! `instrumentation-outside`: the instrumentation is not in the server directory.
+//! `instrumentation-outside`: the instrumentation is not in the server directory, and is no source.
 
 use std::path::Path;
 
@@ -7,15 +7,19 @@ use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 pub(super) static CODE: Code = Code {
     name: "instrumentation-outside",
     severity: Severity::Error,
-    summary: "the instrumentation is not in the server directory",
-    explanation: r#"Only the server directory is deployed. A facade that imports something outside of it would start on this machine alone."#,
+    summary: "the instrumentation is not in the server directory, and is no source",
+    explanation: r#"Only the server directory is deployed. A facade that imports something outside of it would start on this machine alone. A file
+outside of it is taken for a source and compiled, if it is TypeScript or JavaScript by its extension."#,
 };
 
 /// `file` is what `--instrumentation` names.
 pub(crate) fn diagnostic(file: &Path, server: &str) -> Diagnostic {
     Diagnostic::new(
         &CODE,
-        format!("the instrumentation `{}` is outside of the server directory `{server}`", file.display()),
+        format!(
+            "the instrumentation `{}` is no script of `{server}`, and no source that can be compiled",
+            file.display()
+        ),
     )
-    .hint(format!("copy it to `{server}`, together with what it imports"))
+    .hint("name a built file of the server directory, or a source: `.ts`, `.mts`, `.js`, `.mjs` or `.cjs`")
 }

@@ -130,6 +130,15 @@ impl App {
             "import { n } from '../nitro/nitro.mjs';\nexport default n;\n",
         );
         app.write(".output/server/package.json", "{ \"type\": \"module\" }");
+        app.with_sdk()
+    }
+
+    /// A build whose instrumentation imports a chunk that is nowhere, and the source of it.
+    pub(crate) fn with_source() -> Self {
+        let app = Self::facade();
+        app.append(".output/server/instrument.server.mjs", "import './assets/shared-x.js';\n");
+        app.write("src/instrument.server.ts", format!("import './lib';\n{INSTRUMENTATION}"));
+        app.write("src/lib.ts", "export {};\n");
         app
     }
 
@@ -155,7 +164,17 @@ impl App {
             );
         }
         app.write(".output/server/chunks/build/leaf.mjs", "export const leaf = 1;\n");
-        app
+        app.with_sdk()
+    }
+
+    /// The SDK in the build, as Nitro traces it for an app whose server imports it.
+    fn with_sdk(self) -> Self {
+        let package = ".output/server/node_modules/@sentry/solidstart";
+        let manifest =
+            r#"{ "name": "@sentry/solidstart", "version": "10.70.0", "type": "module", "exports": "./index.js" }"#;
+        self.write(&format!("{package}/package.json"), manifest);
+        self.write(&format!("{package}/index.js"), "export const init = () => {};\n");
+        self
     }
 
     /// The directory of the app.

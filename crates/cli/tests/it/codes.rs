@@ -2,7 +2,12 @@
 
 use std::fs;
 
-use crate::builds::{App, INSTRUMENTATION, nitro_json, presentry};
+use crate::{
+    archive::packed,
+    builds::{App, INSTRUMENTATION, nitro_json, presentry},
+    bundle,
+    packages::incomplete,
+};
 
 /// How a code is provoked: the command that has to give it, run on the app, and the exit code.
 struct Case {
@@ -21,12 +26,24 @@ const RUNTIME: &str = ".output/server/chunks/nitro/nitro.mjs";
 
 static CASES: &[Case] = &[
     case("app-not-found", 2, &["nowhere"], App::empty),
+    case("archive-unreadable", 1, &[], || {
+        let app = packed();
+        app.write(".output/deploy.zip", "PK");
+        app
+    }),
     case("build-not-found", 1, &[], App::empty),
     case("build-not-found", 1, &["check"], || {
         let app = App::empty();
         app.write(".output/nitro.json", nitro_json("node-server"));
         app
     }),
+    case("bundle-changed", 1, &["check"], bundle::with_changed_bundle),
+    case("bundle-failed", 1, &["--bundle-sdk"], bundle::without_sdk),
+    case("bundle-two-copies", 1, &["--bundle-sdk"], || {
+        with_runtime("import 'graphql';\nconst sdk = require(\"@sentry/solidstart\");\nexport const n = sdk;\n")
+    }),
+    case("bundle-two-copies", 1, &["--bundle-sdk"], bundle::with_second_copy),
+    case("bundler-not-found", 1, &["--bundle-sdk"], App::facade),
     case("changed-since-rewrite", 1, &[], changed_since_rewrite),
     case("changed-since-rewrite", 1, &["restore"], changed_since_rewrite),
     case("double-init", 0, &[], || {
@@ -71,6 +88,15 @@ static CASES: &[Case] = &[
         app
     }),
     case("file-not-found", 2, &["--instrumentation", "nowhere.mjs"], App::facade),
+    case("instrumentation-imports-elsewhere", 1, &[], || {
+        let app = App::wrapped_by_the_sdk();
+        let entry = app.read(ENTRY);
+        app.write(
+            ENTRY,
+            format!("import {{ register }} from '/build/node_modules/hook/register';\nregister();\n{entry}"),
+        );
+        app
+    }),
     case("instrumentation-in-runtime", 1, &[], || {
         with_runtime(
             "import * as Sentry from '@sentry/solidstart';\nSentry.init({});\nconst prefix = process.env.NITRO_ENV_PREFIX;\nexport const n = {};\n",
@@ -96,17 +122,20 @@ export { default_sentryWrapped as default };
         app.remove(".output/server/instrument.server.mjs");
         app
     }),
-    case("instrumentation-outside", 1, &["--instrumentation", "start.mjs"], || {
+    case("instrumentation-outside", 1, &["--instrumentation", "start.css"], || {
         let app = App::facade();
-        app.write("start.mjs", INSTRUMENTATION);
+        app.write("start.css", "");
         app
     }),
+    case("instrumentation-import", 1, &[], || with_source("import './nowhere';\n")),
+    case("instrumentation-syntax", 1, &[], || with_source("const view = <div/>;\n")),
     case("interrupted", 1, &["--dry-run"], interrupted),
     case("invalid-metadata", 1, &[], || {
         let app = App::facade();
         app.write(".output/nitro.json", "{ \"preset\": ");
         app
     }),
+    case("limited-tracing", 0, &["--mode", "top-level-import"], App::facade),
     case("live-binding", 0, &[], || {
         with_runtime("import 'graphql';\nexport let n = {};\nexport function later() { n = 1; }\n")
     }),
@@ -117,6 +146,9 @@ export { default_sentryWrapped as default };
         app.write(".output/server/e.mjs", "");
         app
     }),
+    case("bundled-library", 0, &[], with_bundled_library),
+    case("bundled-library", 1, &["--strict"], with_bundled_library),
+    case("node-not-found", 1, &["trace", "--node", "nowhere"], App::facade),
     case("not-utf8", 1, &[], || {
         let app = App::facade();
         app.write(ENTRY, b"export default '\xff';\n");
@@ -136,6 +168,8 @@ export { default_sentryWrapped as default };
         );
         app
     }),
+    case("package-missing", 0, &["--no-trace"], incomplete),
+    case("package-missing", 1, &["--strict", "--no-trace"], incomplete),
     case("restore-data-missing", 1, &["restore"], || {
         let app = App::facade();
         app.succeeds(&[]);
@@ -161,6 +195,13 @@ export { default_sentryWrapped as default };
         app.write(".output/server/instrument.server.mjs", "import '@sentry/solidstart';\n");
         app
     }),
+    case("sentry-not-first", 1, &["trace"], || {
+        with_entry(
+            "import { createServer } from 'node:http';\ncreateServer(() => {}).listen(process.env.PORT, process.env.HOST);\n",
+        )
+    }),
+    // Its packages are not there.
+    case("server-not-started", 1, &["trace"], App::facade),
     case("several-builds", 1, &[], || {
         let app = App::facade();
         app.write(".vercel/output/nitro.json", nitro_json("vercel"));
@@ -189,6 +230,19 @@ export { default_sentryWrapped as default };
         app
     }),
     case("syntax-error", 1, &[], || with_entry("export {;\n")),
+    case("trace-needs-node", 1, &["trace"], || {
+        let app = App::facade();
+        app.write(".output/nitro.json", nitro_json("bun"));
+        app
+    }),
+    case("tracer-failed", 0, &[], || {
+        let app = incomplete();
+        let tracer = "node_modules/vinxi/node_modules/nitropack/node_modules/@vercel/nft/index.js";
+        app.write(tracer, "throw new Error('it broke');\n");
+        app
+    }),
+    case("tracer-not-found", 0, &[], without_tracer),
+    case("tracer-not-found", 1, &["--strict"], without_tracer),
     case("unknown-code", 2, &["explain", "nonsense"], App::empty),
     case("unknown-export", 1, &["--exports", "wrap", "--wrap", "handler"], App::facade),
     case("unwrappable-export", 1, &["--exports", "wrap"], App::facade),
@@ -199,6 +253,13 @@ export { default_sentryWrapped as default };
     }),
     case("unresolved-star-export", 1, &[], || with_entry("export * from 'graphql';\n")),
 ];
+
+/// A build of Nitro 3, as far as its names go.
+fn with_bundled_library() -> App {
+    let app = App::facade();
+    app.write(".output/server/_libs/graphql+h3.mjs", "");
+    app
+}
 
 /// Codes that cannot be provoked by a build and a command line alone.
 static ELSEWHERE: &[(&str, &str)] = &[
@@ -219,6 +280,14 @@ fn with_entry(text: &str) -> App {
     app
 }
 
+/// A build without an instrumentation, and a source of one.
+fn with_source(text: &str) -> App {
+    let app = App::facade();
+    app.remove(".output/server/instrument.server.mjs");
+    app.write("src/instrument.server.ts", format!("{INSTRUMENTATION}{text}"));
+    app
+}
+
 fn with_runtime(text: &str) -> App {
     let app = App::facade();
     app.write(RUNTIME, text);
@@ -235,6 +304,12 @@ fn without_store() -> App {
     let app = App::facade();
     app.succeeds(&[]);
     fs::remove_dir_all(app.join(".output/server/.presentry")).unwrap();
+    app
+}
+
+fn without_tracer() -> App {
+    let app = incomplete();
+    fs::remove_dir_all(app.join("node_modules/vinxi")).unwrap();
     app
 }
 

@@ -15,3 +15,28 @@ fn presets() {
     let page = App::empty().succeeds(&["explain", "--presets", "--format", "markdown"]);
     expect_file!["../../../../docs/presets.md"].assert_eq(&page);
 }
+
+const README: &str = include_str!("../../../../README.md");
+
+/// The code block of the README that begins with a line.
+fn block(first: &str) -> &'static str {
+    let start = README.find(&format!("```\n{first}\n")).or_else(|| README.find(&format!("```js\n{first}"))).unwrap();
+    let block = &README[start..];
+    let block = &block[block.find('\n').unwrap() + 1..];
+    &block[..block.find("```").unwrap()]
+}
+
+#[test]
+fn the_readme_shows_what_the_command_prints_and_writes() {
+    let app = App::facade();
+    app.append(".output/server/instrument.server.mjs", "import 'import-in-the-middle';\n");
+    let package = ".output/server/node_modules/import-in-the-middle";
+    app.write(&format!("{package}/package.json"), r#"{ "name": "import-in-the-middle", "main": "index.js" }"#);
+    app.write(&format!("{package}/index.js"), "");
+    assert_eq!(app.succeeds(&[]), block("$ presentry").split_once('\n').unwrap().1);
+    // The digest is that of another entry, and the facade ends with an empty source map.
+    let facade = app.read(".output/server/index.mjs");
+    let lines = |text: &str| text.lines().skip(1).filter(|line| !line.starts_with("//#")).map(str::to_owned).collect();
+    let (written, shown): (Vec<String>, Vec<String>) = (lines(&facade), lines(block("// presentry ")));
+    assert_eq!(written, shown);
+}

@@ -24,7 +24,7 @@ fn a_diff_of_what_would_change() {
         diff --git a/index.mjs b/index.mjs
         --- a/index.mjs
         +++ b/index.mjs
-        @@ -1,8 +1,5 @@
+        @@ -1,8 +1,8 @@
         -import process from 'node:process';globalThis._importMeta_={url:import.meta.url,env:process.env};
         -import 'graphql';
         -import { createServer } from 'node:http';
@@ -35,7 +35,10 @@ fn a_diff_of_what_would_change() {
         -//# sourceMappingURL=index.mjs.map
         +// presentry <version> <hash>
         +import "./instrument.server.mjs";
-        +const { a: _a, l: _l } = await import("./entry.mjs");
+        +const { a: _a, l: _l } = await import("./entry.mjs").catch((_error) => {
+        +  process.exitCode = 1;
+        +  throw _error;
+        +});
         +export { _a as a, _l as l };
         +//# sourceMappingURL=data:application/json;base64,eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbXSwibmFtZXMiOltdLCJtYXBwaW5ncyI6IiJ9
     "#]].assert_eq(&diff.replace(hash, "<hash>").replace(env!("CARGO_PKG_VERSION"), "<version>"));

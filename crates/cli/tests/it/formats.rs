@@ -3,6 +3,7 @@
 use std::fs;
 
 use expect_test::{expect, expect_file};
+use predicates::str::contains;
 use serde_json::Value;
 
 use crate::{
@@ -44,9 +45,9 @@ fn every_outcome_has_a_document() {
     app.write(".output/nitro.json", nitro_json("static"));
     let none = json(&app, &[], 0);
     assert_eq!((&none["outcome"], &none["preset"]["runtime"]), (&"no-server".into(), &"static".into()));
-    // One outcome is left: an error of the system that has no code.
+    // Two outcomes are left: an error of the system that has no code, and what `trace.rs` sees.
     let listed = schema::schema()["properties"]["outcome"]["enum"].as_array().unwrap().len();
-    assert_eq!(listed, 13);
+    assert_eq!(listed, 14);
 }
 
 #[test]
@@ -119,14 +120,6 @@ fn a_dry_run_has_the_diff_in_the_document() {
     assert_eq!(document["diff"].as_str().unwrap(), app.succeeds(&["--dry-run"]));
     assert_eq!(document["changes"].as_array().unwrap().len(), 2);
     assert_eq!(app.snapshot(), before);
-}
-
-#[test]
-fn a_command_line_that_cannot_be_read_has_no_document() {
-    let app = App::facade();
-    let output = app.presentry(&["--format", "json", "--nonsense"]).assert().code(2).get_output().clone();
-    assert!(output.stdout.is_empty());
-    app.presentry(&["check", "--format", "yaml"]).assert().code(2);
 }
 
 #[test]
@@ -226,4 +219,20 @@ fn the_documented_output_is_real() {
         let outcome = outcome.as_str().unwrap();
         assert!(page.contains(&format!("| `{outcome}` |")), "`docs/json.md` has no row for `{outcome}`");
     }
+}
+
+#[test]
+fn a_command_line_that_is_wrong_gives_a_document_too() {
+    let app = App::facade();
+    for (arguments, command) in
+        [(&["--nonsense"][..], "rewrite"), (&["check", "--dry-run"], "check"), (&["--wrap", "handler"], "rewrite")]
+    {
+        let document = json(&app, arguments, 2);
+        assert_eq!(document["outcome"], "wrong-usage", "{document}");
+        assert_eq!(document["command"], command, "{document}");
+        assert_eq!(document["diagnostics"][0]["severity"], "error", "{document}");
+    }
+    // Help is no error, and no document.
+    app.presentry(&["--format", "json", "--help"]).assert().success().stdout(contains("Usage:"));
+    app.presentry(&["explain", "--format", "json"]).assert().code(2).stdout("");
 }

@@ -1,7 +1,11 @@
 //! A run that is killed, or whose file system fails, at each of its steps: the build is what it was or what it was to
 //! become, never something between.
 
-use crate::builds::{App, Found, INSTRUMENTATION, Snapshot};
+use crate::{
+    archive::packed,
+    builds::{App, Found, INSTRUMENTATION, Snapshot},
+    packages::lacking_one,
+};
 
 /// A build, and a command that changes it.
 struct Scenario {
@@ -63,11 +67,16 @@ fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::new("facade", App::facade(), &[]),
         Scenario::new("inline with modules that import it back", App::inline(12), &[]),
+        Scenario::new("an instrumentation compiled from its source", App::with_source(), &[]),
         Scenario::new("a build that the SDK wrapped, repaired", App::wrapped_by_the_sdk(), &[]),
         Scenario::new("restore of a repaired build", rewritten(App::wrapped_by_the_sdk()), &["restore"]),
         Scenario::new("restore of a facade", rewritten(App::facade()), &["restore"]),
         Scenario::new("restore of inline", rewritten(App::inline(12)), &["restore"]),
         Scenario::new("other options", rewritten(with_another_instrumentation(App::inline(3))), other),
+        Scenario::new("packages that are traced in", lacking_one(), &[]),
+        Scenario::new("restore of a build with packages", rewritten(lacking_one()), &["restore"]),
+        Scenario::new("an archive", packed(), &[]),
+        Scenario::new("restore of an archive", rewritten(packed()), &["restore"]),
         Scenario::new("restore without saved originals", without_store(rewritten(App::facade())), &["restore"]),
     ]
 }

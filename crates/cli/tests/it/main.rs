@@ -1,6 +1,9 @@
-//! The command as a user runs it, on builds written by hand in temporary directories. No npm, no Node.
+//! The command as a user runs it, on builds written by hand in temporary directories. No npm, and Node for
+//! what is about running alone.
 
+mod archive;
 mod builds;
+mod bundle;
 mod check;
 mod codes;
 mod docs;
@@ -8,10 +11,14 @@ mod dry_run;
 mod find;
 mod formats;
 mod inspect;
+mod instrumentation;
 mod interruption;
+mod npm;
 mod options;
+mod packages;
 mod restore;
 mod rewrite;
 mod schema;
 mod shell;
+mod trace;
 mod usage;

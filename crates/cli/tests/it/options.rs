@@ -92,7 +92,7 @@ fn the_instrumentation_has_the_base_name_of_the_source() {
         &[],
         1,
         expect![[r#"
-            error[instrumentation-not-found]: there is no built instrumentation; looked for `.output/server/sentry.mjs`, as `instrumentation` is `./src/sentry.ts`
+            error[instrumentation-not-found]: there is no instrumentation; looked for `.output/server/sentry.mjs`, `.vinxi/build/ssr/sentry.js`, `.vinxi/build/ssr/sentry.mjs`, `src/sentry.ts`, as `instrumentation` is `./src/sentry.ts`
             hint: `.output/server/instrument.server.mjs` is there: name it with `--instrumentation .output/server/instrument.server.mjs` if it is the one
         "#]],
     );
@@ -332,7 +332,17 @@ fn a_build_without_metadata_is_as_old_as_its_entry() {
     let app = App::empty();
     app.write("server/index.mjs", "import 'graphql';\nexport const a = {};\n");
     app.write("server/instrument.server.mjs", INSTRUMENTATION);
+    app.write("server/node_modules/@sentry/solidstart/index.js", "export const init = () => {};\n");
     app.presentry(&["--entry", "server/index.mjs", "--dry-run"]).assert().success().stderr("");
     app.write_later("src/app.tsx", "");
     app.presentry(&["--entry", "server/index.mjs", "--dry-run"]).assert().success().stderr(contains("[stale-build]"));
+}
+
+#[test]
+fn debug_explains_each_choice() {
+    let app = configured("{ debug: true }");
+    app.presentry(&["--dry-run"]).assert().success().stderr(contains("note: the host loads the entry as: process"));
+    app.presentry(&["--dry-run", "-q"]).assert().success().stderr("");
+    let app = configured("{ debug: false }");
+    app.presentry(&["--dry-run"]).assert().success().stderr("");
 }

@@ -2,7 +2,9 @@
 
 use expect_test::{Expect, expect};
 
-use crate::builds::App;
+use predicates::{prelude::PredicateBooleanExt as _, str::contains};
+
+use crate::builds::{App, nitro_json};
 
 #[track_caller]
 fn check(app: &App, arguments: &[&str], expected: Expect) {
@@ -253,7 +255,48 @@ fn the_why_of_each_choice() {
         note: the instrumentation is `.output/server/instrument.server.mjs`, beside the entry
         note: exports are passed on as the values they are, after top-level await
         note: the entry exports `default` (object)
+        note: 3 files are loaded before the runtime or register hooks for it
         note: packages in the static closure: @sentry/solidstart
     "#]]
     .assert_eq(&String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn top_level_import_says_what_it_cannot_do_and_goes_both_ways() {
+    let app = App::facade();
+    let built = app.snapshot();
+    let entry = app.read(".output/server/index.mjs");
+    let run = app.presentry(&["--mode", "top-level-import"]).assert().success();
+    run.stderr(contains("warning[limited-tracing]: ")).stdout(contains("nothing is proven"));
+    let expected = format!("import \"./instrument.server.mjs\";{entry}");
+    assert_eq!(app.read(".output/server/index.mjs"), expected);
+    app.fails(&["check"], 1);
+    let rewritten = app.snapshot();
+    assert!(app.succeeds(&["--mode", "top-level-import", "-q"]).is_empty());
+    assert_eq!(app.snapshot(), rewritten);
+    let found = app.succeeds(&["inspect"]);
+    assert!(found.contains("imports the instrumentation at its top"), "{found}");
+    // The other mode starts from the original entry as well.
+    app.succeeds(&[]);
+    app.succeeds(&["check"]);
+    assert_eq!(app.read(".output/server/entry.mjs"), entry);
+    app.succeeds(&["--mode", "top-level-import"]);
+    assert_eq!(app.read(".output/server/index.mjs"), expected);
+    assert!(!app.join(".output/server/entry.mjs").exists());
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), built);
+    let strict = app.fails(&["--mode", "top-level-import", "--strict"], 1);
+    assert!(strict.contains("error[limited-tracing]"), "{strict}");
+    assert_eq!(app.snapshot(), built);
+}
+
+#[test]
+fn the_limits_of_other_runtimes_are_said() {
+    for (preset, said) in [("bun", "Bun ignores `module.register`"), ("deno-server", "Deno has no `module.register`")] {
+        let app = App::facade();
+        app.write(".output/nitro.json", nitro_json(preset));
+        app.presentry(&[]).assert().success().stderr(contains(said));
+        app.presentry(&["inspect"]).assert().success().stdout(contains(said));
+    }
+    App::facade().presentry(&[]).assert().success().stderr(contains("module.register").not());
 }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use presentry_rewriter::{
-    ChangeKind, EntryLoading, ExportKind, ExportStyle, MemorySources, ModulePath, Outcome, Plan, Request, Sources as _,
-    exports, plan, prove,
+    ChangeKind, EntryLoading, ExportKind, ExportStyle, InlinedInstrumentation, MemorySources, ModulePath, Outcome,
+    Plan, Request, Sources as _, exports, plan, prove,
 };
 
 use crate::{
@@ -22,6 +22,9 @@ pub(crate) fn request(build: &Build) -> Request {
         instrumentation: build.instrumentation.clone().unwrap_or_else(beside),
         loading: EntryLoading::Process,
         exports: ExportStyle::Await,
+        mode: presentry_rewriter::Mode::DynamicImport,
+        inlined: InlinedInstrumentation::TakeOut,
+        compile_cache: None,
     }
 }
 
@@ -34,6 +37,8 @@ fn refusal(build: &Build) -> Option<&'static str> {
         Mode::DynamicImport if shared && !build.id.contains("nitropack-2.9") => Some("instrumentation-shares-runtime"),
         // The SDK knows the preset by another name: it wrapped nothing, and did not emit the instrumentation either.
         Mode::DynamicImport if !holds_instrumentation(build) => Some("instrumentation-missing"),
+        // Nitro bundled a package that cannot be, and what is left imports a path of the machine of the build.
+        Mode::DynamicImport if build.id.contains("hook-bundled") => Some("instrumentation-imports-elsewhere"),
         // Everything in one file: what the SDK inlined shares its scope with the runtime.
         Mode::DynamicImport if build.id.contains("inline-dynamic-imports") => Some("instrumentation-in-runtime"),
         // The app uses a module of the instrumentation, and the SDK did not copy the chunk that Vite made of it.
@@ -55,6 +60,69 @@ pub(crate) fn rewritten() -> impl Iterator<Item = (&'static Build, &'static Plan
         wanted.map(|build| (build, plan(&build.sources, &request(build)))).collect()
     });
     plans.iter().map(|(build, plan)| (*build, plan))
+}
+
+/// The same build with an instrumentation that was compiled from source.
+fn with_compiled(build: &Build) -> (MemorySources, Request) {
+    let request = Request { inlined: InlinedInstrumentation::Replace, ..request(build) };
+    let mut sources = build.sources.clone();
+    let compiled = "import * as Sentry from \"@sentry/solidstart\";\nSentry.init({});\n";
+    sources.insert(request.instrumentation.clone(), compiled.into());
+    (sources, request)
+}
+
+#[test]
+fn an_instrumentation_from_source_opens_what_cannot_be_taken_apart() {
+    let mut opened = 0;
+    for build in builds() {
+        let (sources, request) = with_compiled(build);
+        let planned = plan(&sources, &request);
+        // Everything is in one scope, or init is in a chunk that others import from: it cannot be dropped.
+        let stays = refusal(build) == Some("instrumentation-in-runtime")
+            || (build.mode == Mode::DynamicImport && build.id.contains("nitropack-2.9.7.shared-"));
+        let expected = if stays { Outcome::Refused } else { Outcome::Rewritten };
+        assert_eq!(planned.outcome, expected, "{}: {}", build.id, show_plan(&planned));
+        if refusal(build).is_some() && !stays {
+            opened += 1;
+        }
+        if !stays {
+            let written = planned.changes.iter().filter(|change| change.kind == ChangeKind::Instrumentation);
+            assert_eq!(written.count(), 0, "{}", build.id);
+            let again = plan(&applied(sources, &planned), &request);
+            assert_eq!(again.outcome, Outcome::AlreadyFirst, "{}", build.id);
+        }
+    }
+    assert!(opened > 15, "{opened}");
+}
+
+#[test]
+fn a_top_level_import_is_the_first_and_proves_nothing() {
+    let mut seen = 0;
+    for build in builds() {
+        let request = Request { mode: presentry_rewriter::Mode::TopLevelImport, ..request(build) };
+        let planned = plan(&build.sources, &request);
+        if refusal(build).is_some() {
+            assert_eq!(planned.outcome, Outcome::Refused, "{}", build.id);
+            continue;
+        }
+        seen += 1;
+        assert_eq!(planned.diagnostics[0].code.name, "limited-tracing", "{}", build.id);
+        // What the SDK's own mode made is that already; for Netlify it took `server.mjs` for the entry.
+        let expected = if build.mode == Mode::TopLevelImport && build.entry.as_str() != "main.mjs" {
+            Outcome::AlreadyFirst
+        } else {
+            Outcome::Rewritten
+        };
+        assert_eq!(planned.outcome, expected, "{}: {}", build.id, show_plan(&planned));
+        let after = applied(build.sources.clone(), &planned);
+        assert!(!prove(&after, &build.entry).holds(), "{}", build.id);
+        let again = plan(&after, &request);
+        assert_eq!(again.outcome, Outcome::AlreadyFirst, "{}: {}", build.id, show_plan(&again));
+        let before =
+            plan(&build.sources, &Request { mode: presentry_rewriter::Mode::DynamicImport, ..request.clone() });
+        assert_eq!(planned.exports, before.exports, "{}", build.id);
+    }
+    assert!(seen > 70, "{seen}");
 }
 
 #[test]
@@ -264,7 +332,7 @@ fn a_facade_with_a_static_edge_fails() {
         format!("{facade}export {{ default as x }} from \"./entry.mjs\";\n"),
         format!("{facade}import \"pg\";\n"),
         facade.replace("import \"./instrument.server.mjs\";", ""),
-        facade.replace("await import(\"./entry.mjs\")", "{}"),
+        facade.replace("import(\"./entry.mjs\")", "Promise.resolve({})"),
     ] {
         files.insert(build.entry.clone(), broken.clone().into_bytes());
         assert!(!prove(&files, &build.entry).holds(), "{broken}");

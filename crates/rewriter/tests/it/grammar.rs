@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use arbitrary::Unstructured;
-use presentry_rewriter::{EntryLoading, ExportStyle, MemorySources, ModulePath, Request};
+use presentry_rewriter::{EntryLoading, ExportStyle, InlinedInstrumentation, MemorySources, Mode, ModulePath, Request};
 
 /// A generated build, with what the checks have to know of it.
 #[derive(Clone, Debug)]
@@ -301,7 +301,15 @@ fn plain_build(dice: &mut Dice<'_>) -> Case {
     Case {
         files,
         front: entry.as_str().to_owned(),
-        request: Request { entry, instrumentation, loading, exports },
+        request: Request {
+            entry,
+            instrumentation,
+            loading,
+            exports,
+            mode: Mode::DynamicImport,
+            inlined: InlinedInstrumentation::TakeOut,
+            compile_cache: None,
+        },
         shape: Shape::Fresh,
         runtime: None,
         racing: awaited_imports > 1,

@@ -3,6 +3,7 @@
 // The tests bring the files and run Node; the crate itself does neither.
 #![allow(clippy::disallowed_methods)]
 
+mod bundle;
 mod corpus;
 mod corpus_node;
 mod corpus_properties;

@@ -7,7 +7,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use presentry_rewriter::{Export, ExportKind, ExportStyle, MemorySources, Outcome, Request, exports, plan};
+use presentry_rewriter::{
+    EntryLoading, Export, ExportKind, ExportStyle, MemorySources, Outcome, Request, exports, plan,
+};
 use serde::Deserialize;
 
 use crate::written::{applied, build, request, show_plan};
@@ -235,11 +237,18 @@ export default async (event) => event;
 #[test]
 fn a_wrapped_runtime_that_throws_ends_the_process() {
     let wrapped = Request { exports: ExportStyle::Wrap(vec!["handler".into()]), ..request() };
-    for request in [wrapped, request()] {
-        let files = build(
-            "--- instrument.server.mjs\nimport { init } from '@sentry/solidstart';\ninit({});\nprocess.on('unhandledRejection', () => {});\n--- index.mjs\nthrow new Error('boom'); export function handler() {}\n",
-        );
-        let planned = plan(&files, &request);
+    let launched = Request { loading: EntryLoading::Launcher, ..request() };
+    // What version 10 of the SDK does, and what 8 and 9 come to: the error is printed, and nothing is left to do.
+    let handlers = [
+        "process.on('unhandledRejection', () => {});",
+        "process.on('uncaughtException', (error) => console.error(error));",
+    ];
+    let requests = [wrapped, launched, request()];
+    for (request, handler) in requests.iter().flat_map(|request| handlers.map(|handler| (request, handler))) {
+        let files = build(&format!(
+            "--- instrument.server.mjs\nimport {{ init }} from '@sentry/solidstart';\ninit({{}});\n{handler}\n--- index.mjs\nthrow new Error('boom'); export function handler() {{}}\n",
+        ));
+        let planned = plan(&files, request);
         let disk = OnDisk::new(&applied(files, &planned));
         let output = Command::new(node())
             .arg(disk.server().join("index.mjs"))

@@ -1,7 +1,7 @@
 //! What a plan does to builds that are written down here.
 
 use expect_test::{Expect, expect};
-use presentry_rewriter::{EntryLoading, ExportStyle, Outcome, Request, plan};
+use presentry_rewriter::{EntryLoading, ExportStyle, Mode, Outcome, Request, plan};
 
 use crate::written::{INSTRUMENTATION, applied, build, request, show_plan};
 
@@ -48,7 +48,10 @@ export { nodeServer as n };
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { default: _default } = await import("./entry.mjs");
+            const { default: _default } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _default as default };
         "#]],
     );
@@ -79,7 +82,10 @@ export {};
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { t: _t, B: _B } = await import("./entry.mjs");
+            const { t: _t, B: _B } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _t as t, _B as B };
         "#]],
     );
@@ -132,6 +138,7 @@ export const n = 1;
             try {
               _runtime = await import("./entry.mjs");
             } catch (_error) {
+              process.exitCode = 1;
               process.nextTick(() => { throw _error; });
               throw _error;
             }
@@ -143,20 +150,21 @@ export const n = 1;
         "--- index.mjs\nimport './nitro.mjs';\n--- nitro.mjs\n1;\n",
         &request,
         expect![[r#"
-        Rewritten
-        --- entry.mjs (moved entry)
-        import './nitro.mjs';
-        --- index.mjs (facade)
-        // presentry <version> <digest>
-        import "./instrument.server.mjs";
-        let _runtime;
-        try {
-          _runtime = await import("./entry.mjs");
-        } catch (_error) {
-          process.nextTick(() => { throw _error; });
-          throw _error;
-        }
-    "#]],
+            Rewritten
+            --- entry.mjs (moved entry)
+            import './nitro.mjs';
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            let _runtime;
+            try {
+              _runtime = await import("./entry.mjs");
+            } catch (_error) {
+              process.exitCode = 1;
+              process.nextTick(() => { throw _error; });
+              throw _error;
+            }
+        "#]],
     );
 }
 
@@ -192,7 +200,10 @@ export { one } from './one.mjs';
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { default: _default, plain: _plain, "a-b": _a_b, "it's \"q\"": _it_s__q_, class: _class, await: _await, _a_b: __a_b, "": _, ns: _ns, own: _own, one: _one, two: _two } = await import("./entry.mjs");
+            const { default: _default, plain: _plain, "a-b": _a_b, "it's \"q\"": _it_s__q_, class: _class, await: _await, _a_b: __a_b, "": _, ns: _ns, own: _own, one: _one, two: _two } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _default as default, _plain as plain, _a_b as "a-b", _it_s__q_ as "it's \"q\"", _class as class, _await as await, __a_b as _a_b, _ as "", _ns as ns, _own as own, _one as one, _two as two };
         "#]],
     );
@@ -203,18 +214,21 @@ fn an_entry_that_exports_then() {
     check(
         "--- index.mjs\nexport function then(resolve) { resolve(1); }\nexport const a = 1;\n",
         expect![[r#"
-        Rewritten
-        --- entr1.mjs (passage)
-        export * as runtime from "./entry.mjs";
-        --- entry.mjs (moved entry)
-        export function then(resolve) { resolve(1); }
-        export const a = 1;
-        --- index.mjs (facade)
-        // presentry <version> <digest>
-        import "./instrument.server.mjs";
-        const { then: _then, a: _a } = (await import("./entr1.mjs")).runtime;
-        export { _then as then, _a as a };
-    "#]],
+            Rewritten
+            --- entr1.mjs (passage)
+            export * as runtime from "./entry.mjs";
+            --- entry.mjs (moved entry)
+            export function then(resolve) { resolve(1); }
+            export const a = 1;
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { then: _then, a: _a } = (await import("./entr1.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            })).runtime;
+            export { _then as then, _a as a };
+        "#]],
     );
 }
 
@@ -230,7 +244,10 @@ fn an_entry_that_imports_itself() {
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { a: _a } = await import("./entry.mjs");
+            const { a: _a } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _a as a };
         "#]],
     );
@@ -248,7 +265,10 @@ fn top_level_import_of_the_sdk_is_taken_over() {
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { a: _a } = await import("./entry.mjs");
+            const { a: _a } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _a as a };
         "#]],
     );
@@ -259,31 +279,37 @@ fn hashbang_and_byte_order_mark() {
     check(
         "--- index.mjs\n#!/usr/bin/env node\nimport 'pg';\r\nexport const a = 1;\r\n",
         expect![[r#"
-        Rewritten
-        --- entry.mjs (moved entry)
-        #!/usr/bin/env node
-        import 'pg';
-        export const a = 1;
-        --- index.mjs (facade)
-        #!/usr/bin/env node
-        // presentry <version> <digest>
-        import "./instrument.server.mjs";
-        const { a: _a } = await import("./entry.mjs");
-        export { _a as a };
-    "#]],
+            Rewritten
+            --- entry.mjs (moved entry)
+            #!/usr/bin/env node
+            import 'pg';
+            export const a = 1;
+            --- index.mjs (facade)
+            #!/usr/bin/env node
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { a: _a } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
+            export { _a as a };
+        "#]],
     );
     check(
         "--- index.mjs\n\u{feff}import 'pg'; export const a = 1;\n",
         expect![[r#"
-        Rewritten
-        --- entry.mjs (moved entry)
-        ﻿import 'pg'; export const a = 1;
-        --- index.mjs (facade)
-        // presentry <version> <digest>
-        import "./instrument.server.mjs";
-        const { a: _a } = await import("./entry.mjs");
-        export { _a as a };
-    "#]],
+            Rewritten
+            --- entry.mjs (moved entry)
+            ﻿import 'pg'; export const a = 1;
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            const { a: _a } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
+            export { _a as a };
+        "#]],
     );
 }
 
@@ -309,7 +335,10 @@ new Worker(new URL('./index.mjs', import.meta.url));
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { count: _count, next: _next } = await import("./entry.mjs");
+            const { count: _count, next: _next } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _count as count, _next as next };
             --- worker-host.mjs (repointed)
             import { count } from './entry.mjs';
@@ -414,7 +443,7 @@ fn wrapped_functions() {
             // presentry <version> <digest>
             import "./instrument.server.mjs";
             const _runtime = import("./entry.mjs");
-            _runtime.catch((_error) => process.nextTick(() => { throw _error; }));
+            _runtime.catch((_error) => { process.exitCode = 1; process.nextTick(() => { throw _error; }); });
             async function _handler() { return (await _runtime)["handler"].apply(this, arguments); }
             Object.defineProperty(_handler, "length", { value: 2, configurable: true });
             export { _handler as handler };
@@ -538,7 +567,10 @@ export const d = 1;
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { own: _own, d: _d } = await import("./entry.mjs");
+            const { own: _own, d: _d } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _own as own, _d as d };
         "#]],
     );
@@ -555,4 +587,41 @@ fn an_entry_that_is_no_module() {
         error[entry-not-found]: `index.js` is not there, or is no ES module
     "#]],
     );
+}
+
+fn at_the_top() -> Request {
+    Request { mode: Mode::TopLevelImport, ..request() }
+}
+
+#[test]
+fn top_level_import_keeps_every_line() {
+    check_request(
+        "--- index.mjs
+#!/usr/bin/env node
+import 'pg';
+export { n as default } from './chunks/nitro/nitro.mjs';
+--- chunks/nitro/nitro.mjs
+export const n = {};
+",
+        &at_the_top(),
+        expect![[r#"
+            Rewritten
+            --- index.mjs (top-level import)
+            #!/usr/bin/env node
+            import "./instrument.server.mjs";import 'pg';
+            export { n as default } from './chunks/nitro/nitro.mjs';
+            warning[limited-tracing]: tracing is limited: libraries that are ES modules are loaded before `index.mjs` runs
+        "#]],
+    );
+}
+
+#[test]
+fn top_level_import_of_what_starts_nothing_is_refused() {
+    let files = build("--- index.mjs\nexport default {};\n--- instrument.server.mjs\nexport const init = 1;\n");
+    let planned = plan(&files, &at_the_top());
+    expect![[r#"
+        Refused
+        error[sentry-not-started]: no module in the static closure of `index.mjs` calls `init` of a `@sentry/*` package
+    "#]]
+    .assert_eq(&show_plan(&planned));
 }

@@ -1,7 +1,7 @@
 //! Builds that the SDK's `experimental_dynamic-import` made, brought to the canonical form.
 
 use expect_test::{Expect, expect};
-use presentry_rewriter::{Outcome, plan};
+use presentry_rewriter::{InlinedInstrumentation, Outcome, Request, plan};
 
 use crate::written::{applied, build, request, show_plan};
 
@@ -54,7 +54,10 @@ export {{ default_sentryWrapped as default }};
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { default: _default } = await import("./entry.mjs");
+            const { default: _default } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _default as default };
             --- instrument.server.mjs (instrumentation)
             import process from 'node:process';globalThis._importMeta_={url:import.meta.url,env:process.env};import * as t from '@sentry/solidstart';
@@ -91,7 +94,10 @@ import*as t from\"@sentry/solidstart\";async function default_sentryWrapped(...n
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { default: _default } = await import("./entry.mjs");
+            const { default: _default } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _default as default };
             --- instrument.server.mjs (instrumentation)
             import*as t from"@sentry/solidstart";                                                                                                                                            t.init({}),0                                                         ;
@@ -131,7 +137,10 @@ export {{ handler_sentryWrapped as handler }};
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { handler: _handler, listener: _listener } = await import("./entry.mjs");
+            const { handler: _handler, listener: _listener } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _handler as handler, _listener as listener };
             --- instrument.server.mjs (instrumentation)
             import * as t from '@sentry/solidstart';
@@ -169,7 +178,10 @@ import 'pg';
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            await import("./entry.mjs");
+            await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             --- instrument.server.mjs (instrumentation)
             import { init } from '@sentry/solidstart';
             init({});
@@ -210,7 +222,10 @@ export const j = { default: setting };
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { default: _default } = await import("./entry.mjs");
+            const { default: _default } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _default as default };
             --- instrument.server.mjs (instrumentation)
             import * as t$1 from '@sentry/solidstart';
@@ -267,7 +282,10 @@ export const j = { default: A };
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { default: _default } = await import("./entry.mjs");
+            const { default: _default } = await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
             export { _default as default };
             --- instrument.server.mjs (instrumentation)
             import "./chunks/virtual/node-server.mjs";
@@ -317,6 +335,83 @@ import { shared } from './index.mjs';
         expect![[r#"
             Refused
             error[instrumentation-in-runtime]: `Sentry.init()` stands in `index.mjs` and cannot be taken out: the export `shared` of that module is no forwarder
+        "#]],
+    );
+}
+
+/// The instrumentation and the runtime share `h3`, and Rollup put it into the chunk of the runtime.
+const SHARED: &str = "--- index.mjs
+import * as t from '@sentry/solidstart';
+import { g as getRequestURL } from './chunks/nitro.mjs';
+import 'pg';
+t.init({ beforeSend: (event) => getRequestURL(event) });
+import('./chunks/nitro.mjs').then(function (n) { return n.h; });
+async function default_sentryWrapped(...args) {
+  const res = await import('./chunks/nitro.mjs').then(function (n) { return n.h; });
+  return res.default.call(this, ...args);
+}
+export { default_sentryWrapped as default };
+--- chunks/nitro.mjs
+import 'pg';
+const g = () => {};
+const ns = /*#__PURE__*/Object.freeze({ __proto__: null, default: {} });
+export { ns as h, g };
+";
+
+#[test]
+fn what_is_shared_with_the_runtime_is_refused_unless_there_is_another_instrumentation() {
+    check(
+        SHARED,
+        expect![[r#"
+            Refused
+            error[instrumentation-shares-runtime]: the instrumentation in `index.mjs` imports from the runtime, `./chunks/nitro.mjs`
+              index.mjs:2:1: import { g as getRequestURL } from './chunks/nitro.mjs';
+        "#]],
+    );
+    let files = build(&format!("{}{SHARED}", crate::written::INSTRUMENTATION));
+    let request = Request { inlined: InlinedInstrumentation::Replace, ..request() };
+    let planned = plan(&files, &request);
+    expect![[r#"
+        Rewritten
+        --- entry.mjs (moved entry)
+        import { h as _runtime } from "./chunks/nitro.mjs";
+        import 'pg';
+        const { default: _default } = _runtime;
+        export { _default as default };
+        --- index.mjs (facade)
+        // presentry <version> <digest>
+        import "./instrument.server.mjs";
+        const { default: _default } = await import("./entry.mjs").catch((_error) => {
+          process.exitCode = 1;
+          throw _error;
+        });
+        export { _default as default };
+    "#]]
+    .assert_eq(&show_plan(&planned));
+    let missing = plan(&build(SHARED), &request);
+    assert_eq!(missing.diagnostics[0].code.name, "instrumentation-missing");
+}
+
+#[test]
+fn a_path_of_the_machine_of_the_build_is_refused() {
+    check(
+        "--- index.mjs
+import * as t from '@sentry/solidstart';
+import { register } from '/app/node_modules/import-in-the-middle/lib/register';
+t.init({});
+register();
+import('./chunks/nitro.mjs');
+async function default_sentryWrapped(...args) {
+  return (await import('./chunks/nitro.mjs')).default.call(this, ...args);
+}
+export { default_sentryWrapped as default };
+--- chunks/nitro.mjs
+export default {};
+",
+        expect![[r#"
+            Refused
+            error[instrumentation-imports-elsewhere]: the instrumentation in `index.mjs` imports `/app/node_modules/import-in-the-middle/lib/register`, outside of the build
+              index.mjs:2:1: import { register } from '/app/node_modules/import-in-the-middle/lib/register';
         "#]],
     );
 }

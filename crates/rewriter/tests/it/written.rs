@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use presentry_rewriter::{
-    EntryLoading, ExportStyle, MemorySources, ModulePath, Outcome, Plan, Proof, Request, diagnostics::Diagnostic,
+    EntryLoading, ExportStyle, InlinedInstrumentation, MemorySources, Mode, ModulePath, Outcome, Plan, Proof, Request,
+    diagnostics::Diagnostic,
 };
 
 pub(crate) const INSTRUMENTATION: &str =
@@ -29,6 +30,9 @@ pub(crate) fn request() -> Request {
         instrumentation: path("instrument.server.mjs"),
         loading: EntryLoading::Process,
         exports: ExportStyle::Await,
+        mode: Mode::DynamicImport,
+        inlined: InlinedInstrumentation::TakeOut,
+        compile_cache: None,
     }
 }
 

@@ -1,0 +1,329 @@
+//! `--bundle-sdk`: the SDK of a build in one module beside the entry, made by the bundler of the app. Finds out what has
+//! to be in it; what is written, the plan says.
+
+mod bundler;
+mod packages;
+pub(crate) mod prune;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use presentry_rewriter::{
+    Bundle, ChangeKind, Digest, ModulePath, PackageImports, Plan, Sources, bundle_header, bundle_line,
+    diagnostics::sdk_of_package, is_script, package_imports, package_name, sealed, with_bundle,
+};
+
+use crate::{
+    bundle::{
+        bundler::{Bundled, Order},
+        packages::{Look, Packages},
+    },
+    failure::Failure,
+    history::{FileState, Tracked},
+    locate::Build,
+    output::Output,
+    packages::Asks,
+    store::Place,
+};
+
+/// The module with the code of the SDK.
+const CODE: &str = "sentry";
+
+/// What is never bundled, as `bundle.mjs` has it. Which other packages an earlier run left out is not written down.
+const HOOKS: [&str; 2] = ["import-in-the-middle", "require-in-the-middle"];
+
+/// What a bundled build asks packages for.
+#[derive(Debug)]
+pub(crate) struct Remaining {
+    /// The specifiers of the SDK that are bundled.
+    sdk: Vec<String>,
+    /// The other bare specifiers of the build.
+    others: Vec<String>,
+    /// Those of the bundle.
+    of_bundle: Vec<String>,
+    /// The files of packages that the bundle names by their place.
+    nested: Vec<PathBuf>,
+    /// The modules of the bundle.
+    modules: Vec<ModulePath>,
+    /// The files that specifiers of the bundle stood for when it was made.
+    files: BTreeMap<String, PathBuf>,
+}
+
+/// A plan with the SDK bundled.
+#[derive(Debug)]
+pub(crate) struct WithBundle {
+    pub(crate) plan: Plan,
+    /// `None` when nothing in the build asks for the SDK.
+    pub(crate) remaining: Option<Remaining>,
+}
+
+/// Which packages a bundle is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// Those of the build, or of the app where the build lacks some.
+    Build,
+    /// Those of the app: some of those in the build are about to go.
+    App,
+}
+
+/// Adds a bundle of the SDK to a plan. `sources` is the build that the plan was made for: the original view, with the
+/// instrumentation that it was given.
+pub(crate) fn add(
+    plan: &Plan,
+    sources: &dyn Sources,
+    tracked: &[Tracked],
+    build: &Build,
+    app: &Path,
+    from: From,
+    output: &Output,
+) -> Result<WithBundle, Failure> {
+    let place = &build.place;
+    let PackageImports { sdk, others } = package_imports(sources, plan).map_err(|error| Failure::from(*error))?;
+    if sdk.is_empty() {
+        return Ok(WithBundle { plan: plan.clone(), remaining: None });
+    }
+    let mut remaining = Remaining {
+        sdk,
+        others: others.into_iter().collect(),
+        of_bundle: Vec::new(),
+        nested: Vec::new(),
+        modules: Vec::new(),
+        files: BTreeMap::new(),
+    };
+    refuse_second_copies(place, &remaining)?;
+    let bundle = match written_before(place, tracked, &remaining.sdk)? {
+        Some(bundle) => {
+            output.why("the bundle of the SDK is the one that an earlier run made of this build");
+            bundle
+        }
+        None => {
+            let made = output.during("bundling the SDK", || make(sources, place, app, &remaining, from, output))?;
+            remaining.files = made.1;
+            made.0
+        }
+    };
+    for (path, bytes) in bundle.files.iter().filter(|(path, _)| is_script(path.as_str())) {
+        remaining.modules.push(path.clone());
+        remaining.note_requests_of(place, &String::from_utf8_lossy(bytes));
+    }
+    Ok(WithBundle { plan: with_bundle(sources, plan.clone(), &build.entry, &bundle), remaining: Some(remaining) })
+}
+
+/// The plan that an earlier run with `--bundle-sdk` has carried out, as far as it is the same as one without; `None` where
+/// the build has no bundle, or one that would be made anew.
+pub(crate) fn remembered(
+    plan: &Plan,
+    sources: &dyn Sources,
+    tracked: &[Tracked],
+    build: &Build,
+) -> Result<Option<Plan>, Failure> {
+    let Ok(PackageImports { sdk, .. }) = package_imports(sources, plan) else { return Ok(None) };
+    let bundle = written_before(&build.place, tracked, &sdk)?;
+    Ok(bundle.map(|bundle| with_bundle(sources, plan.clone(), &build.entry, &bundle)))
+}
+
+impl Remaining {
+    /// What the bundle asks packages for that were left out of it. A bundler puts CommonJS into functions, where nobody sees
+    /// that it loads at once. Everything else that is asked for in a function, the build may lack, as without the bundle.
+    pub(crate) fn asks(&self) -> Asks<'_> {
+        let left_out = |specifier: &&String| {
+            let package = package_name(specifier);
+            HOOKS.contains(&package) || self.files.keys().any(|known| package_name(known) == package)
+        };
+        let specifiers = self.of_bundle.iter().filter(left_out).collect();
+        Asks { modules: &self.modules, specifiers, files: &self.files }
+    }
+
+    /// Whether a package of the build is asked for by its place.
+    fn names_below(&self, directory: &Path) -> bool {
+        self.nested.iter().any(|file| file.starts_with(directory))
+    }
+
+    /// Notes what a module of the bundle asks packages for: by import, by `require`, and by the name of a loader hook.
+    fn note_requests_of(&mut self, place: &Place, text: &str) {
+        let (record, _) = presentry_parser::parse(text);
+        let requested = record.requested_modules.iter().map(|request| &request.specifier);
+        let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
+        let by_import = requested.chain(imported).map(|literal| literal.value.clone());
+        let by_call =
+            packages::literals_behind(text, &["equire", "register", "resolve"]).into_iter().map(str::to_owned);
+        for specifier in by_import.chain(by_call) {
+            match specifier.strip_prefix("./") {
+                Some(file) if file.starts_with("node_modules/") => self.nested.push(place.server.join(file)),
+                Some(_) => {}
+                None if specifier.starts_with("@sentry/") => {}
+                None => self.of_bundle.push(specifier),
+            }
+        }
+    }
+}
+
+/// Whether the files of an earlier run hold a bundle that can stay.
+pub(crate) fn can_stay(place: &Place, tracked: &[Tracked]) -> Result<bool, Failure> {
+    let written = tracked.iter().filter(|one| one.file.kind == ChangeKind::Bundle.as_str());
+    let mut any = false;
+    for one in written {
+        any = true;
+        let Some(bytes) = place.read_file(&one.file.path)? else { return Ok(false) };
+        let ours =
+            bundle_header(&bytes).is_none_or(|header| header.intact && header.version == env!("CARGO_PKG_VERSION"));
+        if one.state == FileState::Original || !ours {
+            return Ok(false);
+        }
+    }
+    Ok(any)
+}
+
+/// The bundle that an earlier run has written, when it holds what is asked for. The packages it was made of are part of
+/// the build, and a new build has no bundle.
+fn written_before(place: &Place, tracked: &[Tracked], specifiers: &[String]) -> Result<Option<Bundle>, Failure> {
+    if !can_stay(place, tracked)? {
+        return Ok(None);
+    }
+    let mut bundle = Bundle { files: BTreeMap::new(), modules: BTreeMap::new() };
+    for one in tracked.iter().filter(|one| one.file.kind == ChangeKind::Bundle.as_str()) {
+        let (Some(path), Some(bytes)) = (one.file.path.module(), place.read_file(&one.file.path)?) else {
+            return Ok(None);
+        };
+        if let Some(specifier) = bundle_header(&bytes).and_then(|header| header.stands_for) {
+            bundle.modules.insert(specifier, path.clone());
+        }
+        bundle.files.insert(path, bytes);
+    }
+    let same = bundle.modules.len() == specifiers.len()
+        && specifiers.iter().all(|specifier| bundle.modules.contains_key(specifier));
+    Ok(same.then_some(bundle))
+}
+
+/// A package that stays outside of the bundle and asks for the SDK would load a copy of its own.
+fn refuse_second_copies(place: &Place, remaining: &Remaining) -> Result<(), Failure> {
+    let packages = Packages::of(&place.server);
+    let specifiers = remaining.others.iter().map(String::as_str);
+    let mut refused = Vec::new();
+    for (directory, package) in packages.reached(specifiers, Look::Closely, |name| !name.starts_with("@sentry/")) {
+        let asks = package.asks_for.iter().find(|(specifier, file)| {
+            specifier.starts_with("@sentry/")
+                && packages.find(package_name(specifier), &directory).is_some()
+                && asks(file, specifier)
+        });
+        if let Some((specifier, file)) = asks {
+            let shown = file.strip_prefix(&place.server).unwrap_or(file);
+            refused.push(sdk_of_package(&package.name, &shown.display().to_string(), specifier));
+        }
+    }
+    if refused.is_empty() { Ok(()) } else { Err(Failure::Refused(refused)) }
+}
+
+/// Whether a script that holds a specifier somewhere really asks for it: a comment of an ES module does not.
+fn asks(file: &Path, specifier: &str) -> bool {
+    let Ok(text) = fs::read_to_string(file) else { return true };
+    let (record, errors) = presentry_parser::parse(&text);
+    let requested = record.requested_modules.iter().map(|request| &request.specifier);
+    let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
+    let by_import = requested.chain(imported).any(|literal| literal.value == specifier);
+    let by_call = ["require(", "resolve("]
+        .iter()
+        .any(|call| ["\"", "'", "`"].iter().any(|quote| text.contains(&format!("{call}{quote}{specifier}{quote}"))));
+    by_import || by_call || !errors.is_empty()
+}
+
+/// Makes a bundle of what the build asks for.
+fn make(
+    original: &dyn Sources,
+    place: &Place,
+    app: &Path,
+    remaining: &Remaining,
+    from: From,
+    output: &Output,
+) -> Result<(Bundle, BTreeMap<String, PathBuf>), Failure> {
+    let app = fs::canonicalize(app).map_err(|error| Failure::Unexpected(error.into()))?;
+    let names = Names::free_in(original, remaining.sdk.len());
+    let alone = remaining.sdk.len() == 1;
+    let bundled = bundler::run(&Order {
+        app: &app,
+        server: &place.server,
+        specifiers: &remaining.sdk,
+        used: remaining.others.iter().map(String::as_str).collect(),
+        header: bundle_line(remaining.sdk.first().filter(|_| alone).map(String::as_str)),
+        name: names.code.file_name(),
+        from_app: from == From::App,
+    })?;
+    say_what_is_in_it(&bundled, output);
+    let files = bundled.external.into_iter().map(|(specifier, external)| (specifier, external.file)).collect();
+    let mut bundle = Bundle { files: BTreeMap::new(), modules: BTreeMap::new() };
+    let beside = |suffix: &str| ModulePath::new(format!("{}{suffix}", names.code)).expect("a file name");
+    bundle.files.insert(beside(".map"), bundled.map.into_bytes());
+    bundle.files.insert(beside(".LEGAL.txt"), bundled.licences.into_bytes());
+    bundle.files.insert(names.code.clone(), sealed(bundled.code).into_bytes());
+    if alone {
+        bundle.modules.insert(remaining.sdk[0].clone(), names.code);
+        return Ok((bundle, files));
+    }
+    for ((specifier, module), path) in remaining.sdk.iter().zip(bundled.modules).zip(names.specifiers) {
+        let text = sealed(format!("{}\n{module}", bundle_line(Some(specifier))));
+        bundle.files.insert(path.clone(), text.into_bytes());
+        bundle.modules.insert(specifier.clone(), path);
+    }
+    Ok((bundle, files))
+}
+
+fn say_what_is_in_it(bundled: &Bundled, output: &Output) {
+    let Bundled { bundler, packages, external, from, .. } = bundled;
+    let whose =
+        if from == "build" { "the packages of the build" } else { "the packages of the app, as the build lacks some" };
+    output.why(format!("{bundler} bundled {whose}: {}", packages.join(", ")));
+    for (specifier, external) in external {
+        let reason = match external.reason.as_str() {
+            "hook" => "module hooks are found by its files, and there is one list of them in a process",
+            "native" => "a native add-on is found by its own place",
+            "nested" => "the build has a copy for the SDK alone, in another version than the app's",
+            _ => "the app uses it, too, and has to share it with the SDK",
+        };
+        output.why(format!("`{specifier}` stays a package: {reason}"));
+    }
+}
+
+/// The names of the modules of a bundle. They are short, so that the specifiers that name them take the place of
+/// `@sentry/…` without moving what stands behind.
+struct Names {
+    code: ModulePath,
+    specifiers: Vec<ModulePath>,
+}
+
+impl Names {
+    fn free_in(sources: &dyn Sources, specifiers: usize) -> Self {
+        let path = |name: String| ModulePath::new(name).expect("a file name");
+        let free = |stem: &str| {
+            let taken = |path: &ModulePath| sources.exists(path);
+            let numbered = (1..).map(|number| path(format!("{CODE}-{stem}{number}.mjs")));
+            numbered.into_iter().find(|path| !taken(path)).expect("a build has an end")
+        };
+        let code = path(format!("{CODE}.mjs"));
+        let code = if sources.exists(&code) { free("sdk-") } else { code };
+        let mut names: Vec<ModulePath> = Vec::new();
+        let mut number = 0;
+        while names.len() < specifiers {
+            number += 1;
+            let name = path(format!("{CODE}-{number}.mjs"));
+            if !sources.exists(&name) {
+                names.push(name);
+            }
+        }
+        Self { code, specifiers: names }
+    }
+}
+
+/// The digest of a file, for telling whether two are the same.
+fn digest_of(file: &Path) -> Option<Digest> {
+    fs::read(file).ok().map(|bytes| Digest::of(&bytes))
+}
+
+/// A path relative to a directory, with `/` between its segments.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n("..", from.components().count() - common);
+    up.map(PathBuf::from).chain(to.components().skip(common).map(|part| PathBuf::from(part.as_os_str()))).collect()
+}

@@ -1,0 +1,115 @@
+//! Runs the bundler of the app in a child process of Node. The script is `bundle.mjs`, which writes nothing.
+
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, anyhow};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    diagnostics::{bundle_failed, bundler_not_found},
+    failure::Failure,
+};
+
+const SCRIPT: &str = include_str!("bundle.mjs");
+
+/// What is to be bundled.
+#[derive(Debug, Serialize)]
+pub(super) struct Order<'a> {
+    /// The directory of the app, canonical: its packages are asked where those of the build are not whole.
+    pub(super) app: &'a Path,
+    /// The server directory, canonical.
+    pub(super) server: &'a Path,
+    /// The specifiers of the SDK.
+    pub(super) specifiers: &'a [String],
+    /// The specifiers that the build asks for beside them.
+    pub(super) used: Vec<&'a str>,
+    /// The first line of the module that holds the code.
+    pub(super) header: String,
+    /// The file name of that module.
+    pub(super) name: &'a str,
+    /// Whether the packages of the app alone are asked, as some of those in the build are about to go.
+    pub(super) from_app: bool,
+}
+
+/// What the bundler made.
+#[derive(Debug, Deserialize)]
+pub(super) struct Bundled {
+    /// The module with the code.
+    pub(super) code: String,
+    /// Its source map.
+    pub(super) map: String,
+    /// The texts of the licences.
+    pub(super) licences: String,
+    /// One module for each specifier, without their first lines; none when there is one specifier alone.
+    pub(super) modules: Vec<String>,
+    /// The name and the version of the bundler.
+    pub(super) bundler: String,
+    /// The packages that are in the bundle, with their versions.
+    pub(super) packages: Vec<String>,
+    /// The specifiers that stay imports of packages.
+    pub(super) external: BTreeMap<String, External>,
+    /// Where the packages were taken from: `build` or `app`.
+    pub(super) from: String,
+}
+
+/// A specifier that is not bundled.
+#[derive(Debug, Deserialize)]
+pub(super) struct External {
+    /// The kind of reason.
+    pub(super) reason: String,
+    /// The file that it stands for.
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Refused { error: Refusal },
+    Bundled(Box<Bundled>),
+}
+
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    code: String,
+    message: String,
+}
+
+/// Has the SDK bundled.
+pub(super) fn run(order: &Order<'_>) -> Result<Bundled, Failure> {
+    let Ok(node) = which::which("node") else {
+        return Err(bundler_not_found::diagnostic("there is no `node` on the `PATH` to run it with").into());
+    };
+    // What is set for the app's own processes, `--import` above all, must not reach this one.
+    let mut child = Command::new(&node)
+        .args(["--input-type=module", "--eval", SCRIPT])
+        .current_dir(order.app)
+        .env_remove("NODE_OPTIONS")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("failed to start `{}`", node.display()))?;
+    let order = serde_json::to_vec(order).context("failed to write down what is to be bundled")?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A child that ended early says why on its stderr.
+        let _ = stdin.write_all(&order);
+    }
+    let output = child.wait_with_output().context("failed to wait for the bundler")?;
+    let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow!("the bundler ended with {} and without an answer: {}", output.status, said.trim())
+    })?;
+    match answer {
+        Answer::Bundled(bundled) => Ok(*bundled),
+        Answer::Refused { error } => Err(match error.code.as_str() {
+            "bundler-not-found" => bundler_not_found::diagnostic(&error.message),
+            _ => bundle_failed::diagnostic(&error.message),
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,17 @@
+//! `bundle-failed`: the bundler could not bundle the SDK.
+
+use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
+
+pub(super) static CODE: Code = Code {
+    name: "bundle-failed",
+    severity: Severity::Error,
+    summary: "the bundler could not bundle the SDK",
+    explanation: r#"The SDK is taken from the `node_modules` of the build, and from the packages of the app where a file is missing there. Neither gave a
+whole SDK, or a specifier of it names a CommonJS module, whose export names only running it would tell. Without `--bundle-sdk` the
+build is rewritten all the same, and starts as slowly as before."#,
+};
+
+pub(crate) fn diagnostic(reason: &str) -> Diagnostic {
+    Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}"))
+        .hint("install the packages of the app anew and build it again, or leave `--bundle-sdk` out")
+}

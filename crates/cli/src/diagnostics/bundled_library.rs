@@ -1,0 +1,24 @@
+//! `bundled-library`: Nitro put a library that Sentry instruments into a module of its own.
+
+use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
+
+pub(super) static CODE: Code = Code {
+    name: "bundled-library",
+    severity: Severity::Warning,
+    summary: "a library that Sentry instruments is bundled, so no hook sees it",
+    explanation: r#"Sentry knows a library by the path of its package when it is loaded. Nitro 3, on which SolidStart 2 and TanStack Start are built,
+bundles packages into `_libs/` instead of leaving them in `node_modules`, so Sentry starts first and still makes no spans of them.
+List them in Nitro's option `traceDeps` (`nitro({ traceDeps: ["pg"] })` in `vite.config.ts`); they are then copied to
+`.output/server/node_modules` and imported from there. A name that ends in `*` copies the whole package, which those need whose
+`main` is another file than the one that bundlers take, such as `graphql`. The Vite plugins of Sentry's SDKs for frameworks
+(`sentrySolidStartVite` of `@sentry/solidstart`, which knows SolidStart 1 alone) do not change what Nitro bundles."#,
+};
+
+/// `libraries` are the packages, and `directory` is where they are, as the user would write it.
+pub(crate) fn diagnostic(libraries: &[&str], directory: &str) -> Diagnostic {
+    let names = libraries.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let (is, it) = if libraries.len() == 1 { ("is", "it") } else { ("are", "them") };
+    let wanted = libraries.iter().map(|name| format!("\"{name}*\"")).collect::<Vec<_>>().join(", ");
+    Diagnostic::new(&CODE, format!("{names} {is} bundled in `{directory}`, where Sentry cannot instrument {it}"))
+        .hint(format!("add `traceDeps: [{wanted}]` to Nitro's options, as in `nitro({{ … }})` of `vite.config.ts`, and build again"))
+}

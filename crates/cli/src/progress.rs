@@ -1,0 +1,41 @@
+//! A sign of life on stderr while something takes longer than a second.
+
+use std::{
+    io::IsTerminal as _,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// What is done sooner needs no word.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often the spinner turns.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Does `work`, and says `what` is being done if it takes longer than a second: a spinner on a terminal, one line
+/// elsewhere.
+pub(crate) fn during<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let (done, wait) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if wait.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            if !std::io::stderr().is_terminal() {
+                eprintln!("note: {what} …");
+                return;
+            }
+            let bar = ProgressBar::new_spinner().with_message(what.to_owned());
+            bar.set_style(ProgressStyle::with_template("{spinner} {msg} ({elapsed})").expect("a constant template"));
+            bar.enable_steady_tick(TICK);
+            let _ = wait.recv();
+            bar.finish_and_clear();
+        });
+        // Dropped with the end of the work, also when it panics.
+        let _done = done;
+        work()
+    })
+}

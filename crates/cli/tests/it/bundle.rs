@@ -1,0 +1,412 @@
+//! `--bundle-sdk` and `--prune`, with a stand-in for the bundler and packages that are written here. These tests start the
+//! Node that is on `PATH`, and no npm.
+
+use std::process::Command;
+
+use expect_test::expect;
+
+use crate::{archive, builds::App, packages::TRACER};
+
+const STAND_IN: &str = include_str!("esbuild.cjs");
+
+/// The SDK, as one file. It says that it was started.
+const SDK: &str = r#"import { Hook } from "import-in-the-middle";
+export function init(options) { console.log("started", typeof Hook, options.dsn); }
+"#;
+
+/// What another specifier of it exports.
+const ROUTER: &str = "export function withSentryRouterRouting(router) { return router; }\n";
+
+/// An app whose build has the SDK and its packages: `helper` is there for the SDK alone, and `graphql` for the app.
+pub(crate) fn app_with_packages() -> App {
+    let app = App::facade();
+    let package = |root: &str, name: &str, main: &str, text: &str| {
+        app.write(&format!("{root}/node_modules/{name}/{main}"), text);
+        let manifest = format!(r#"{{ "name": "{name}", "version": "1.0.0", "main": "{main}", "dependencies": {{}} }}"#);
+        app.write(&format!("{root}/node_modules/{name}/package.json"), manifest);
+    };
+    package(".", "esbuild", "main.js", STAND_IN);
+    for root in [".", ".output/server"] {
+        package(root, "@sentry/solidstart", "index.mjs", SDK);
+        app.write(&format!("{root}/node_modules/@sentry/solidstart/router.mjs"), ROUTER);
+        package(root, "import-in-the-middle", "index.mjs", "export class Hook {}\n");
+        package(root, "graphql", "index.mjs", "export const graphql = 1;\n");
+        package(root, "vinxi", "index.mjs", "export default 1;\n");
+        package(root, "helper", "index.mjs", "export const help = 1;\n");
+    }
+    // Nitro writes the manifests of the packages that it traces anew.
+    let declared = r#"{"name":"@sentry/solidstart","version":"1.0.0","main":"index.mjs","dependencies":{"helper":"1","import-in-the-middle":"1"}}"#;
+    app.write(".output/server/node_modules/@sentry/solidstart/package.json", declared);
+    app
+}
+
+fn without_esbuild() -> App {
+    let app = app_with_packages();
+    std::fs::remove_dir_all(app.join("node_modules/esbuild")).unwrap();
+    app
+}
+
+/// An app that has a bundler, and no SDK anywhere.
+pub(crate) fn without_sdk() -> App {
+    let app = app_with_packages();
+    for root in ["node_modules", ".output/server/node_modules"] {
+        std::fs::remove_dir_all(app.join(root).join("@sentry")).unwrap();
+    }
+    app
+}
+
+/// An app that never imports the SDK itself, so that its build has none of the packages; the app has a tracer.
+fn bare() -> App {
+    let app = app_with_packages();
+    for package in ["@sentry", "import-in-the-middle", "helper"] {
+        std::fs::remove_dir_all(app.join(".output/server/node_modules").join(package)).unwrap();
+    }
+    app.write("node_modules/@vercel/nft/package.json", r#"{ "main": "./index.js" }"#);
+    app.write("node_modules/@vercel/nft/index.js", TRACER);
+    app.write(
+        "node_modules/@sentry/solidstart/index.mjs",
+        format!("// needs: node_modules/import-in-the-middle/index.mjs\n{SDK}"),
+    );
+    app
+}
+
+/// An app one of whose packages asks for the SDK itself.
+pub(crate) fn with_second_copy() -> App {
+    let app = app_with_packages();
+    app.append(".output/server/node_modules/graphql/index.mjs", "import '@sentry/solidstart';\n");
+    app
+}
+
+/// An app whose bundle was changed after it was written.
+pub(crate) fn with_changed_bundle() -> App {
+    let app = app_with_packages();
+    app.succeeds(&["--bundle-sdk"]);
+    app.append(".output/server/sentry.mjs", "export const more = 1;\n");
+    app
+}
+
+/// What Node prints when it imports a file of the app.
+fn run(app: &App, file: &str) -> String {
+    let script = format!("await import({:?})", app.join(file).to_str().unwrap());
+    let output = Command::new("node").args(["--input-type=module", "--eval", &script]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_sdk_in_one_module() {
+    let app = app_with_packages();
+    let original = app.snapshot();
+    expect![[r#"
+        facade     .output/server/index.mjs
+        moved      .output/server/index.mjs → entry.mjs
+        bundle     .output/server/sentry.mjs
+        bundle     .output/server/sentry.mjs.LEGAL.txt
+        bundle     .output/server/sentry.mjs.map
+        repointed  .output/server/instrument.server.mjs
+        Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs, sentry.mjs and 1 package
+    "#]]
+    .assert_eq(&app.succeeds(&["--bundle-sdk"]));
+    let text = |file: &str| app.read(&format!(".output/server/{file}"));
+    // The specifier takes exactly the place of the other one.
+    assert!(text("instrument.server.mjs").starts_with("import * as Sentry from '././././sentry.mjs';\n"));
+    assert!(text("entry.mjs").contains("import '././././sentry.mjs';\n"));
+    assert_eq!(run(&app, ".output/server/instrument.server.mjs"), "started function https://key@example.invalid/1\n");
+    app.succeeds(&["check"]);
+    let bundled = app.snapshot();
+    assert_eq!(app.succeeds(&["--bundle-sdk"]), "already first, nothing changed\n");
+    assert_eq!(app.snapshot(), bundled);
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn a_run_without_the_option_takes_the_bundle_away() {
+    let app = app_with_packages();
+    app.succeeds(&[]);
+    let plain = app.snapshot();
+    app.succeeds(&["--bundle-sdk"]);
+    app.succeeds(&[]);
+    let again = app.snapshot();
+    let files = |snapshot: &crate::builds::Snapshot| -> Vec<String> { snapshot.keys().cloned().collect() };
+    assert_eq!(files(&again), files(&plain));
+    assert_eq!(again[".output/server/instrument.server.mjs"], plain[".output/server/instrument.server.mjs"]);
+}
+
+#[test]
+fn each_specifier_has_a_module() {
+    let app = app_with_packages();
+    app.append(
+        ".output/server/chunks/nitro/nitro.mjs",
+        "export { withSentryRouterRouting } from '@sentry/solidstart/router.mjs';\n",
+    );
+    app.succeeds(&["--bundle-sdk"]);
+    let text = |file: &str| app.read(&format!(".output/server/{file}"));
+    assert!(text("instrument.server.mjs").contains("/sentry-1.mjs';"), "{}", text("instrument.server.mjs"));
+    assert!(text("chunks/nitro/nitro.mjs").contains("entry-2.mjs';"), "{}", text("chunks/nitro/nitro.mjs"));
+    assert!(text("sentry-1.mjs").contains("s0_init as init"), "{}", text("sentry-1.mjs"));
+    assert!(text("sentry-2.mjs").lines().next().unwrap().ends_with(" @sentry/solidstart/router.mjs"));
+    assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started "));
+    app.succeeds(&["check"]);
+}
+
+#[test]
+fn a_debug_id_in_the_bundle_is_no_change() {
+    let app = app_with_packages();
+    let original = app.snapshot();
+    app.succeeds(&["--bundle-sdk"]);
+    app.inject_debug_id(".output/server/sentry.mjs");
+    app.write(
+        ".output/server/sentry.mjs.map",
+        r#"{"debug_id":"x","debugId":"x","version":3,"sources":[],"mappings":""}"#,
+    );
+    app.succeeds(&["check"]);
+    let injected = app.snapshot();
+    assert_eq!(app.succeeds(&["--bundle-sdk"]), "already first, nothing changed\n");
+    assert_eq!(app.snapshot(), injected);
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn a_dry_run_shows_what_would_change() {
+    let app = app_with_packages();
+    let before = app.snapshot();
+    let diff = app.succeeds(&["--bundle-sdk", "--prune", "--dry-run"]);
+    assert!(diff.contains("+++ b/sentry.mjs") && diff.contains("pruned    2 packages"), "{diff}");
+    assert_eq!(app.snapshot(), before);
+}
+
+#[test]
+fn packages_for_the_sdk_alone_go_and_come_back() {
+    let app = app_with_packages();
+    let original = app.snapshot();
+    let said = app.succeeds(&["--bundle-sdk", "--prune"]);
+    assert!(said.contains("pruned    2 packages: node_modules has "), "{said}");
+    let there = |name: &str| app.join(&format!(".output/server/node_modules/{name}")).exists();
+    assert!(!there("@sentry") && !there("helper"), "the SDK and what only it needs");
+    assert!(there("graphql") && there("vinxi") && there("import-in-the-middle"));
+    assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started "));
+    let pruned = app.snapshot();
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    assert_eq!(app.snapshot(), pruned);
+    let report = crate::formats::json(&app, &["--bundle-sdk", "--prune"], 0);
+    assert_eq!(report["pruned"]["packages"].as_array().map(Vec::len), Some(2), "{report}");
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn a_run_without_prune_brings_the_packages_back() {
+    let app = app_with_packages();
+    app.succeeds(&["--bundle-sdk"]);
+    let bundled = app.snapshot();
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    assert!(app.succeeds(&["--bundle-sdk"]).starts_with("restored  2 packages\n"));
+    assert_eq!(app.snapshot(), bundled);
+}
+
+#[test]
+fn what_stays_a_package_is_traced_in() {
+    let app = bare();
+    let original = app.snapshot();
+    let said = app.succeeds(&["--bundle-sdk"]);
+    assert!(said.contains("package    .output/server/node_modules/import-in-the-middle 1.0.0 (2 files, "), "{said}");
+    assert!(!app.join(".output/server/node_modules/@sentry").exists());
+    assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started function"));
+    app.succeeds(&["check"]);
+    let bundled = app.snapshot();
+    assert_eq!(app.succeeds(&["--bundle-sdk"]), "already first, nothing changed\n");
+    assert_eq!(app.snapshot(), bundled);
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+    let reported = app.presentry(&["--bundle-sdk", "--no-trace"]).output().unwrap();
+    let said = String::from_utf8(reported.stderr).unwrap();
+    assert!(said.starts_with("warning[package-missing]: "), "{said}");
+}
+
+#[test]
+fn what_the_bundle_requires_in_a_function_is_traced_in() {
+    let app = bare();
+    let sdk = r#"const load = () => require("import-in-the-middle"); export function init() { load(); }"#;
+    app.write("node_modules/@sentry/solidstart/index.mjs", sdk);
+    let said = app.succeeds(&["--bundle-sdk"]);
+    assert!(said.contains("package    .output/server/node_modules/import-in-the-middle 1.0.0 "), "{said}");
+    app.succeeds(&["restore"]);
+    let reported = app.presentry(&["--bundle-sdk", "--no-trace"]).output().unwrap();
+    let said = String::from_utf8(reported.stderr).unwrap();
+    assert!(said.starts_with("warning[package-missing]: "), "{said}");
+}
+
+#[test]
+fn packages_that_were_traced_in_for_the_sdk_go_when_it_is_bundled() {
+    let app = bare();
+    let original = app.snapshot();
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    let (bundled, instrumentation) = (app.snapshot(), app.read(".output/server/instrument.server.mjs"));
+    app.succeeds(&["restore"]);
+    app.succeeds(&[]);
+    assert!(app.join(".output/server/node_modules/@sentry/solidstart/index.mjs").exists());
+    let said = app.succeeds(&["--bundle-sdk", "--prune"]);
+    assert!(said.contains("removed    .output/server/node_modules/@sentry/solidstart (2 files)\n"), "{said}");
+    assert!(!app.join(".output/server/node_modules/@sentry").exists());
+    assert_eq!(app.read(".output/server/instrument.server.mjs"), instrumentation);
+    let files = |snapshot: &crate::builds::Snapshot| -> Vec<String> {
+        snapshot.keys().filter(|file| !file.contains(".presentry/")).cloned().collect()
+    };
+    assert_eq!(files(&app.snapshot()), files(&bundled));
+    app.succeeds(&["check"]);
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn a_source_is_compiled_and_then_bundled() {
+    let app = app_with_packages();
+    std::fs::remove_file(app.join(".output/server/instrument.server.mjs")).unwrap();
+    app.write(
+        "src/instrument.server.ts",
+        "import { init } from '@sentry/solidstart';\ninit({ dsn: 'x' as string });\n",
+    );
+    let original = app.snapshot();
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started "));
+    app.succeeds(&["check"]);
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn an_earlier_run_is_remembered() {
+    for arguments in [&["--bundle-sdk"][..], &["--bundle-sdk", "--prune"], &["--compile-cache=/tmp/cache"]] {
+        let app = app_with_packages();
+        let would = |app: &App| crate::formats::json(app, &["inspect"], 0)["inspection"]["rewrite"].clone();
+        assert_eq!(would(&app), "rewritten");
+        app.succeeds(arguments);
+        assert_eq!(would(&app), "already-first", "{arguments:?}");
+        // A bundle that would be made anew is a change.
+        if arguments[0] == "--bundle-sdk" {
+            std::fs::remove_file(app.join(".output/server/sentry.mjs")).unwrap();
+            assert_ne!(would(&app), "already-first");
+        }
+    }
+}
+
+#[test]
+fn an_archive_has_what_the_build_has() {
+    let app = app_with_packages();
+    let packages =
+        ["helper", "graphql", "@sentry/solidstart"].map(|name| format!("server/node_modules/{name}/index.mjs"));
+    archive::pack(&app, &packages);
+    let original = app.snapshot();
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    let after: Vec<String> = archive::members(&app).into_keys().collect();
+    assert!(after.contains(&"server/sentry.mjs".to_owned()), "{after:?}");
+    assert!(after.contains(&"server/node_modules/graphql/index.mjs".to_owned()), "{after:?}");
+    assert!(!after.iter().any(|name| name.contains("/helper/") || name.contains("@sentry")), "{after:?}");
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn what_cannot_come_back_as_it_was_is_not_replaced() {
+    let app = app_with_packages();
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    let helper = app.read("node_modules/helper/index.mjs");
+    app.append("node_modules/helper/index.mjs", "// another version\n");
+    let pruned = app.snapshot();
+    for arguments in [&["restore"][..], &[], &["--bundle-sdk"]] {
+        let said = app.fails(arguments, 1);
+        assert!(said.starts_with("error[restore-data-missing]: `node_modules/helper/index.mjs` "), "{said}");
+        assert_eq!(app.snapshot(), pruned);
+    }
+    app.write("node_modules/helper/index.mjs", helper);
+    app.succeeds(&["restore"]);
+}
+
+#[test]
+fn a_list_that_names_other_files_is_refused() {
+    let app = app_with_packages();
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    let list = ".output/server/.presentry/pruned.json";
+    app.write(list, app.read(list).replace("\"node_modules/helper/index.mjs\"", "\"node_modules/../../x\""));
+    assert!(app.fails(&["restore"], 1).contains("names files outside of `node_modules`"));
+}
+
+#[test]
+fn without_what_was_saved_a_bundled_build_is_not_restored() {
+    let app = app_with_packages();
+    app.succeeds(&["--bundle-sdk"]);
+    std::fs::remove_dir_all(app.join(".output/server/.presentry")).unwrap();
+    let before = app.snapshot();
+    assert!(app.fails(&["restore"], 1).contains("`.output/server/sentry"));
+    assert_eq!(app.snapshot(), before);
+}
+
+#[test]
+fn nothing_is_changed_where_the_sdk_cannot_be_bundled() {
+    for app in [without_esbuild(), without_sdk(), with_second_copy()] {
+        let before = app.snapshot();
+        app.fails(&["--bundle-sdk", "--prune"], 1);
+        assert_eq!(app.snapshot(), before);
+        app.succeeds(&[]);
+    }
+}
+
+#[test]
+fn compiled_code_is_kept_where_it_is_asked_for() {
+    for (argument, line) in [
+        ("--compile-cache", r#"_module.enableCompileCache?.(import.meta.dirname + "/.compile-cache");"#),
+        ("--compile-cache=/tmp/cache", r#"_module.enableCompileCache?.("/tmp/cache");"#),
+    ] {
+        let app = App::facade();
+        let original = app.snapshot();
+        app.succeeds(&[argument]);
+        let facade = app.read(".output/server/index.mjs");
+        assert!(facade.contains(line), "{facade}");
+        app.succeeds(&["check"]);
+        app.succeeds(&["restore"]);
+        assert_eq!(app.snapshot(), original);
+    }
+}
+
+/// Ends the command as `kill -9` does before each of its steps, one after the other, and says what a run after that finds.
+fn interrupt(app: &App, arguments: &[&str], mut then: impl FnMut(&App)) {
+    let before = app.snapshot();
+    for number in 1.. {
+        app.reset(&before);
+        let ended = app.presentry(arguments).env("PRESENTRY_ABORT_AT", number.to_string()).output().unwrap();
+        if ended.status.success() {
+            assert!(number > 10, "nothing was interrupted");
+            return;
+        }
+        then(app);
+    }
+}
+
+#[test]
+fn an_interrupted_pruning_is_ended_or_undone() {
+    let app = app_with_packages();
+    let original = app.snapshot();
+    app.succeeds(&["--bundle-sdk"]);
+    let bundled = app.snapshot();
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    let pruned = app.snapshot();
+    app.reset(&bundled);
+    interrupt(&app, &["--bundle-sdk", "--prune"], |app| {
+        let interrupted = app.snapshot();
+        app.succeeds(&["--bundle-sdk", "--prune"]);
+        assert_eq!(app.snapshot(), pruned);
+        app.reset(&interrupted);
+        app.succeeds(&["restore"]);
+        assert_eq!(app.snapshot(), original);
+    });
+    app.reset(&pruned);
+    interrupt(&app, &["restore"], |app| {
+        app.succeeds(&["restore"]);
+        assert_eq!(app.snapshot(), original);
+    });
+}

@@ -1,0 +1,467 @@
+//! Packages that a build lacks: what is reported, what is traced in from the app, and that nothing of it stays after
+//! `restore`. The tracer is a stub of `@vercel/nft` with the same interface, run by the Node.js that is on the `PATH`.
+
+use expect_test::expect;
+
+use crate::builds::{App, INSTRUMENTATION};
+
+const SERVER: &str = ".output/server";
+
+/// What `@vercel/nft` does, for modules that say what they need on lines `// needs: <path relative to the root>`.
+pub(crate) const TRACER: &str = r#"
+const fs = require("node:fs"), path = require("node:path");
+exports.nodeFileTrace = async (entries, { base, processCwd, conditions, exportsOnly }) => {
+  if (conditions.join() !== "node" || !exportsOnly || process.env.NODE_OPTIONS) throw new Error("other options");
+  console.log("this goes to stderr");
+  const reasons = new Map();
+  const visit = (file, parent) => {
+    const name = path.relative(base, file);
+    const known = reasons.get(name) ?? { ignored: false, type: ["dependency"], parents: new Set() };
+    if (parent) known.parents.add(path.relative(base, parent));
+    if (reasons.has(name)) return;
+    reasons.set(name, known);
+    const needs = /\.[cm]?js$/.test(file) ? fs.readFileSync(file, "utf8").matchAll(/^\/\/ needs: (.*)$/gm) : [];
+    for (const [, needed] of needs) visit(path.join(processCwd, needed), file);
+  };
+  for (const entry of entries) visit(entry);
+  return { fileList: new Set(reasons.keys()), reasons };
+};
+"#;
+
+/// A package of the app.
+fn package(app: &App, directory: &str, manifest: &str, files: &[(&str, &str)]) {
+    app.write(&format!("{directory}/package.json"), manifest);
+    for (name, text) in files {
+        app.write(&format!("{directory}/{name}"), text);
+    }
+}
+
+/// A build without the SDK, in an app that has it, the tracer, and a package that the build has in another version.
+pub(crate) fn incomplete() -> App {
+    let app = App::facade();
+    std::fs::remove_dir_all(app.join(".output/server/node_modules")).expect("it is there");
+    app.write(
+        ".output/server/package.json",
+        "{\n  \"name\": \"app-prod\",\n  \"type\": \"module\",\n  \"dependencies\": {\n    \"debug\": \"1.0.0\"\n  }\n}",
+    );
+    package(
+        &app,
+        ".output/server/node_modules/debug",
+        r#"{ "version": "1.0.0" }"#,
+        &[("index.js", "exports.v = 1;\n")],
+    );
+    package(&app, "node_modules/vinxi", r#"{ "version": "0.5.11" }"#, &[]);
+    package(&app, "node_modules/vinxi/node_modules/nitropack", r#"{ "version": "2.13.6" }"#, &[]);
+    package(
+        &app,
+        "node_modules/vinxi/node_modules/nitropack/node_modules/@vercel/nft",
+        r#"{ "main": "./index.js" }"#,
+        &[("index.js", TRACER)],
+    );
+    package(
+        &app,
+        "node_modules/@sentry/solidstart",
+        r#"{ "version": "10.70.0", "exports": { "browser": "./browser.js", "import": "./esm/index.mjs", "require": "./index.cjs" } }"#,
+        &[
+            (
+                "esm/index.mjs",
+                "// needs: node_modules/@sentry/solidstart/esm/loader.mjs\n\
+                 // needs: node_modules/@sentry/solidstart/cli\n\
+                 // needs: node_modules/@sentry/solidstart/esm/index.mjs.map\n\
+                 // needs: node_modules/debug/index.js\n\
+                 // needs: node_modules/native/index.js\n\
+                 import './loader.mjs';\nimport debug from 'debug';\nimport native from 'native';\n\
+                 export const init = () => console.log('init', debug.v, native);\n",
+            ),
+            (
+                "esm/loader.mjs",
+                "import * as m from 'node:module';\nfunction start() {\n  try { m.register('hooks/hook.mjs', import.meta.url); } catch {}\n}\nstart();\n",
+            ),
+            ("esm/index.mjs.map", "{}"),
+            ("cli", "#!/bin/sh\n"),
+            ("browser.js", ""),
+        ],
+    );
+    crate::builds::set_mode(&app.join("node_modules/@sentry/solidstart/cli"), 0o755);
+    package(&app, "node_modules/debug", r#"{ "version": "2.0.0" }"#, &[("index.js", "exports.v = 2;\n")]);
+    package(
+        &app,
+        "node_modules/native",
+        r#"{ "version": "3.0.0" }"#,
+        &[
+            (
+                "index.js",
+                "// needs: node_modules/native/build/addon.node\nlet addon; try { addon = require('./absent.node'); } catch {}\nmodule.exports = 'native';\n",
+            ),
+            ("build/addon.node", "\u{7f}ELF\0"),
+        ],
+    );
+    package(
+        &app,
+        "node_modules/hooks",
+        r#"{ "version": "4.0.0", "exports": { "./hook.mjs": "./hook.mjs" } }"#,
+        &[
+            ("hook.mjs", "// needs: node_modules/hooks/lib.mjs\nexport { load } from './lib.mjs';\n"),
+            ("lib.mjs", "export const load = (url, context, next) => next(url, context);\n"),
+        ],
+    );
+    app
+}
+
+/// A build that lacks one small package, in an app that has it.
+pub(crate) fn lacking_one() -> App {
+    let app = App::facade();
+    std::fs::remove_dir_all(app.join(".output/server/node_modules")).expect("it is there");
+    app.write(".output/server/package.json", "{\n  \"dependencies\": {}\n}");
+    package(&app, "node_modules/@vercel/nft", r#"{ "main": "./index.js" }"#, &[("index.js", TRACER)]);
+    package(
+        &app,
+        "node_modules/@sentry/solidstart",
+        r#"{ "version": "10.70.0", "main": "./lib/index.js" }"#,
+        &[("lib/index.js", "exports.init = () => {};\n")],
+    );
+    app
+}
+
+/// Runs a script of the build with Node.js, somewhere else; what it prints and says.
+#[track_caller]
+fn node_elsewhere(app: &App, script: &str) -> (String, String) {
+    let away = tempfile::tempdir().expect("a temporary directory");
+    let copied = std::process::Command::new("cp").arg("-a").arg(app.join(".output")).arg(away.path()).status();
+    assert!(copied.expect("`cp` starts").success());
+    let output = std::process::Command::new("node")
+        .args(["--input-type=module", "--eval", script])
+        .current_dir(away.path().join(SERVER))
+        .env_remove("NODE_OPTIONS")
+        .output()
+        .expect("`node` starts");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (text(output.stdout), text(output.stderr))
+}
+
+const START: &str = "await import('./instrument.server.mjs');";
+
+#[test]
+fn what_is_missing_is_traced_in() {
+    let app = incomplete();
+    let before = app.snapshot();
+    expect![[r#"
+        facade        .output/server/index.mjs
+        moved         .output/server/index.mjs → entry.mjs
+        dependencies  .output/server/package.json
+        package       .output/server/node_modules/@sentry/solidstart 10.70.0 (4 files, 1 kB)
+        package       .output/server/node_modules/@sentry/solidstart/node_modules/debug 2.0.0 (2 files, 1 kB)
+        package       .output/server/node_modules/hooks 4.0.0 (3 files, 1 kB)
+        package       .output/server/node_modules/native 3.0.0 (3 files, 1 kB)
+        Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs and 1 package
+    "#]]
+    .assert_eq(&app.succeeds(&[]));
+    assert_eq!(node_elsewhere(&app, START), ("init 2 native\n".to_owned(), String::new()));
+    expect![[r#"
+        {
+          "name": "app-prod",
+          "type": "module",
+          "dependencies": {
+            "@sentry/solidstart": "10.70.0",
+            "debug": "1.0.0",
+            "hooks": "4.0.0",
+            "native": "3.0.0"
+          }
+        }"#]]
+    .assert_eq(&app.read(".output/server/package.json"));
+    let after = app.snapshot();
+    let sdk = ".output/server/node_modules/@sentry/solidstart";
+    assert!(!after.contains_key(&format!("{sdk}/esm/index.mjs.map")));
+    let cli = |path: &str| after[path].clone();
+    assert_eq!(cli(&format!("{sdk}/cli")), cli("node_modules/@sentry/solidstart/cli"), "the mode is kept");
+
+    assert_eq!(app.succeeds(&[]), "already first, nothing changed\n");
+    assert_eq!(app.snapshot(), after);
+    expect![[r#"
+        removed   .output/server/entry.mjs
+        restored  .output/server/index.mjs
+        restored  .output/server/package.json
+        removed   .output/server/node_modules/@sentry/solidstart (4 files)
+        removed   .output/server/node_modules/@sentry/solidstart/node_modules/debug (2 files)
+        removed   .output/server/node_modules/hooks (3 files)
+        removed   .output/server/node_modules/native (3 files)
+        the original build is back, byte for byte
+    "#]]
+    .assert_eq(&app.succeeds(&["restore"]));
+    assert_eq!(app.snapshot(), before);
+}
+
+#[test]
+fn without_tracing_it_is_a_warning_and_the_build_cannot_start() {
+    let app = incomplete();
+    expect![[r#"
+        warning[package-missing]: the package `@sentry/solidstart`, which `.output/server/instrument.server.mjs` needs, is not in the build
+         --> .output/server/instrument.server.mjs:1:25
+        1 | import * as Sentry from '@sentry/solidstart';
+          |                         ^^^^^^^^^^^^^^^^^^^^
+        hint: install `@sentry/solidstart` in the app and run `presentry` in its directory without `--no-trace`, after `vinxi build`
+    "#]]
+    .assert_eq(&String::from_utf8(app.presentry(&["--no-trace"]).assert().success().get_output().stderr.clone()).unwrap());
+    let (_, stderr) = node_elsewhere(&app, START);
+    assert!(stderr.contains("ERR_MODULE_NOT_FOUND"), "{stderr}");
+    let app = incomplete();
+    let before = app.snapshot();
+    assert!(app.fails(&["--no-trace", "--strict"], 1).starts_with("error[package-missing]: "));
+    assert_eq!(app.snapshot(), before);
+}
+
+/// Inside of the app the build starts, and elsewhere it does not.
+#[test]
+fn a_package_that_only_the_app_has_is_missing() {
+    let app = incomplete();
+    let beside = std::process::Command::new("node")
+        .args(["--input-type=module", "--eval", START])
+        .current_dir(app.join(SERVER))
+        .output()
+        .expect("`node` starts");
+    assert_eq!(String::from_utf8(beside.stdout).unwrap(), "init 2 native\n");
+    let stderr = app.presentry(&["--no-trace"]).assert().success().get_output().stderr.clone();
+    assert!(String::from_utf8(stderr).unwrap().starts_with("warning[package-missing]: "));
+}
+
+#[test]
+fn a_build_that_has_all_is_not_traced() {
+    // There is no tracer, and nothing is said about it.
+    let app = App::facade();
+    app.presentry(&["--strict"]).assert().success().stderr("");
+}
+
+#[test]
+fn a_dry_run_lists_packages_and_writes_nothing() {
+    let app = incomplete();
+    let before = app.snapshot();
+    let shown = app.succeeds(&["--dry-run"]);
+    assert!(shown.contains("package  .output/server/node_modules/native 3.0.0 (3 files, 1 kB)\n"), "{shown}");
+    assert!(shown.contains("+    \"native\": \"3.0.0\""), "{shown}");
+    assert!(!shown.contains("addon.node"), "{shown}");
+    assert_eq!(app.snapshot(), before);
+    let json: serde_json::Value = serde_json::from_str(&app.succeeds(&["--dry-run", "--format", "json"])).unwrap();
+    assert_eq!(json["traced"][3]["name"], "native");
+    assert_eq!(json["traced"][3]["files"], 3);
+    let kinds: Vec<&str> =
+        json["changes"].as_array().unwrap().iter().map(|change| change["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "package").count(), 12);
+}
+
+#[test]
+fn files_that_were_lost_are_traced_in_again() {
+    let app = incomplete();
+    app.succeeds(&[]);
+    let complete = app.snapshot();
+    app.remove(".output/server/node_modules/hooks/lib.mjs");
+    expect![[r#"
+        package  .output/server/node_modules/hooks 4.0.0 (1 file, 1 kB)
+        Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs and 1 package
+    "#]]
+    .assert_eq(&app.succeeds(&[]));
+    assert_eq!(without_store(app.snapshot()), without_store(complete));
+}
+
+fn without_store(mut snapshot: crate::builds::Snapshot) -> crate::builds::Snapshot {
+    snapshot.retain(|path, _| !path.contains("/.presentry/"));
+    snapshot
+}
+
+/// The SDK is there, and of the hook it registers only what something else needed.
+#[test]
+fn a_loader_hook_and_what_it_imports() {
+    let app = incomplete();
+    let sdk = ".output/server/node_modules/@sentry/solidstart";
+    package(
+        &app,
+        sdk,
+        r#"{ "version": "10.70.0", "exports": { "import": "./index.mjs" } }"#,
+        &[(
+            "index.mjs",
+            "import { register } from 'node:module';\nexport const init = () => register('hooks/hook.mjs', import.meta.url);\n",
+        )],
+    );
+    let missing = |app: &App| {
+        let stderr = app.presentry(&["--no-trace", "--dry-run"]).assert().success().get_output().stderr.clone();
+        String::from_utf8(stderr).unwrap().lines().next().unwrap_or_default().to_owned()
+    };
+    expect!["warning[package-missing]: the loader hook `hooks/hook.mjs`, which `.output/server/node_modules/@sentry/solidstart/index.mjs` registers, is not in the build"]
+        .assert_eq(&missing(&app));
+    let manifest = r#"{ "version": "4.0.0", "exports": { "./hook.mjs": "./hook.mjs" } }"#;
+    let hooks = ".output/server/node_modules/hooks";
+    package(&app, hooks, manifest, &[("hook.mjs", "export { load } from './lib.mjs';\n")]);
+    expect!["warning[package-missing]: `./lib.mjs` of the package `hooks`, which `.output/server/node_modules/hooks/hook.mjs` needs, is not in the build"]
+        .assert_eq(&missing(&app));
+    // The package is there in the same version, so the one file is added to it.
+    let said = app.succeeds(&[]);
+    assert!(said.contains("package       .output/server/node_modules/hooks 4.0.0 (1 file, 1 kB)\n"), "{said}");
+    assert_eq!(app.read(&format!("{hooks}/package.json")), manifest, "a file of the build stays what it is");
+}
+
+#[test]
+fn what_may_be_missing_is_no_matter() {
+    let app = App::facade();
+    package(
+        &app,
+        ".output/server/node_modules/@sentry/solidstart",
+        r##"{ "name": "@sentry/solidstart", "imports": { "#own": "./own.js" }, "exports": { ".": { "import": "./index.mjs" }, "./own": "./own.js" } }"##,
+        &[
+            (
+                "index.mjs",
+                "import './own.js';\nimport '#own';\nimport '@sentry/solidstart/own';\nimport 'node:fs';\nimport 'fs/promises';\nimport 'data:text/javascript,1';\n\
+                 export const lazy = () => import('absent');\nexport const init = () => {};\n",
+            ),
+            (
+                "own.js",
+                "try { require('absent') } catch {}\nif (process.env.X) require('./absent');\nfunction f() { return require('absent'); }\n\
+                 require('./folder');\nrequire('./data');\n",
+            ),
+            ("folder/index.js", ""),
+            ("data.json", "{}"),
+        ],
+    );
+    app.presentry(&["--strict"]).assert().success().stderr("");
+}
+
+#[test]
+fn conditions_and_subpaths_are_those_of_node() {
+    for (manifest, file, specifier, found) in [
+        (r#"{ "exports": { "node": { "import": "./a.mjs" }, "default": "./b.mjs" } }"#, "a.mjs", "dep", true),
+        (r#"{ "exports": { "node": { "import": "./a.mjs" }, "default": "./b.mjs" } }"#, "b.mjs", "dep", false),
+        (r#"{ "exports": { "./sub/*": "./lib/*.mjs" } }"#, "lib/x.mjs", "dep/sub/x", true),
+        (r#"{ "exports": { ".": "./a.mjs" } }"#, "x.mjs", "dep/x.mjs", false),
+        (r#"{ "main": "./lib/main" }"#, "lib/main.js", "dep", true),
+        ("{}", "index.js", "dep", true),
+        ("{}", "x.js", "dep/x.js", true),
+        ("{}", "x.js", "dep/x", false),
+        // Node 20 takes the one file, and Node 24 the other.
+        (r#"{ "exports": { "module-sync": "./new.mjs", "default": "./old.cjs" } }"#, "old.cjs", "dep", true),
+    ] {
+        let app = App::facade();
+        let sdk = ".output/server/node_modules/@sentry/solidstart/index.js";
+        app.write(sdk, format!("import '{specifier}';\nexport const init = () => {{}};\n"));
+        package(&app, ".output/server/node_modules/dep", manifest, &[(file, "")]);
+        let run = app.presentry(&["--no-trace", "--strict"]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.success(), found, "{manifest} {file} {specifier}: {stderr}");
+    }
+}
+
+/// A chain of packages is shown, from the instrumentation to the file that asks.
+#[test]
+fn the_way_to_what_is_missing_is_shown() {
+    let app = App::facade();
+    app.write(
+        ".output/server/node_modules/@sentry/solidstart/index.js",
+        "import 'a';\nexport const init = () => {};\n",
+    );
+    package(&app, ".output/server/node_modules/a", "{}", &[("index.js", "const b = require('b');\n")]);
+    expect![[r#"
+        warning[package-missing]: the package `b`, which `.output/server/node_modules/a/index.js` needs, is not in the build
+         --> .output/server/instrument.server.mjs:1:25
+        1 | import * as Sentry from '@sentry/solidstart';
+          |                         ^^^^^^^^^^^^^^^^^^^^
+         --> .output/server/node_modules/@sentry/solidstart/index.js:1:8
+        1 | import 'a';
+          |        ^^^
+         --> .output/server/node_modules/a/index.js:1:19
+        1 | const b = require('b');
+          |                   ^^^
+        hint: install `b` in the app and run `presentry` in its directory without `--no-trace`, after `vinxi build`
+    "#]]
+    .assert_eq(&String::from_utf8(app.presentry(&["--no-trace"]).output().unwrap().stderr).unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn packages_behind_the_links_of_pnpm() {
+    use crate::builds::link;
+    let app = incomplete();
+    let store = app.join("node_modules/.pnpm/@sentry+solidstart@10.70.0/node_modules");
+    std::fs::create_dir_all(store.join("@sentry")).unwrap();
+    std::fs::rename(app.join("node_modules/@sentry/solidstart"), store.join("@sentry/solidstart")).unwrap();
+    link(
+        "../.pnpm/@sentry+solidstart@10.70.0/node_modules/@sentry/solidstart".as_ref(),
+        &app.join("node_modules/@sentry/solidstart"),
+    );
+    for name in ["hooks", "native", "debug"] {
+        std::fs::rename(app.join(&format!("node_modules/{name}")), store.join(name)).unwrap();
+    }
+    // The stub names files by their path in the app.
+    for name in ["hooks", "native", "debug"] {
+        link(store.join(name).as_ref(), &app.join(&format!("node_modules/{name}")));
+    }
+    let before = app.snapshot();
+    app.succeeds(&[]);
+    assert_eq!(node_elsewhere(&app, START).0, "init 2 native\n");
+    let added = app.snapshot();
+    let is_link = |found: &crate::builds::Found| matches!(found, crate::builds::Found::Link(_));
+    assert!(!added.iter().any(|(path, found)| path.starts_with(".output") && is_link(found)), "links were resolved");
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), before);
+}
+
+#[test]
+fn what_stands_in_the_way_of_tracing() {
+    let first_line = |app: &App| {
+        let output = app.presentry(&[]).assert().success().get_output().stderr.clone();
+        String::from_utf8(output).unwrap().lines().next().unwrap_or_default().to_owned()
+    };
+    let app = incomplete();
+    std::fs::remove_dir_all(app.join("node_modules/vinxi")).unwrap();
+    expect!["warning[tracer-not-found]: no `@vercel/nft` was found from the app through `vinxi` and `nitropack`"]
+        .assert_eq(&first_line(&app));
+
+    let app = incomplete();
+    std::fs::remove_dir_all(app.join("node_modules")).unwrap();
+    app.write(".pnp.cjs", "");
+    assert!(first_line(&app).starts_with("warning[tracer-not-found]: the app is installed without `node_modules`"));
+
+    let app = incomplete();
+    let stderr = app.presentry(&[]).env("PATH", app.path()).assert().success().get_output().stderr.clone();
+    assert!(String::from_utf8(stderr).unwrap().starts_with("warning[tracer-not-found]: there is no `node`"));
+
+    let app = incomplete();
+    let tracer = "node_modules/vinxi/node_modules/nitropack/node_modules/@vercel/nft/index.js";
+    app.write(tracer, "exports.nodeFileTrace = async () => { throw new Error('it broke'); };\n");
+    let stderr = app.presentry(&[]).assert().success().get_output().stderr.clone();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert!(stderr.starts_with("warning[tracer-failed]: ") && stderr.contains("it broke"), "{stderr}");
+    assert!(stderr.contains("warning[package-missing]: "), "{stderr}");
+}
+
+#[test]
+fn what_the_app_does_not_have_either() {
+    let app = incomplete();
+    app.write(".output/server/instrument.server.mjs", format!("import 'nowhere';\n{INSTRUMENTATION}"));
+    let output = app.presentry(&[]).assert().success().get_output().clone();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("warning[package-missing]: the package `nowhere`"), "{stderr}");
+    assert_eq!(stderr.matches("[package-missing]").count(), 1, "{stderr}");
+    assert!(app.join(".output/server/node_modules/@sentry/solidstart/esm/index.mjs").exists());
+    app.succeeds(&["restore"]);
+    app.fails(&["--strict"], 1);
+}
+
+/// The options of a build are not meant for the tracer.
+#[test]
+fn node_options_do_not_reach_the_tracer() {
+    let app = incomplete();
+    app.presentry(&[]).env("NODE_OPTIONS", "--no-warnings").assert().success().stderr("");
+}
+
+/// A manifest is a file that anyone can edit.
+#[test]
+fn a_manifest_cannot_lead_outside_of_the_output_directory() {
+    let app = App::facade();
+    app.succeeds(&[]);
+    app.write("victim.txt", "precious\n");
+    let manifest = app.read(".output/server/.presentry/manifest.json");
+    for path in ["../../victim.txt", "../../../victim.txt", "a/../../../victim.txt", "/victim.txt", "../"] {
+        let edited = manifest.replace("\"path\": \"entry.mjs\"", &format!("\"path\": \"{path}\""));
+        assert_ne!(edited, manifest);
+        app.write(".output/server/.presentry/manifest.json", edited);
+        assert!(app.fails(&["restore"], 1).starts_with("error[store-unreadable]: "), "{path}");
+        assert_eq!(app.read("victim.txt"), "precious\n");
+    }
+}

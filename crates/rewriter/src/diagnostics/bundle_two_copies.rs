@@ -1,0 +1,32 @@
+//! `bundle-two-copies`: beside the bundle of the SDK another copy of it would be loaded.
+
+use presentry_parser::Span;
+
+use super::{Code, Diagnostic, Label, Severity};
+use crate::sources::ModulePath;
+
+pub(super) static CODE: Code = Code {
+    name: "bundle-two-copies",
+    severity: Severity::Error,
+    summary: "beside the bundle of the SDK another copy of it would be loaded",
+    explanation: r#"With `--bundle-sdk` every module of the build has to take Sentry from the bundle, or there are two copies of the SDK of which only
+one was initialised. Static imports, re-exports and `import()` of a literal are made to name the bundle. `require("@sentry/…")`,
+`import.meta.resolve("@sentry/…")` and an `import()` that puts the name together cannot be, nor can a package in
+`node_modules` that asks for the SDK itself."#,
+};
+
+const HINT: &str = "import the SDK by a plain `import` there, or leave `--bundle-sdk` out";
+
+/// A place in a script of the build.
+pub(crate) fn bundle_two_copies(path: &ModulePath, text: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(&CODE, format!("`{path}` asks for the SDK in a way that cannot be made to name the bundle"))
+        .label(Label::new(path, text, span, ""))
+        .hint(HINT)
+}
+
+/// A package that is not bundled, and asks for the SDK.
+#[must_use]
+pub fn sdk_of_package(package: &str, file: &str, specifier: &str) -> Diagnostic {
+    let message = format!("the package `{package}` asks for `{specifier}` itself, in `{file}`");
+    Diagnostic::new(&CODE, message).hint("leave `--bundle-sdk` out")
+}

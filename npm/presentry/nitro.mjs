@@ -1,0 +1,4 @@
+// The Nitro module for ES modules.
+import presentry from "./nitro.cjs";
+
+export default presentry;

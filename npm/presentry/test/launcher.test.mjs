@@ -1,0 +1,47 @@
+// The command as npm puts it on the path.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { app } from "./build.mjs";
+
+const LAUNCHER = fileURLToPath(new URL("../bin/presentry.js", import.meta.url));
+
+const launch = (words, options) => spawnSync(process.execPath, [LAUNCHER, ...words], { encoding: "utf8", ...options });
+
+test("output and exit code are those of the executable", (t) => {
+  const cwd = app(t);
+  assert.match(launch(["--version"]).stdout, /^presentry \d/);
+  assert.equal(launch(["check"], { cwd }).status, 1);
+  assert.match(launch(["check"], { cwd }).stderr, /^error\[sentry-not-started\]/);
+  assert.equal(launch([], { cwd }).status, 0);
+  assert.equal(launch(["check"], { cwd }).status, 0);
+  assert.equal(launch(["--teapot"], { cwd }).status, 2);
+});
+
+test("a missing executable is said in the form of a diagnostic", () => {
+  const env = { ...process.env, PRESENTRY_BINARY: "/nowhere/presentry" };
+  const { status, stderr } = launch([], { env });
+  assert.equal(status, 1);
+  assert.match(stderr, /^error\[executable-not-found\]: .*\nhint: .*\n$/);
+});
+
+test("signals reach the executable, and its death is that of the launcher", { skip: process.platform === "win32", timeout: 30_000 }, async (t) => {
+  const script = path.join(app(t), "waits");
+  const started = async (text) => {
+    writeFileSync(script, `#!/bin/sh\n${text}\n`);
+    chmodSync(script, 0o755);
+    const child = spawn(process.execPath, [LAUNCHER], { env: { ...process.env, PRESENTRY_BINARY: script } });
+    await once(child.stdout, "data");
+    return child;
+  };
+  const polite = await started(`trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done`);
+  polite.kill("SIGTERM");
+  assert.deepEqual(await once(polite, "exit"), [7, null]);
+  const plain = await started("echo ready; exec sleep 60");
+  plain.kill("SIGTERM");
+  assert.deepEqual(await once(plain, "exit"), [null, "SIGTERM"]);
+});

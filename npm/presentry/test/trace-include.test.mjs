@@ -1,0 +1,86 @@
+// What Nitro is told to trace. `esbuild` is as much of it as is used: it asks about the imports of one file.
+import assert from "node:assert/strict";
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import presentry from "presentry/nitro";
+import { app } from "./build.mjs";
+
+const ESBUILD = `
+const fs = require("node:fs");
+const { createRequire } = require("node:module");
+exports.build = async ({ entryPoints: [file], plugins: [plugin] }) => {
+  let ask;
+  const resolve = async (specifier) => {
+    try {
+      return { errors: [], path: createRequire(file).resolve(specifier) };
+    } catch (error) {
+      return { errors: [error] };
+    }
+  };
+  plugin.setup({ onResolve: ({ filter }, callback) => (ask = { filter, callback }), resolve });
+  for (const [, specifier] of fs.readFileSync(file, "utf8").matchAll(/from "(.*)"/g)) {
+    if (!ask.filter.test(specifier)) continue;
+    await ask.callback({ path: specifier, kind: "import-statement", resolveDir: ".", pluginData: undefined });
+  }
+};
+`;
+
+function install(directory, name, dependencies = {}) {
+  const target = path.join(directory, "node_modules", name);
+  mkdirSync(target, { recursive: true });
+  writeFileSync(path.join(target, "package.json"), JSON.stringify({ name, main: "./index.js", dependencies }));
+  writeFileSync(path.join(target, "index.js"), name === "esbuild" ? ESBUILD : "");
+  return target;
+}
+
+/** What `externals` becomes for an app whose instrumentation is this file with this text. */
+async function externals(t, file, text, given) {
+  const directory = realpathSync(app(t));
+  install(directory, "esbuild");
+  install(directory, "pg");
+  // The SDK's own dependencies lie below it, where a strict package manager puts them.
+  const sdk = install(directory, "@sentry/solidstart", { "@sentry/node": "10" });
+  const node = install(sdk, "@sentry/node", { "import-in-the-middle": "3" });
+  writeFileSync(path.join(install(node, "import-in-the-middle"), "hook.mjs"), "");
+  mkdirSync(path.dirname(path.join(directory, file)), { recursive: true });
+  writeFileSync(path.join(directory, file), text);
+  const options = {
+    rootDir: directory,
+    buildDir: path.join(directory, ".vinxi"),
+    nodeModulesDirs: [path.join(directory, "node_modules")],
+    externals: given,
+  };
+  await presentry({ hooks: { hook: () => {} }, options });
+  const include = options.externals?.traceInclude ?? [];
+  return { externals: options.externals, files: include.map((file) => path.relative(directory, file)) };
+}
+
+const HOOK = "node_modules/@sentry/solidstart/node_modules/@sentry/node/node_modules/import-in-the-middle/hook.mjs";
+const TEXT = `
+import * as Sentry from "@sentry/solidstart";
+import { Client } from "pg";
+import fs from "node:fs";
+import { missing } from "missing";
+import { local } from "./local";
+`;
+
+test("the packages of the instrumentation are traced, and the hook file that nothing imports", async (t) => {
+  for (const file of [".vinxi/build/ssr/instrument.server.js", "src/instrument.server.ts"]) {
+    const { files } = await externals(t, file, TEXT);
+    assert.deepEqual(files, ["node_modules/@sentry/solidstart/index.js", "node_modules/pg/index.js", HOOK].map(path.normalize));
+  }
+});
+
+test("an app without instrumentation, or without packages in it, keeps its options", async (t) => {
+  assert.equal((await externals(t, "src/other.ts", TEXT)).externals, undefined);
+  assert.equal((await externals(t, "src/instrument.server.ts", "export {};")).externals, undefined);
+});
+
+test("what the user has Nitro trace stays, in objects that stay as they are", async (t) => {
+  const given = Object.freeze({ inline: ["x"], traceInclude: Object.freeze(["/own/file.js"]) });
+  const { externals: made } = await externals(t, "src/instrument.server.ts", TEXT, given);
+  assert.equal(made.traceInclude[0], "/own/file.js");
+  assert.equal(made.traceInclude.length, 4);
+  assert.deepEqual(made.inline, ["x"]);
+});
