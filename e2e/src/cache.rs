@@ -1,7 +1,9 @@
 //! Directories kept by the hash of what went into them: whole, or not there at all.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
@@ -10,11 +12,13 @@ use crate::tree;
 /// Changes when the layout of an entry changes, so that an entry of an older harness is not taken for one of ours.
 const LAYOUT: &str = "1";
 
-/// A directory of finished work. One process at a time holds it; others wait.
+/// A directory of finished work. One process at a time holds it; others wait. Threads of that process share it.
 #[derive(Debug)]
 pub struct Cache {
     root: PathBuf,
     reuse: bool,
+    /// A lock for each entry that was asked for; in it, whether this process made the entry.
+    made: Mutex<BTreeMap<String, Arc<Mutex<bool>>>>,
     // Released by the system when the process ends, however it ends.
     _lock: File,
 }
@@ -64,7 +68,7 @@ impl Cache {
             eprintln!("waiting for another run to release `{}`", root.display());
             file.lock().with_context(|| format!("failed to lock `{}`", path.display()))?;
         }
-        let cache = Cache { root: root.to_owned(), reuse, _lock: file };
+        let cache = Cache { root: root.to_owned(), reuse, made: Mutex::default(), _lock: file };
         remove(&cache.unfinished())?;
         Ok(cache)
     }
@@ -74,14 +78,17 @@ impl Cache {
     }
 
     /// The entry of this kind and key. Where there is none, `fill` makes it in an empty directory, which becomes the
-    /// entry by one rename when `fill` succeeds.
+    /// entry by one rename when `fill` succeeds. Whoever asks for an entry that another thread makes waits for it.
     ///
     /// # Errors
     /// When `fill` fails, or the directory cannot be created or renamed.
     pub fn entry(&self, kind: &str, key: &Key, fill: impl FnOnce(&Path) -> Result<()>) -> Result<Entry> {
         let name = format!("{kind}-{}", &key.digest()[..16]);
         let path = self.root.join(&name);
-        if self.reuse && path.is_dir() {
+        let made =
+            Arc::clone(self.made.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default());
+        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+        if (self.reuse || *made) && path.is_dir() {
             return Ok(Entry { path, hit: true });
         }
         let unfinished = self.unfinished().join(&name);
@@ -95,6 +102,7 @@ impl Cache {
         }
         rename(&unfinished, &path)?;
         remove(&old)?;
+        *made = true;
         Ok(Entry { path, hit: false })
     }
 }

@@ -1,6 +1,18 @@
 // node exports.mjs ENTRY FILE: imports ENTRY and writes to FILE, as JSON, what each of its exports is.
+import cluster from "node:cluster";
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+
+// An entry that forks workers starts this script again in each: they wait for the primary to end, and write nothing.
+if (cluster.isWorker) await new Promise(() => setInterval(() => {}, 60_000));
+
+// The runtime of AWS Lambda has this global; what it makes of a handler is a property of it.
+globalThis.awslambda ??= {
+  streamifyResponse(handler) {
+    handler[Symbol.for("aws.lambda.runtime.handler.streaming")] = "response";
+    return handler;
+  },
+};
 
 function describe(value, depth) {
   const seen = { typeof: value === null ? "null" : typeof value };

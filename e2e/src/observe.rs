@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::intake::Intake;
-use crate::oracles::{Observation, ThrowObservation};
+use crate::host::{Placed, Preload};
+use crate::intake::{Intake, Received};
+use crate::oracles::{Observation, StartSeen, ThrowObservation};
 use crate::process::Source;
 use crate::runtime::THROWN;
-use crate::scenario::Scenario;
+use crate::scenario::{Library, Scenario, Start};
 use crate::server::{self, Boot, Port, Spec};
 use crate::trace::ModuleTrace;
 
@@ -19,6 +20,8 @@ use crate::trace::ModuleTrace;
 const SPANS: Duration = Duration::from_secs(10);
 /// How long an error that was thrown may take to be printed.
 const PRINTED: Duration = Duration::from_secs(20);
+/// How long a host may take to end once its function has printed an error. Nothing is wrong when it stays up.
+const ENDED: Duration = Duration::from_secs(5);
 /// How long the SDK may take to send an error that was printed. Nothing is wrong when it sends none.
 const SENT: Duration = Duration::from_secs(3);
 
@@ -29,8 +32,25 @@ pub struct Lab<'a> {
     pub scenario: &'a Scenario,
     /// The `node` executable.
     pub node: &'a Path,
+    /// The app as it is installed.
+    pub installed: &'a Path,
+    /// The hosts, where one of them starts the build.
+    pub hosts: Option<&'a Placed>,
+    /// Variables for every start, besides the scenario's.
+    pub env: &'a [(String, String)],
     /// The directory for logs and traces; every boot needs a name of its own in it.
     pub logs: &'a Path,
+}
+
+/// Which form of a build is started, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// As it was built or rewritten.
+    Finished,
+    /// Edited afterwards, so that an archive of it is out of date.
+    Edited,
+    /// Node gets the instrumentation by `--import` as well.
+    Preloaded,
 }
 
 /// Something seen, and the process it was seen of. `seen` is an error where the process did not let itself be
@@ -46,18 +66,12 @@ pub struct Seen<T> {
 impl Lab<'_> {
     /// Boots the build in `app`, sends the scenario's requests, and stops it.
     ///
-    /// With `preload` Node gets the instrumentation by `--import` as well.
-    ///
     /// # Errors
-    /// When the intake cannot be started.
-    pub fn exercise(&self, name: &str, app: &Path, preload: bool) -> Result<Seen<Observation>> {
+    /// When the intake cannot be made.
+    pub fn exercise(&self, name: &str, app: &Path, manner: Manner) -> Result<Seen<Observation>> {
         let intake = Intake::start()?;
         let trace = self.logs.join(format!("{name}.trace.jsonl"));
-        let mut spec = self.spec(name, app, &intake, &trace);
-        if preload {
-            let instrumentation = format!("./{}/{}", self.scenario.server, self.scenario.instrumentation);
-            spec.args.splice(0..0, [OsString::from("--import"), instrumentation.into()]);
-        }
+        let spec = self.spec(name, app, &intake, &trace, manner);
         let source = source_of(&spec);
         let seen = self.requests(&spec, &intake).and_then(|mut seen| {
             seen.trace = ModuleTrace::read(&trace)?;
@@ -68,34 +82,64 @@ impl Lab<'_> {
 
     fn requests(&self, spec: &Spec, intake: &Intake) -> Result<Observation> {
         let scenario = self.scenario;
+        // Where no request is a transaction, the spans of the library are what can be waited for.
+        let serves = scenario.start.host().is_none_or(|host| host.serves);
         let server = server::start(spec)?;
         let page = server.get(&scenario.page.path)?;
-        let asset = server.get(&scenario.asset.path)?;
-        let library = server.get(&scenario.library.path)?;
-        let package = server.get(&scenario.package.path)?;
+        let asset = scenario.asset.as_ref().map(|asset| server.get(&asset.path)).transpose()?;
+        let libraries =
+            scenario.libraries.iter().map(|library| server.get(&library.path)).collect::<Result<Vec<_>>>()?;
+        let package = scenario.package.as_ref().map(|package| server.get(&package.path)).transpose()?;
+        let values = scenario.values.iter().map(|values| server.get(&values.path)).collect::<Result<Vec<_>>>()?;
         // Twice: a request's span ends after its response was sent, so the first flush can miss the last one's.
         server.get(&scenario.status)?;
         let status = server.get(&scenario.status)?;
         if status.json()["active"] == Value::Bool(true) {
             // No error when it does not come: what came is judged.
+            let came = |received: &Received, library: &Library| {
+                received.transactions().any(|transaction| {
+                    let spans = transaction.spans.iter().chain([&transaction.root]);
+                    transaction.path.as_deref() == Some(&library.path)
+                        || !serves && spans.into_iter().any(|span| span.origin == Some(library.spans[0].origin.clone()))
+                })
+            };
             intake.wait_until(Instant::now() + SPANS, |received| {
-                received.transactions().any(|transaction| transaction.path.as_deref() == Some(&scenario.library.path))
+                scenario.libraries.iter().all(|library| came(received, library))
             });
         }
         server.stop();
         let received = intake.received();
         let trace = ModuleTrace::default();
-        Ok(Observation { page, asset, library, package, status, trace, received })
+        Ok(Observation { page, asset, libraries, package, values, status, trace, received })
+    }
+
+    /// Boots the build in `app` with `--import` of its instrumentation, and writes down whether it starts.
+    ///
+    /// # Errors
+    /// When the intake cannot be made.
+    pub fn start_preloaded(&self, name: &str, app: &Path) -> Result<Seen<StartSeen>> {
+        let intake = Intake::start()?;
+        let trace = self.logs.join(format!("{name}.trace.jsonl"));
+        let spec = self.spec(name, app, &intake, &trace, Manner::Preloaded);
+        let source = source_of(&spec);
+        let seen = server::boot(&spec).map(|boot| match boot {
+            Boot::Up(server) => {
+                server.stop();
+                StartSeen::Listened
+            }
+            Boot::Ended(finished) => StartSeen::Ended { exit: finished.exit, printed: finished.text },
+        });
+        Ok(Seen { seen, source })
     }
 
     /// Boots a build whose runtime throws, and writes down what becomes of it.
     ///
     /// # Errors
-    /// When the intake cannot be started.
+    /// When the intake cannot be made.
     pub fn throwing(&self, name: &str, app: &Path) -> Result<Seen<ThrowObservation>> {
         let intake = Intake::start()?;
         let trace = self.logs.join(format!("{name}.trace.jsonl"));
-        let spec = self.spec(name, app, &intake, &trace);
+        let spec = self.spec(name, app, &intake, &trace, Manner::Edited);
         let source = source_of(&spec);
         let seen = server::boot(&spec).map(|boot| match boot {
             Boot::Ended(finished) => ThrowObservation {
@@ -110,7 +154,12 @@ impl Lab<'_> {
                 if printed && trace.exists() {
                     intake.wait_until(Instant::now() + SENT, |got| !got.envelopes.is_empty());
                 }
-                let asset = server.get(&self.scenario.asset.path).ok().map(|asset| asset.status);
+                // A host ends after its function has, and that after the SDK has sent the error.
+                if printed && self.scenario.start.host().is_some() {
+                    server.wait_for_exit(ENDED);
+                }
+                let asset = self.scenario.asset.as_ref().and_then(|asset| server.get(&asset.path).ok());
+                let asset = asset.map(|asset| asset.status);
                 let exit = server.exit();
                 server.stop();
                 ThrowObservation { listened: true, exit, printed, asset }
@@ -125,17 +174,46 @@ impl Lab<'_> {
     /// When the intake cannot be started or the script cannot be written.
     pub fn exports(&self, name: &str, app: &Path) -> Result<Seen<Value>> {
         let intake = Intake::start()?;
-        let script = self.logs.join(format!("{name}.mjs"));
-        std::fs::write(&script, include_str!("exports.mjs"))
-            .with_context(|| format!("failed to write `{}`", script.display()))?;
+        let script = self.write_script(&format!("{name}.mjs"), include_str!("exports.mjs"))?;
         let result = self.logs.join(format!("{name}.json"));
-        let mut spec = self.spec(name, app, &intake, &self.logs.join(format!("{name}.trace.jsonl")));
+        let mut spec = self.spec(name, app, &intake, &self.logs.join(format!("{name}.trace.jsonl")), Manner::Finished);
         spec.args = vec![script.into(), self.entry(app).into(), result.clone().into()];
+        if let (Some(hosts), Some(host)) = (self.hosts, self.scenario.start.host()) {
+            if let [program, args @ ..] = &host.engine[..] {
+                spec.node = hosts.word(program, app).into();
+                spec.args.splice(..0, args.iter().map(|arg| hosts.word(arg, app)));
+            } else {
+                // Some entries listen on a port of their own choice.
+                spec.args.splice(..0, ["--require".into(), hosts.file("runtimes/loopback.cjs").into()]);
+                spec.env.push(("LOOPBACK_PORT".to_owned(), "0".into()));
+            }
+        }
         let source = source_of(&spec);
         let seen = server::run(&spec).and_then(|finished| {
             let text = std::fs::read_to_string(&result)
-                .with_context(|| format!("the entry cannot be imported: the script {}", finished.exit))?;
-            serde_json::from_str(&text).context("the description of the exports is not JSON")
+                .with_context(|| format!("the build cannot be imported: the script {}", finished.exit))?;
+            serde_json::from_str(&text).context("what the script wrote is not JSON")
+        });
+        Ok(Seen { seen, source })
+    }
+
+    /// Asks the loader of firebase-functions what a deployment of the build in `app` would make.
+    ///
+    /// # Errors
+    /// When the intake cannot be started.
+    pub fn firebase_stack(&self, name: &str, app: &Path) -> Result<Seen<Value>> {
+        let intake = Intake::start()?;
+        let hosts = self.hosts.context("only a scenario with a host is deployed")?;
+        let mut spec = self.spec(name, app, &intake, &self.logs.join(format!("{name}.trace.jsonl")), Manner::Finished);
+        // By its path: the package does not export its loader, which is what the command of Firebase runs.
+        let loader = self.installed.join("node_modules/firebase-functions/lib/runtime/loader.js");
+        let server = app.join(&self.scenario.server);
+        spec.args = vec![hosts.file("runtimes/firebase-discovery.cjs").into(), loader.into(), server.into()];
+        let source = source_of(&spec);
+        let seen = server::run(&spec).and_then(|finished| {
+            let stack: Value = serde_json::from_str(&finished.stdout)
+                .with_context(|| format!("the build cannot be loaded: the script {}", finished.exit))?;
+            Ok(stack["endpoints"].clone())
         });
         Ok(Seen { seen, source })
     }
@@ -144,16 +222,52 @@ impl Lab<'_> {
         app.join(&self.scenario.server).join(&self.scenario.entry)
     }
 
-    fn spec(&self, name: &str, app: &Path, intake: &Intake, trace: &Path) -> Spec {
-        let entry = format!("{}/{}", self.scenario.server, self.scenario.entry);
-        Spec {
+    fn spec(&self, name: &str, app: &Path, intake: &Intake, trace: &Path, manner: Manner) -> Spec {
+        let scenario = self.scenario;
+        let instrumentation = format!("{}/{}", scenario.server, scenario.instrumentation);
+        let mut spec = Spec {
             node: self.node.to_owned(),
             app: app.to_owned(),
-            args: vec![entry.into()],
+            args: Vec::new(),
             env: vec![("SENTRY_DSN".to_owned(), intake.dsn().into()), ("MODULE_TRACE_FILE".to_owned(), trace.into())],
             port: Port::Reserved,
             log: self.logs.join(format!("{name}.log")),
+        };
+        let own = scenario.run_env.iter().map(|(name, value)| (name.clone(), value.into()));
+        spec.env.extend(own.chain(self.env.iter().map(|(name, value)| (name.clone(), value.into()))));
+        let preload = manner == Manner::Preloaded;
+        let (Start::Host(host), Some(hosts)) = (&scenario.start, self.hosts) else {
+            if preload {
+                spec.args.extend(["--import".into(), format!("./{instrumentation}").into()]);
+            }
+            spec.args.push(format!("{}/{}", scenario.server, scenario.entry).into());
+            return spec;
+        };
+        if host.start.program != "node" {
+            spec.node = hosts.word(&host.start.program, app).into();
         }
+        spec.app = hosts.word(&host.start.cwd, app).into();
+        let in_place = (manner != Manner::Finished).then_some(&host.in_place);
+        for (name, value) in host.env.iter().chain(in_place.into_iter().flatten()) {
+            spec.env.push((name.clone(), value.into()));
+        }
+        // An absolute URL: each host starts the function in a directory of its own.
+        let url = url::Url::from_file_path(app.join(&instrumentation)).map(String::from).unwrap_or_default();
+        match host.preload.filter(|_| preload) {
+            Some(Preload::Argument) => spec.args.extend(["--import".into(), url.into()]),
+            Some(Preload::Environment) => {
+                spec.env.push(("FUNCTION_NODE_OPTIONS".to_owned(), format!("--import={url}").into()));
+            }
+            None => {}
+        }
+        spec.args.extend(host.start.args.iter().map(|arg| hosts.word(arg, app)));
+        spec
+    }
+
+    fn write_script(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let script = self.logs.join(name);
+        std::fs::write(&script, text).with_context(|| format!("failed to write `{}`", script.display()))?;
+        Ok(script)
     }
 }
 

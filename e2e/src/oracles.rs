@@ -1,14 +1,16 @@
 //! The oracles: pure judgements over observations. No I/O, so that each has a test that it passes and one that it fails.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::envelope::{Span, Transaction};
+use crate::host::{Assets, Host};
 use crate::intake::Received;
 use crate::process::Exit;
 use crate::runtime::THROWN;
-use crate::scenario::Scenario;
+use crate::scenario::{Control, Ends, Library, Module, Package, Scenario, WantedSpan};
 use crate::server::Response;
 use crate::trace::ModuleTrace;
 
@@ -24,10 +26,8 @@ pub struct Proof {
     pub rewrite: Option<Exit>,
     /// `presentry check` after it.
     pub check: Exit,
-    /// `presentry check` on the unrewritten build.
-    pub check_unrewritten: Exit,
-    /// `presentry check` on the build whose entry imports the instrumentation first.
-    pub check_top_level: Exit,
+    /// `presentry check` on each control.
+    pub check_controls: Vec<(Control, Exit)>,
 }
 
 /// One boot, the requests sent to it, and what arrived at the intake.
@@ -35,12 +35,14 @@ pub struct Proof {
 pub struct Observation {
     /// The response to the page.
     pub page: Response,
-    /// The response to the static file.
-    pub asset: Response,
-    /// The response of the route that runs the library.
-    pub library: Response,
-    /// The response of the route that reports on the ESM package.
-    pub package: Response,
+    /// The response to the static file, where there is one.
+    pub asset: Option<Response>,
+    /// The responses of the routes that run the libraries, in the scenario's order.
+    pub libraries: Vec<Response>,
+    /// The response of the route that reports on the ESM package, where there is one.
+    pub package: Option<Response>,
+    /// The responses of the routes that report what the instrumentation computed, in the scenario's order.
+    pub values: Vec<Response>,
     /// The last response of the status route.
     pub status: Response,
     /// What the instrumentation's hooks saw.
@@ -49,7 +51,8 @@ pub struct Observation {
     pub received: Received,
 }
 
-/// The modules that must have gone through the instrumentation's hooks.
+/// The modules that must have gone through the instrumentation's hooks. Relative paths are those in a copy of the build whose
+/// place is not known.
 #[derive(Debug, Clone)]
 pub struct RuntimeModules {
     /// The entry, where it was moved to; nothing where no file has its bytes.
@@ -85,12 +88,16 @@ pub fn static_proof(proof: &Proof) -> Judgement {
     if !proof.check.success() {
         wrong.push(format!("`presentry check` {}", proof.check));
     }
-    for (name, exit) in [("unrewritten", proof.check_unrewritten), ("top-level-import", proof.check_top_level)] {
-        if exit != Exit::Code(1) {
-            wrong.push(format!("`presentry check` on the {name} build {exit}, wanted code 1"));
+    for (control, exit) in &proof.check_controls {
+        if *exit != Exit::Code(1) {
+            wrong.push(format!("`presentry check` on the {} build {exit}, wanted code 1", control.name()));
         }
     }
-    verdict(&wrong, || "`presentry check` exits 0, and 1 on the unrewritten and the top-level-import build".to_owned())
+    verdict(&wrong, || {
+        let controls: Vec<String> =
+            proof.check_controls.iter().map(|(control, _)| format!("the {}", control.name())).collect();
+        format!("`presentry check` exits 0, and 1 on {} build", controls.join(" and "))
+    })
 }
 
 /// 2: the runtime was loaded through hooks that the instrumentation itself registered.
@@ -98,21 +105,32 @@ pub fn static_proof(proof: &Proof) -> Judgement {
 /// # Errors
 /// Names each module that the hooks did not see.
 pub fn runtime_through_hooks(scenario: &Scenario, modules: &RuntimeModules, seen: &Observation) -> Judgement {
-    let mut missing = Vec::new();
-    match &modules.moved_entry {
-        None => missing.push("the moved entry (no new file has the bytes of the entry)".to_owned()),
-        Some(entry) if !seen.trace.saw(entry) => missing.push(format!("`{}`", entry.display())),
-        Some(_) => {}
+    if let Some(host) = unpatched(scenario) {
+        return unseen(host, modules, seen);
     }
-    if !seen.trace.saw(&modules.chunk) {
+    let (mut among, mut missing, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    match (&scenario.absent.moved_entry, &modules.moved_entry) {
+        (Some(reason), _) => left_out.push(format!("the moved entry does not apply ({reason})")),
+        (None, None) => missing.push("the moved entry (no new file has the bytes of the entry)".to_owned()),
+        (None, Some(entry)) if !seen.trace.saw(entry) => missing.push(format!("`{}`", entry.display())),
+        (None, Some(_)) => among.push("the moved entry".to_owned()),
+    }
+    if seen.trace.saw(&modules.chunk) {
+        among.push("the runtime".to_owned());
+    } else {
         missing.push(format!("`{}`", modules.chunk.display()));
     }
-    if !seen.trace.saw_package(&scenario.package.name) {
-        missing.push(format!("the package `{}`", scenario.package.name));
+    match (&scenario.package, &scenario.absent.package) {
+        (None, reason) => left_out.push(format!("the package does not apply ({})", reason_of(reason))),
+        (Some(package), _) if !seen.trace.saw_package(&package.name) => {
+            missing.push(format!("the package `{}`", package.name));
+        }
+        (Some(package), _) => among.push(format!("`{}`", package.name)),
     }
     let loads = seen.trace.loads.len();
     if missing.is_empty() {
-        Ok(format!("{loads} modules, the moved entry, the runtime and `{}` among them", scenario.package.name))
+        let seen = format!("{loads} modules, {} among them", listed(&among));
+        Ok(std::iter::once(seen).chain(left_out).collect::<Vec<_>>().join("; "))
     } else {
         Err(format!(
             "the hooks of the instrumentation (evaluated {}) saw {loads} modules, but not {}",
@@ -122,61 +140,121 @@ pub fn runtime_through_hooks(scenario: &Scenario, modules: &RuntimeModules, seen
     }
 }
 
+/// 2, where module hooks reach nothing: what is left of it is that the instrumentation ran.
+fn unseen(host: &Host, modules: &RuntimeModules, seen: &Observation) -> Judgement {
+    let mut wrong = Vec::new();
+    if seen.trace.evaluations == 0 {
+        wrong.push("the instrumentation was never evaluated".to_owned());
+    }
+    if seen.trace.saw(&modules.chunk) && host.engine.is_empty() {
+        wrong.push(format!("the hooks saw the runtime, but {}", host.limit()));
+    }
+    let loads = seen.trace.loads.len();
+    verdict(&wrong, || format!("does not apply ({}); {} seen", host.limit(), numbered(loads, "module")))
+}
+
+/// The host whose module hooks reach no ES module, where it is such a one.
+fn unpatched(scenario: &Scenario) -> Option<&Host> {
+    scenario.start.host().filter(|host| !host.patched)
+}
+
 /// 3: the libraries were really instrumented.
 ///
 /// # Errors
 /// Says which part was not seen, and what was instead.
 pub fn libraries_instrumented(scenario: &Scenario, seen: &Observation) -> Judgement {
-    let parts = [library_spans(scenario, seen), package_patched(scenario, seen)];
+    let mut parts: Vec<Judgement> =
+        (0..scenario.libraries.len()).map(|index| library_spans(scenario, index, seen)).collect();
+    parts.push(package_patched(scenario, seen));
     let (right, wrong): (Vec<_>, Vec<_>) = parts.into_iter().partition(Result::is_ok);
     verdict(&wrong.into_iter().filter_map(Result::err).collect::<Vec<_>>(), || {
         right.into_iter().filter_map(Result::ok).collect::<Vec<_>>().join("; ")
     })
 }
 
-/// The part of oracle 3 about the CommonJS library: its spans are in the trace of the request that ran it.
+/// The part of oracle 3 about the library that is the scenario's `index`th: its spans are in the trace of the request that ran
+/// it. Where the process of the function serves no HTTP, so that there is no transaction of the request, they are in any.
 ///
 /// # Errors
 /// Says what arrived instead.
-pub fn library_spans(scenario: &Scenario, seen: &Observation) -> Judgement {
-    let library = &scenario.library;
-    answered(&library.path, &seen.library, &library.contains)?;
+pub fn library_spans(scenario: &Scenario, index: usize, seen: &Observation) -> Judgement {
+    let library = &scenario.libraries[index];
+    library_answered(library, index, seen)?;
+    let host = scenario.start.host();
+    let serves = host.is_none_or(|host| host.serves);
     let of_request: Vec<&Transaction> = seen
         .received
         .transactions()
-        .filter(|transaction| transaction.path.as_deref() == Some(&library.path) && is_http_server(&transaction.root))
+        .filter(|transaction| !serves || is_of(library, transaction) && is_http_server(&transaction.root))
         .collect();
-    let spans = |transaction: &Transaction| {
-        let trace = &transaction.root.trace_id;
-        transaction
-            .spans
-            .iter()
-            .filter(|span| span.origin.as_deref() == Some(&library.origin) && span.trace_id == *trace)
-            .count()
+    let arrived = |wanted: &WantedSpan| {
+        let counts = of_request.iter().map(|transaction| {
+            let root = (!serves).then_some(&transaction.root);
+            let of_trace = |span: &&Span| span.trace_id == transaction.root.trace_id;
+            transaction.spans.iter().filter(of_trace).chain(root).filter(|span| is_wanted(wanted, span)).count()
+        });
+        // Where a request may be several transactions, all of them count.
+        if serves { counts.max() } else { Some(counts.sum()) }
     };
-    match of_request.iter().map(|transaction| spans(transaction)).max() {
-        Some(count) if count > 0 => {
-            Ok(format!("{} `{}` in the trace of `GET {}`", numbered(count, "span"), library.origin, library.path))
+    let mut count = 0;
+    let mut missing = Vec::new();
+    for wanted in &library.spans {
+        match arrived(wanted) {
+            Some(0) => missing.push(wanted.to_string()),
+            Some(arrived) => count += arrived,
+            None => {
+                let names: Vec<String> = seen
+                    .received
+                    .transactions()
+                    .map(|transaction| {
+                        let origin = transaction.root.origin.as_deref().unwrap_or("none");
+                        format!("`{}` ({origin})", transaction.name)
+                    })
+                    .collect();
+                return Err(format!(
+                    "no `http.server` transaction of `GET {}` arrived, only [{}]{}",
+                    library.path,
+                    names.join(", "),
+                    refused(&seen.received)
+                ));
+            }
         }
-        Some(_) => {
-            Err(format!("no span `{}` in the `http.server` transaction of `GET {}`", library.origin, library.path))
-        }
-        None => {
-            let names: Vec<String> = seen
-                .received
-                .transactions()
-                .map(|transaction| {
-                    let origin = transaction.root.origin.as_deref().unwrap_or("none");
-                    format!("`{}` ({origin})", transaction.name)
-                })
-                .collect();
-            Err(format!(
-                "no `http.server` transaction of `GET {}` arrived, only [{}]{}",
-                library.path,
-                names.join(", "),
-                refused(&seen.received)
-            ))
-        }
+    }
+    let place = if serves {
+        format!("in the trace of `GET {}`", library.path)
+    } else {
+        format!("after `GET {}`, in no transaction of a request, as none comes through `node:http` there", library.path)
+    };
+    if !missing.is_empty() {
+        let transaction = if serves { "in the `http.server` transaction of" } else { "after" };
+        return Err(format!(
+            "no span {} {transaction} `GET {}`{}",
+            missing.join(", "),
+            library.path,
+            refused(&seen.received)
+        ));
+    }
+    match &library.spans[..] {
+        [one] => Ok(format!("{} {one} {place}", numbered(count, "span"))),
+        kinds => Ok(format!("{} of {} kinds {place}", numbered(count, "span"), kinds.len())),
+    }
+}
+
+fn is_of(library: &Library, transaction: &Transaction) -> bool {
+    transaction.path.as_deref() == Some(&library.path)
+}
+
+fn is_wanted(wanted: &WantedSpan, span: &Span) -> bool {
+    let is = |wanted: &Option<String>, got: &Option<String>| wanted.is_none() || wanted == got;
+    span.origin.as_ref() == Some(&wanted.origin)
+        && is(&wanted.op, &span.op)
+        && is(&wanted.description, &span.description)
+}
+
+fn library_answered(library: &Library, index: usize, seen: &Observation) -> Result<(), String> {
+    match seen.libraries.get(index) {
+        Some(response) => answered(&library.path, response, &library.contains),
+        None => Err(format!("`GET {}` was not sent", library.path)),
     }
 }
 
@@ -185,8 +263,17 @@ pub fn library_spans(scenario: &Scenario, seen: &Observation) -> Judgement {
 /// # Errors
 /// Says what the package answered.
 pub fn package_patched(scenario: &Scenario, seen: &Observation) -> Judgement {
-    let package = &scenario.package;
-    let value = package_value(scenario, seen)?;
+    let Some(package) = &scenario.package else {
+        return Ok(format!("the package does not apply ({})", reason_of(&scenario.absent.package)));
+    };
+    let value = package_value(package, seen)?;
+    if let Some(host) = unpatched(scenario) {
+        return if value == package.original {
+            Ok(format!("`{}` is {value} as expected ({})", package.name, host.limit()))
+        } else {
+            Err(format!("`{}` is `{value}`, but {}", package.name, host.limit()))
+        };
+    }
     if value == package.patched {
         Ok(format!("`{}` is {value}", package.name))
     } else {
@@ -219,19 +306,68 @@ pub fn exports_equal(unrewritten: &Value, rewritten: &Value) -> Judgement {
     })
 }
 
-/// 5: the instrumentation is evaluated once, also when Node preloads it.
+/// 4, for a build beside which there is none with the real exports: they are of the kinds that the scenario names.
+///
+/// # Errors
+/// Says which there are instead.
+pub fn exports_of_kinds(kinds: &BTreeMap<String, String>, exports: &Value) -> Judgement {
+    let seen = kinds_of(exports);
+    if seen == *kinds {
+        Ok(shown_kinds(&seen))
+    } else {
+        Err(format!("the exports are {}, wanted {}", shown_kinds(&seen), shown_kinds(kinds)))
+    }
+}
+
+fn kinds_of(exports: &Value) -> BTreeMap<String, String> {
+    let exports = exports.as_object().into_iter().flatten();
+    exports.map(|(name, value)| (name.clone(), value["typeof"].as_str().unwrap_or_default().to_owned())).collect()
+}
+
+fn shown_kinds(kinds: &BTreeMap<String, String>) -> String {
+    let kinds: Vec<String> = kinds.iter().map(|(name, kind)| format!("`{name}`: {kind}")).collect();
+    listed(&kinds)
+}
+
+/// 4, where the unrewritten build does not have the real exports: they are of the kinds that the scenario names.
+///
+/// # Errors
+/// Names the exports that differ; and says so where the unrewritten build has them, as nothing is shown then.
+pub fn exports_restored(kinds: &BTreeMap<String, String>, unrewritten: &Value, rewritten: &Value) -> Judgement {
+    let shown = shown_kinds;
+    let (before, after) = (kinds_of(unrewritten), kinds_of(rewritten));
+    let mut wrong = Vec::new();
+    if after != *kinds {
+        wrong.push(format!("the exports are {}, wanted {}", shown(&after), shown(kinds)));
+    }
+    if before == *kinds {
+        wrong.push(format!("no control: the unrewritten build has {} as well", shown(&before)));
+    }
+    verdict(&wrong, || format!("{}, where the unrewritten build has {}", shown(&after), shown(&before)))
+}
+
+/// 5: the instrumentation is evaluated once in each process that loads the entry, also when Node preloads it. `preloaded` is
+/// nothing where it cannot be preloaded.
 ///
 /// # Errors
 /// Says how often it was.
-pub fn one_init(plain: &ModuleTrace, preloaded: &ModuleTrace) -> Judgement {
+pub fn one_init(scenario: &Scenario, plain: &ModuleTrace, preloaded: Option<&ModuleTrace>) -> Judgement {
+    let host = scenario.start.host();
+    let expected = host.map_or(1, |host| host.evaluations);
     let mut wrong = Vec::new();
-    for (how, trace) in [("", plain), (" under `--import`", preloaded)] {
-        if trace.evaluations != 1 {
-            let times = numbered(trace.evaluations, "time");
-            wrong.push(format!("the instrumentation was evaluated {times}{how}"));
-        }
+    for (how, trace) in [("", Some(plain)), (" under `--import`", preloaded)] {
+        let Some(trace) = trace.filter(|trace| trace.evaluations != expected) else { continue };
+        let times = numbered(trace.evaluations, "time");
+        let wanted = if expected == 1 { String::new() } else { format!(", wanted {expected}") };
+        wrong.push(format!("the instrumentation was evaluated {times}{how}{wanted}"));
     }
-    verdict(&wrong, || "one, also under `--import`".to_owned())
+    verdict(&wrong, || {
+        let number = if expected == 1 { "one".to_owned() } else { format!("{expected}, one in each process") };
+        match (preloaded, host) {
+            (None, Some(host)) => format!("{number}; `--import` does not apply ({})", host.limit()),
+            _ => format!("{number}, also under `--import`"),
+        }
+    })
 }
 
 /// 6: a runtime that throws before it listens ends the process with an error; one that throws later behaves as in
@@ -264,7 +400,7 @@ pub fn load_errors(
     if !later_unrewritten.printed {
         wrong.push(format!("the unrewritten build did not throw `{THROWN}` later: {later_unrewritten}"));
     }
-    if later != later_unrewritten {
+    if !ends_alike(later, later_unrewritten) {
         wrong.push(format!("thrown later: {later}; unrewritten: {later_unrewritten}"));
     }
     verdict(&wrong, || {
@@ -273,75 +409,227 @@ pub fn load_errors(
     })
 }
 
+/// Whether two servers came to the same. Where both ended, it does not count whether one could be reached before: the SDK sends
+/// the error first, which takes the time in which a host finds that the server accepts connections.
+fn ends_alike(one: &ThrowObservation, other: &ThrowObservation) -> bool {
+    match (one.exit, other.exit) {
+        (Some(exit), Some(of_other)) => exit == of_other && one.printed == other.printed,
+        _ => one == other,
+    }
+}
+
 /// 7: the page renders, with what the server function returned and the SDK's meta tag, and static files are served.
+///
+/// `asset` is what the static file holds.
 ///
 /// # Errors
 /// Says what is not as it should be.
 pub fn page_and_assets(scenario: &Scenario, asset: &[u8], seen: &Observation) -> Judgement {
+    let mut right = vec!["page".to_owned()];
     let mut wrong = Vec::new();
     if let Err(error) = answered(&scenario.page.path, &seen.page, &scenario.page.contains) {
         wrong.push(error);
     }
-    if !has_trace_meta(&seen.page.text()) {
-        wrong.push("the page has no `sentry-trace` meta tag with a trace and a span".to_owned());
+    match (&scenario.absent.trace_meta, has_trace_meta(&seen.page.text())) {
+        (None, true) => right.push("`sentry-trace` meta tag".to_owned()),
+        (None, false) => wrong.push("the page has no `sentry-trace` meta tag with a trace and a span".to_owned()),
+        (Some(reason), false) => right.push(format!("no `sentry-trace` meta tag ({reason})")),
+        (Some(reason), true) => wrong.push(format!("the page has a `sentry-trace` meta tag, but {reason}")),
     }
-    if seen.asset.status != 200 {
-        wrong.push(format!("`GET {}` answered {}", scenario.asset.path, seen.asset.status));
-    } else if seen.asset.body != asset {
-        wrong.push(format!("`GET {}` answered other bytes than `{}` has", scenario.asset.path, scenario.asset.file));
+    match (&scenario.asset, &seen.asset) {
+        (None, _) => {
+            right.push(format!("static files do not apply ({})", reason_of(&scenario.absent.asset)));
+        }
+        (Some(wanted), Some(got)) if got.status == 200 && got.body == asset => {
+            let platform = scenario.start.host().is_some_and(|host| host.assets == Assets::Cdn);
+            right.push(format!("`{}`{}", wanted.path, if platform { " from the platform" } else { "" }));
+        }
+        (Some(wanted), Some(got)) if got.status == 200 => {
+            wrong.push(format!("`GET {}` answered other bytes than `{}` has", wanted.path, wanted.file));
+        }
+        (Some(wanted), Some(got)) => wrong.push(format!("`GET {}` answered {}", wanted.path, got.status)),
+        (Some(wanted), None) => wrong.push(format!("`GET {}` was not sent", wanted.path)),
     }
-    verdict(&wrong, || format!("page, `sentry-trace` meta tag, `{}`", scenario.asset.path))
+    verdict(&wrong, || right.join(", "))
+}
+
+/// One control of oracle 8.
+#[derive(Debug, Clone, Copy)]
+pub struct ControlSeen<'a> {
+    /// Which one.
+    pub control: Control,
+    /// Its modules.
+    pub modules: &'a RuntimeModules,
+    /// What it did.
+    pub seen: &'a Observation,
 }
 
 /// 8: the controls work as servers, and fail what they must fail.
 ///
-/// `chunk` of `unrewritten` and of `top_level` is the runtime chunk of each.
-///
 /// # Errors
 /// Names what a control passed, or why it is no control.
-pub fn controls_fail(
-    scenario: &Scenario,
-    unrewritten: (&RuntimeModules, &Observation),
-    top_level: (&RuntimeModules, &Observation),
-) -> Judgement {
+pub fn controls_fail(scenario: &Scenario, controls: &[ControlSeen<'_>]) -> Judgement {
     let mut wrong = Vec::new();
-    for (name, (modules, seen)) in [("unrewritten", unrewritten), ("top-level-import", top_level)] {
+    let mut library = Vec::new();
+    for ControlSeen { control, modules, seen } in controls {
+        let name = control.name();
+        let mut no_control = |error: String| wrong.push(format!("{name}: no control, {error}"));
         // A control that does not even work fails everything, and proves nothing.
-        for answer in [
-            answered(&scenario.page.path, &seen.page, &scenario.page.contains),
-            answered(&scenario.library.path, &seen.library, &scenario.library.contains),
-            package_value(scenario, seen).map(drop),
-        ] {
-            if let Err(error) = answer {
-                wrong.push(format!("{name}: no control, {error}"));
+        if let Err(error) = answered(&scenario.page.path, &seen.page, &scenario.page.contains) {
+            no_control(error);
+        }
+        for (index, library) in scenario.libraries.iter().enumerate() {
+            if let Err(error) = library_answered(library, index, seen) {
+                no_control(error);
             }
+        }
+        if let Some(Err(error)) = scenario.package.as_ref().map(|package| package_value(package, seen)) {
+            no_control(error);
         }
         // Not the whole of oracle 2, which a build without a moved entry cannot pass anyhow.
         if seen.trace.saw(&modules.chunk) {
             wrong.push(format!("{name}: the hooks saw the runtime (oracle 2)"));
         }
-        if seen.trace.saw_package(&scenario.package.name) {
-            wrong.push(format!("{name}: the hooks saw `{}` (oracle 2)", scenario.package.name));
+        if let Some(package) = &scenario.package {
+            if seen.trace.saw_package(&package.name) {
+                wrong.push(format!("{name}: the hooks saw `{}` (oracle 2)", package.name));
+            }
+            if let (Ok(passed), None) = (package_patched(scenario, seen), unpatched(scenario)) {
+                wrong.push(format!("{name}: {passed} (oracle 3)"));
+            }
         }
-        if let Ok(passed) = package_patched(scenario, seen) {
-            wrong.push(format!("{name}: {passed} (oracle 3)"));
+        if *control != Control::Unrewritten && seen.trace.evaluations == 0 {
+            wrong.push(format!("{name}: no control, the instrumentation was never evaluated"));
+        }
+        for (index, Library { module, path, .. }) in scenario.libraries.iter().enumerate() {
+            match (control, module, library_spans(scenario, index, seen)) {
+                (Control::Unrewritten, _, Ok(passed)) => wrong.push(format!("{name}: {passed} (oracle 3)")),
+                (Control::Unrewritten, _, Err(_)) => {}
+                (_, Some(Module::Esm), Ok(passed)) => wrong.push(format!("{name}: {passed} (oracle 3)")),
+                (Control::TopLevelImport, Some(Module::Commonjs), Err(error)) => {
+                    wrong.push(format!("{name}: no control, {error}"));
+                }
+                (_, module, judgement) => {
+                    let arrive = if judgement.is_ok() { "arrive" } else { "do not arrive" };
+                    let whose = match (module, scenario.libraries.len()) {
+                        (Some(Module::Esm), _) => format!("the spans of the ESM library of `{path}`"),
+                        (_, 1) => "the library's spans".to_owned(),
+                        _ => format!("the spans of `{path}`"),
+                    };
+                    library.push(format!("under {name} {whose} {arrive}"));
+                }
+            }
         }
     }
-    if let Ok(passed) = library_spans(scenario, unrewritten.1) {
-        wrong.push(format!("unrewritten: {passed} (oracle 3)"));
-    }
-    if top_level.1.trace.evaluations == 0 {
-        wrong.push("top-level-import: no control, the instrumentation was never evaluated".to_owned());
+    if controls.is_empty() {
+        wrong.push("there are no controls".to_owned());
     }
     verdict(&wrong, || {
-        let library = match library_spans(scenario, top_level.1) {
-            Ok(_) => "arrive",
-            Err(_) => "do not arrive",
+        let names: Vec<String> = controls.iter().map(|control| control.control.name().to_owned()).collect();
+        let (parts, all) = match (&scenario.package, unpatched(scenario)) {
+            (_, Some(_)) => ("what is left of 2 and 3", ""),
+            (Some(_), None) => ("2 and the ESM part of 3", ", unrewritten all of 3"),
+            (None, None) => ("2", ", unrewritten all of 3"),
         };
-        format!(
-            "both fail 2 and the ESM part of 3, unrewritten all of 3 (under top-level-import the library's spans {library})"
-        )
+        let all = if scenario.has(Control::Unrewritten) { all } else { "" };
+        let fail = if names.len() == 1 { "fails" } else { "fail" };
+        let library = if library.is_empty() { String::new() } else { format!(" ({})", library.join(", ")) };
+        format!("{} {fail} {parts}{all}{library}", listed(&names))
     })
+}
+
+/// A check beside the oracles: the routes answer with what the instrumentation computed, and the unrewritten build's do
+/// not.
+///
+/// # Errors
+/// Names each field that has another value, and each route of the unrewritten build that answers right.
+pub fn values_are(scenario: &Scenario, seen: &Observation, unrewritten: Option<&Observation>) -> Judgement {
+    let mut wrong = Vec::new();
+    let mut right = Vec::new();
+    for (index, values) in scenario.values.iter().enumerate() {
+        let answer = |seen: &Observation| seen.values.get(index).map(Response::json).unwrap_or_default();
+        let got = answer(seen);
+        for (field, wanted) in &values.fields {
+            if got[field] == *wanted {
+                right.push(format!("`{field}`"));
+            } else {
+                wrong.push(format!("`{field}` of `GET {}` is {}, wanted {wanted}", values.path, got[field]));
+            }
+        }
+        let control = unrewritten.map(answer);
+        if control.is_some_and(|got| values.fields.iter().any(|(field, wanted)| got[field] == *wanted)) {
+            wrong.push(format!("unrewritten: `GET {}` answers with what the instrumentation computes", values.path));
+        }
+    }
+    if scenario.values.is_empty() {
+        wrong.push("no value is looked at".to_owned());
+    }
+    verdict(&wrong, || listed(&right))
+}
+
+/// A check beside the oracles: with `--import` of what the SDK left, the unrewritten build dies of `wanted` before it
+/// listens, where the judged one runs.
+///
+/// # Errors
+/// Says what it did instead.
+pub fn preload_dies(wanted: &str, seen: &StartSeen) -> Judgement {
+    match seen {
+        StartSeen::Ended { exit, printed } if !exit.success() && printed.contains(wanted) => {
+            Ok(format!("unrewritten under `--import`: {exit}, printed `{wanted}`"))
+        }
+        StartSeen::Ended { exit, .. } => {
+            Err(format!("no control: unrewritten under `--import` {exit}, and `{wanted}` is not printed"))
+        }
+        StartSeen::Listened => Err("no control: unrewritten under `--import` listens".to_owned()),
+    }
+}
+
+/// What a start came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartSeen {
+    /// The server said that it listens.
+    Listened,
+    /// It ended before.
+    Ended {
+        /// How.
+        exit: Exit,
+        /// What it printed.
+        printed: String,
+    },
+}
+
+/// A check beside the oracles: the loader of firebase-functions finds in the rewritten build what it finds in the
+/// unrewritten one, the function among it, and does not find it behind a wrapper.
+///
+/// # Errors
+/// Says what it finds.
+pub fn deployed_the_same(function: &str, unrewritten: &Value, rewritten: &Value, wrapped: &Value) -> Judgement {
+    let mut wrong = Vec::new();
+    if !unrewritten[function].is_object() {
+        wrong.push(format!("no control: `{function}` is not found in the unrewritten build, but {unrewritten}"));
+    }
+    if rewritten != unrewritten {
+        wrong.push(format!("found {rewritten}, unrewritten {unrewritten}"));
+    }
+    if wrapped[function].is_object() {
+        wrong.push(format!("no control: `{function}` is found behind a wrapper"));
+    }
+    verdict(&wrong, || format!("`{function}` is found as in the unrewritten build, and not behind a wrapper"))
+}
+
+/// A check beside the oracles: the command comes to what the scenario says, and prints why.
+///
+/// # Errors
+/// Says what it came to.
+pub fn ends_as_said(ends: &Ends, exit: Exit, printed: &str) -> Judgement {
+    let mut wrong = Vec::new();
+    if exit != Exit::Code(ends.exit) {
+        wrong.push(format!("`presentry` {exit}, wanted code {}", ends.exit));
+    }
+    if !printed.contains(&ends.says) {
+        wrong.push(format!("`presentry` does not print `{}`", ends.says));
+    }
+    verdict(&wrong, || format!("`presentry` {exit}, printed `{}`", ends.says))
 }
 
 /// A check beside the oracles: nothing changed between two snapshots, whose `differences` are given.
@@ -352,6 +640,14 @@ pub fn nothing_changed(exit: Exit, differences: &[String], checksum: &str) -> Ju
     if !exit.success() {
         return Err(format!("the command {exit}"));
     }
+    unchanged(differences, checksum)
+}
+
+/// As [`nothing_changed`], whatever the command exited with.
+///
+/// # Errors
+/// Lists the differences.
+pub fn unchanged(differences: &[String], checksum: &str) -> Judgement {
     const SHOWN: usize = 5;
     if differences.is_empty() {
         Ok(format!("sha256 {}…", &checksum[..checksum.len().min(16)]))
@@ -359,6 +655,18 @@ pub fn nothing_changed(exit: Exit, differences: &[String], checksum: &str) -> Ju
         let more = differences.len().saturating_sub(SHOWN);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         Err(format!("{}{more}", differences[..differences.len().min(SHOWN)].join(", ")))
+    }
+}
+
+/// A check beside the oracles: the command that the npm package brings is the one that is judged.
+///
+/// # Errors
+/// Says what it is.
+pub fn command_is(wanted: &str, seen: &str) -> Judgement {
+    if seen == wanted && !seen.is_empty() {
+        Ok(format!("`{seen}`"))
+    } else {
+        Err(format!("it says `{seen}`, wanted `{wanted}`"))
     }
 }
 
@@ -392,11 +700,24 @@ fn answered(path: &str, response: &Response, contains: &str) -> Result<(), Strin
     }
 }
 
-fn package_value(scenario: &Scenario, seen: &Observation) -> Result<String, String> {
-    let package = &scenario.package;
-    match seen.package.json()[&package.field].as_str() {
+fn package_value(package: &Package, seen: &Observation) -> Result<String, String> {
+    let Some(response) = &seen.package else { return Err(format!("`GET {}` was not sent", package.path)) };
+    match response.json()[&package.field].as_str() {
         Some(value) if value == package.original || value == package.patched => Ok(value.to_owned()),
-        _ => Err(format!("`GET {}` answered {} with `{}`", package.path, seen.package.status, seen.package.text())),
+        _ => Err(format!("`GET {}` answered {} with `{}`", package.path, response.status, response.text())),
+    }
+}
+
+fn reason_of(absent: &Option<String>) -> &str {
+    absent.as_deref().unwrap_or("no reason is given")
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(items: &[String]) -> String {
+    match items {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [head @ .., last] => format!("{} and {last}", head.join(", ")),
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Invocation {
     directory: PathBuf,
     variables: Vec<(String, OsString)>,
     removed: Vec<String>,
+    #[cfg(unix)]
+    account: Option<(u32, u32)>,
 }
 
 impl Invocation {
@@ -35,6 +37,8 @@ impl Invocation {
             directory: directory.into(),
             variables: Vec::new(),
             removed: Vec::new(),
+            #[cfg(unix)]
+            account: None,
         }
     }
 
@@ -63,6 +67,14 @@ impl Invocation {
     #[must_use]
     pub fn env_remove(mut self, name: &str) -> Invocation {
         self.removed.push(name.to_owned());
+        self
+    }
+
+    /// Runs the command as another user and group, which only root may.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn account(mut self, uid: u32, gid: u32) -> Invocation {
+        self.account = Some((uid, gid));
         self
     }
 
@@ -104,6 +116,9 @@ impl Invocation {
         {
             use std::os::unix::process::CommandExt;
             command.process_group(0);
+            if let Some((uid, gid)) = self.account {
+                command.uid(uid).gid(gid);
+            }
         }
         command
     }
@@ -378,7 +393,16 @@ impl Running {
 
     /// Asks the group to end (SIGTERM), waits for [`GRACE`], then kills it.
     pub fn stop(self) -> Finished {
-        signal_group(&self.child, Signal::Terminate);
+        self.end(Signal::Terminate)
+    }
+
+    /// As [`Running::stop`], by SIGINT: what some servers take for "now", and SIGTERM for "when the last client is gone".
+    pub fn interrupt(self) -> Finished {
+        self.end(Signal::Interrupt)
+    }
+
+    fn end(self, signal: Signal) -> Finished {
+        signal_group(&self.child, signal);
         let ended = self.wait_for(Instant::now() + GRACE, |output| output.exit().map(|_| ()));
         if ended.is_none() {
             signal_group(&self.child, Signal::Kill);
@@ -451,6 +475,7 @@ pub fn end_children_on_interrupt() -> Result<()> {
 
 #[derive(Debug, Clone, Copy)]
 enum Signal {
+    Interrupt,
     Terminate,
     Kill,
 }
@@ -460,6 +485,7 @@ enum Signal {
 fn signal_group(child: &SharedChild, signal: Signal) {
     use rustix::process::{Pid, Signal as Number, kill_process_group};
     let number = match signal {
+        Signal::Interrupt => Number::INT,
         Signal::Terminate => Number::TERM,
         Signal::Kill => Number::KILL,
     };

@@ -1,7 +1,11 @@
-//! What a run came to: its checks, how they are printed, and their count.
+//! What runs came to: their checks, how they are printed, for people and for programs, and their count.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::oracles::Judgement;
 use crate::process::Source;
@@ -15,6 +19,8 @@ pub struct Check {
     pub name: &'static str,
     /// What was seen.
     pub judgement: Judgement,
+    /// Why it fails upstream, where that is known. It does not count as failed then, and passing is news.
+    pub known: Option<String>,
     /// The processes that were looked at.
     pub sources: Vec<Source>,
 }
@@ -22,10 +28,16 @@ pub struct Check {
 /// The checks of one scenario.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The scenario's name.
+    /// The name of the scenario, or of its cell.
     pub scenario: String,
+    /// The versions that were asked for instead of the lockfile's.
+    pub requested: BTreeMap<String, String>,
+    /// The versions that were really installed, and Node's.
+    pub versions: BTreeMap<String, String>,
     /// In the order they are printed.
     pub checks: Vec<Check>,
+    /// What the same oracles say of the SDK's own build, where it was looked at. Never counted as ours.
+    pub sdk: Option<Vec<Check>>,
     /// The work directory, where it was kept.
     pub kept: Option<PathBuf>,
 }
@@ -33,20 +45,54 @@ pub struct Report {
 impl Check {
     /// `ok oracle 2 name: seen`, or `FAIL …` followed by the evidence.
     pub fn render(&self) -> String {
-        let label = match self.oracle {
-            Some(number) => format!("oracle {number}"),
-            None => "check".to_owned(),
-        };
-        match &self.judgement {
-            Ok(seen) => format!("ok {label} {}: {seen}\n", self.name),
-            Err(seen) => {
-                let mut text = format!("FAIL {label} {}: {seen}\n", self.name);
+        match (&self.judgement, &self.known) {
+            (Ok(seen), None) => format!("ok {}: {seen}\n", self.label()),
+            (Ok(seen), Some(reason)) => format!(
+                "news {}: {seen}\n  passes, although it is known to fail: {reason}\n  hint: remove that from `{}`\n",
+                self.label(),
+                crate::matrix::FILE
+            ),
+            (Err(seen), Some(reason)) => format!("known {}: {seen}\n  {reason}\n", self.label()),
+            (Err(seen), None) => {
+                let mut text = format!("FAIL {}: {seen}\n", self.label());
                 for source in &self.sources {
                     let _ = writeln!(text, "{source}");
                 }
                 text
             }
         }
+    }
+
+    /// `oracle 2 name`, or `check name`.
+    fn label(&self) -> String {
+        match self.oracle {
+            Some(number) => format!("oracle {number} {}", self.name),
+            None => format!("check {}", self.name),
+        }
+    }
+
+    /// Whether it failed, and not for a known reason.
+    fn failed(&self) -> bool {
+        self.judgement.is_err() && self.known.is_none()
+    }
+
+    fn json(&self) -> Value {
+        let (passed, seen) = match &self.judgement {
+            Ok(seen) => (true, seen),
+            Err(seen) => (false, seen),
+        };
+        let sources = self
+            .sources
+            .iter()
+            .map(|source| json!({ "command": source.command, "directory": source.directory, "log": source.log }));
+        json!({
+            "oracle": self.oracle,
+            "name": self.name,
+            "passed": passed,
+            "seen": seen,
+            "known": self.known,
+            "sources": sources.collect::<Vec<_>>(),
+        })
     }
 }
 
@@ -58,7 +104,17 @@ impl Report {
 
     /// How many checks failed.
     pub fn failed(&self) -> usize {
-        self.checks.len() - self.passed()
+        self.checks.iter().filter(|check| check.failed()).count()
+    }
+
+    /// The results in three numbers: passed, known to fail upstream, failed.
+    fn tally(checks: &[Check]) -> String {
+        let passed = checks.iter().filter(|check| check.judgement.is_ok()).count();
+        let failed = checks.iter().filter(|check| check.failed()).count();
+        match checks.len() - passed - failed {
+            0 => format!("{passed} passed, {failed} failed"),
+            known => format!("{passed} passed, {known} known to fail, {failed} failed"),
+        }
     }
 
     /// Whether something was checked, and nothing failed.
@@ -72,9 +128,185 @@ impl Report {
         if let Some(kept) = &self.kept {
             let _ = writeln!(text, "work directory: {}", kept.display());
         }
-        let _ = writeln!(text, "scenario {}: {} passed, {} failed", self.scenario, self.passed(), self.failed());
+        if let Some(sdk) = &self.sdk {
+            let _ = writeln!(text, "the SDK alone: {} (not counted)", Report::tally(sdk));
+        }
+        let _ = writeln!(text, "scenario {}: {}", self.scenario, Report::tally(&self.checks));
         text
     }
+}
+
+/// One scenario's run.
+#[derive(Debug)]
+pub struct Ran {
+    /// The name of the scenario, or of its cell.
+    pub scenario: String,
+    /// The versions that were asked for instead of the lockfile's.
+    pub requested: BTreeMap<String, String>,
+    /// How long it took.
+    pub took: Duration,
+    /// The report; an error where the run came to no judgement.
+    pub report: anyhow::Result<Report>,
+    /// What was printed meanwhile.
+    pub text: String,
+}
+
+impl Ran {
+    /// What comes last: the summary, or why there is none.
+    pub fn summary(&self) -> String {
+        match &self.report {
+            Ok(report) => report.summary(),
+            Err(error) => format!("FAIL scenario {}: {error:#}\n", self.scenario),
+        }
+    }
+
+    /// How many checks passed.
+    pub fn passed(&self) -> usize {
+        self.report.as_ref().map_or(0, Report::passed)
+    }
+
+    /// How many checks failed. A run without a judgement, or without a check, failed once.
+    pub fn failed(&self) -> usize {
+        match &self.report {
+            Ok(report) if report.checks.is_empty() => 1,
+            Ok(report) => report.failed(),
+            Err(_) => 1,
+        }
+    }
+}
+
+/// `13 passed, 0 failed`, over all runs.
+pub fn total(runs: &[Ran]) -> String {
+    let (passed, failed) = counts(runs);
+    format!("{passed} passed, {failed} failed\n")
+}
+
+/// Whether something was checked, and nothing failed.
+pub fn success(runs: &[Ran]) -> bool {
+    let (passed, failed) = counts(runs);
+    passed > 0 && failed == 0
+}
+
+/// How many checks passed and failed in all runs.
+pub fn counts(runs: &[Ran]) -> (usize, usize) {
+    (runs.iter().map(Ran::passed).sum(), runs.iter().map(Ran::failed).sum())
+}
+
+/// All runs for a program: `{"passed", "failed", "scenarios": [{"id", "seconds", "versions", "checks", "error", "kept"}]}`.
+pub fn json(runs: &[Ran]) -> Value {
+    let scenarios = runs.iter().map(|run| {
+        let report = run.report.as_ref();
+        json!({
+            "id": run.scenario,
+            "seconds": run.took.as_secs_f64(),
+            "passed": run.passed(),
+            "failed": run.failed(),
+            "requested": run.requested,
+            "versions": report.map(|report| report.versions.clone()).unwrap_or_default(),
+            "checks": report.map(|report| report.checks.iter().map(Check::json).collect::<Vec<_>>()).unwrap_or_default(),
+            "sdk": report.ok().and_then(|report| report.sdk.as_ref()).map(|checks| {
+                checks.iter().map(Check::json).collect::<Vec<_>>()
+            }),
+            "error": report.err().map(|error| format!("{error:#}")),
+            "kept": report.ok().and_then(|report| report.kept.clone()),
+        })
+    });
+    let scenarios: Vec<Value> = scenarios.collect();
+    let (passed, failed) = counts(runs);
+    json!({ "passed": passed, "failed": failed, "scenarios": scenarios })
+}
+
+/// All runs as JUnit has them: a suite for each scenario, a case for each check.
+pub fn junit(runs: &[Ran]) -> String {
+    let (passed, failed) = counts(runs);
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(text, "<testsuites tests=\"{}\" failures=\"{failed}\">", passed + failed);
+    for run in runs {
+        let name = xml(&run.scenario);
+        let (tests, failures) = (run.passed() + run.failed(), run.failed());
+        let seconds = run.took.as_secs_f64();
+        let _ = writeln!(
+            text,
+            "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\" time=\"{seconds:.3}\">"
+        );
+        match &run.report {
+            Ok(report) => {
+                text.push_str("    <properties>\n");
+                for (package, version) in &report.versions {
+                    let _ = writeln!(text, "      <property name=\"{}\" value=\"{}\"/>", xml(package), xml(version));
+                }
+                for (package, version) in &report.requested {
+                    let _ = writeln!(
+                        text,
+                        "      <property name=\"requested {}\" value=\"{}\"/>",
+                        xml(package),
+                        xml(version)
+                    );
+                }
+                for check in report.sdk.iter().flatten() {
+                    let verdict = if check.judgement.is_ok() { "passes" } else { "fails" };
+                    let _ = writeln!(
+                        text,
+                        "      <property name=\"the SDK alone: {}\" value=\"{verdict}\"/>",
+                        xml(&check.label())
+                    );
+                }
+                text.push_str("    </properties>\n");
+                for check in &report.checks {
+                    let label = xml(&check.label());
+                    let _ = match &check.judgement {
+                        Err(seen) if check.known.is_some() => writeln!(
+                            text,
+                            "    <testcase classname=\"{name}\" name=\"{label}\"><skipped message=\"{}\"/><system-out>{}</system-out></testcase>",
+                            xml(check.known.as_deref().unwrap_or_default()),
+                            xml(seen)
+                        ),
+                        Ok(seen) => writeln!(
+                            text,
+                            "    <testcase classname=\"{name}\" name=\"{label}\"><system-out>{}</system-out></testcase>",
+                            xml(seen)
+                        ),
+                        Err(seen) => writeln!(
+                            text,
+                            "    <testcase classname=\"{name}\" name=\"{label}\"><failure message=\"{}\">{}</failure></testcase>",
+                            xml(seen),
+                            xml(&check.render())
+                        ),
+                    };
+                }
+            }
+            Err(error) => {
+                let error = xml(&format!("{error:#}"));
+                let _ = writeln!(
+                    text,
+                    "    <testcase classname=\"{name}\" name=\"run\"><failure message=\"no judgement\">{error}</failure></testcase>"
+                );
+            }
+        }
+        text.push_str("  </testsuite>\n");
+    }
+    text.push_str("</testsuites>\n");
+    text
+}
+
+fn xml(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            // As they are, a parser makes spaces of them in an attribute.
+            '\n' | '\t' => {
+                let _ = write!(out, "&#{};", u32::from(character));
+            }
+            // XML 1.0 has no way to write the other control characters, such as those of terminal colours.
+            other if other.is_control() => out.push('\u{fffd}'),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -86,9 +318,22 @@ mod tests {
             oracle: Some(2),
             name: "name",
             judgement: judgement.clone(),
+            known: None,
             sources: vec![Source { command: "node x".to_owned(), directory: "/d".into(), log: "/l".into() }],
         };
-        Report { scenario: "basic".to_owned(), checks: judgements.iter().map(check).collect(), kept: None }
+        Report {
+            scenario: "basic".to_owned(),
+            requested: BTreeMap::new(),
+            versions: BTreeMap::from([("vinxi".to_owned(), "0.5.11".to_owned())]),
+            checks: judgements.iter().map(check).collect(),
+            sdk: None,
+            kept: None,
+        }
+    }
+
+    fn ran(report: anyhow::Result<Report>) -> Ran {
+        let requested = BTreeMap::from([("vinxi".to_owned(), "0.5.11".to_owned())]);
+        Ran { scenario: "basic".to_owned(), requested, took: Duration::from_millis(1500), report, text: String::new() }
     }
 
     #[test]
@@ -104,8 +349,65 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_to_fail_does_not_count_and_is_news_when_it_passes() {
+        let mut report = report(&[Ok("fine".to_owned()), Err("nothing".to_owned())]);
+        for check in &mut report.checks {
+            check.known = Some("upstream".to_owned());
+        }
+        assert!(report.success());
+        assert_eq!(report.summary(), "scenario basic: 1 passed, 1 known to fail, 0 failed\n");
+        assert!(report.checks[0].render().starts_with("news oracle 2 name: fine\n  passes, although"));
+        assert_eq!(report.checks[1].render(), "known oracle 2 name: nothing\n  upstream\n");
+        report.checks[1].known = None;
+        assert!(!report.success());
+        // Whatever the SDK's own build does, ours is not red for it.
+        report.sdk = Some(std::mem::take(&mut report.checks));
+        assert_eq!(report.failed(), 0);
+        assert!(report.summary().contains("the SDK alone: 1 passed, 1 failed (not counted)"));
+        let runs = [ran(Ok(report))];
+        assert_eq!(json(&runs)["scenarios"][0]["sdk"][1]["passed"], false);
+        assert!(junit(&runs).contains("<property name=\"the SDK alone: oracle 2 name\" value=\"fails\"/>"));
+    }
+
+    #[test]
     fn nothing_checked_is_no_success() {
         assert!(!report(&[]).success());
         assert!(report(&[Ok(String::new())]).success());
+        assert!(!success(&[]));
+        assert!(!success(&[ran(Ok(report(&[]))), ran(Ok(report(&[Ok(String::new())])))]));
+    }
+
+    #[test]
+    fn a_run_without_a_judgement_fails_and_the_others_count() {
+        let runs = [ran(Ok(report(&[Ok("fine".to_owned())]))), ran(Err(anyhow::anyhow!("npm failed")))];
+        assert_eq!(total(&runs), "1 passed, 1 failed\n");
+        assert!(!success(&runs));
+        assert!(success(&runs[..1]));
+        assert_eq!(runs[1].summary(), "FAIL scenario basic: npm failed\n");
+    }
+
+    #[test]
+    fn programs_read_the_same() {
+        let runs = [
+            ran(Ok(report(&[Ok("a < b".to_owned()), Err("\"no\"".to_owned())]))),
+            ran(Err(anyhow::anyhow!("npm failed"))),
+        ];
+        let json = json(&runs);
+        assert_eq!(json["passed"], 1);
+        assert_eq!(json["failed"], 2);
+        assert_eq!(json["scenarios"][0]["checks"][1]["seen"], "\"no\"");
+        assert_eq!(json["scenarios"][0]["versions"]["vinxi"], "0.5.11");
+        assert_eq!(json["scenarios"][1]["error"], "npm failed");
+        let junit = junit(&runs);
+        assert!(junit.contains("<testsuites tests=\"3\" failures=\"2\">"), "{junit}");
+        assert!(junit.contains("<testsuite name=\"basic\" tests=\"2\" failures=\"1\" time=\"1.500\">"), "{junit}");
+        assert!(junit.contains("<system-out>a &lt; b</system-out>"), "{junit}");
+        assert!(junit.contains("<failure message=\"&quot;no&quot;\">"), "{junit}");
+        assert!(junit.contains("npm failed"), "{junit}");
+    }
+
+    #[test]
+    fn xml_has_no_control_characters() {
+        assert_eq!(xml("a\u{1b}[1m\n&"), "a\u{fffd}[1m&#10;&amp;");
     }
 }

@@ -14,7 +14,8 @@ const READY: Duration = Duration::from_secs(60);
 const REQUEST: Duration = Duration::from_secs(30);
 /// How often a reserved port may be lost to another process before that is an error.
 const ATTEMPTS: usize = 3;
-const READY_LINE: &str = "Listening on http";
+/// How a server says that it listens: Nitro 2, and srvx under Nitro 3.
+const READY_LINES: [&str; 2] = ["Listening on http", "Listening on: http"];
 
 /// Which port a server gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +177,7 @@ fn try_boot(spec: &Spec, port: u16) -> Result<Option<Boot>> {
             // Nitro's traps keep a server alive that could not listen, so the exit is not waited for.
             return Some(Seen::Busy);
         }
-        let ready = output.lines(Stream::Stdout).find(|line| line.contains(READY_LINE));
+        let ready = output.lines(Stream::Stdout).find(|line| READY_LINES.iter().any(|ready| line.contains(ready)));
         ready.map(|line| Seen::Ready(line.to_owned())).or(output.exit().map(|_| Seen::Ended))
     };
     match running.wait_for(Instant::now() + READY, look) {
@@ -198,7 +199,9 @@ fn try_boot(spec: &Spec, port: u16) -> Result<Option<Boot>> {
                 .build();
             Ok(Some(Boot::Up(Server { running, port, client: client.into() })))
         }
-        None => bail!("the server did not print `{READY_LINE}…` within {}s\n{}", READY.as_secs(), running.describe()),
+        None => {
+            bail!("the server did not print `{}…` within {}s\n{}", READY_LINES[0], READY.as_secs(), running.describe())
+        }
     }
 }
 
@@ -255,6 +258,11 @@ impl Server {
     /// How the server ended; nothing while it runs.
     pub fn exit(&self) -> Option<Exit> {
         self.running.inspect(Output::exit)
+    }
+
+    /// Waits until the server has ended; nothing where it has not within `limit`.
+    pub fn wait_for_exit(&self, limit: Duration) -> Option<Exit> {
+        self.running.wait_for(Instant::now() + limit, Output::exit)
     }
 
     /// Waits until the server has printed `needle` or has ended; true where it has printed it.

@@ -60,8 +60,10 @@ impl ModuleTrace {
     ///
     /// A URL with a query does not count. `import-in-the-middle` loads its wrapper of a module as `<module>?iitm=true`,
     /// also when the module itself was loaded long ago and a lazy chunk merely imports it again.
+    ///
+    /// A relative path is one in a copy of the build whose place is not known.
     pub fn saw(&self, file: &Path) -> bool {
-        self.files().any(|seen| seen == file)
+        self.files().any(|seen| seen.ends_with(file))
     }
 
     /// Whether a module of the external package `name` went through the hooks, under its plain URL.
@@ -102,6 +104,7 @@ mod tests {
         assert_eq!(trace.evaluations, 1);
         assert!(trace.saw(&seen));
         assert!(!trace.saw(&unseen));
+        assert!(trace.saw(Path::new("esm-probe/index.js")) && !trace.saw(Path::new("probe/index.js")));
         assert!(trace.saw(&package));
         assert!(trace.saw_package("esm-probe"));
         assert!(!trace.saw_package("probe"));

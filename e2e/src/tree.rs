@@ -14,6 +14,24 @@ use walkdir::WalkDir;
 /// # Errors
 /// When something cannot be read or written; the message names it.
 pub fn copy(from: &Path, to: &Path, keep: impl Fn(&Path) -> bool) -> Result<()> {
+    copy_with(from, to, keep, |from, to| fs::copy(from, to).map(drop))
+}
+
+/// As [`copy`], but the files are hard links: at once there, and not to be written to. Where the file system does not
+/// link, they are copies.
+///
+/// # Errors
+/// As [`copy`].
+pub fn link(from: &Path, to: &Path) -> Result<()> {
+    copy_with(from, to, |_| true, |from, to| fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)))
+}
+
+fn copy_with(
+    from: &Path,
+    to: &Path,
+    keep: impl Fn(&Path) -> bool,
+    file: impl Fn(&Path, &Path) -> std::io::Result<()>,
+) -> Result<()> {
     let relative = |path: &Path| path.strip_prefix(from).map(Path::to_owned).unwrap_or_default();
     let walk = WalkDir::new(from).into_iter().filter_entry(|entry| entry.depth() == 0 || keep(&relative(entry.path())));
     for entry in walk {
@@ -25,11 +43,30 @@ pub fn copy(from: &Path, to: &Path, keep: impl Fn(&Path) -> bool) -> Result<()> 
         } else if kind.is_symlink() {
             fs::read_link(entry.path()).and_then(|link| symlink(&link, &target, entry.path()))
         } else {
-            fs::copy(entry.path(), &target).map(|_| ())
+            file(entry.path(), &target)
         };
         copied.with_context(|| format!("failed to copy `{}` to `{}`", entry.path().display(), target.display()))?;
     }
     Ok(())
+}
+
+/// Renames what is at `from`, in a directory that is made where it is missing.
+///
+/// # Errors
+/// When it cannot be renamed; the message names both.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    let parent = to.parent().unwrap_or(to);
+    fs::create_dir_all(parent).with_context(|| format!("failed to create `{}`", parent.display()))?;
+    fs::rename(from, to).with_context(|| format!("failed to rename `{}` to `{}`", from.display(), to.display()))
+}
+
+/// Makes a symbolic link at `link` to the directory `target`, an absolute path.
+///
+/// # Errors
+/// When it cannot be made; the message names both.
+pub fn symlink_directory(target: &Path, link: &Path) -> Result<()> {
+    symlink(target, link, target)
+        .with_context(|| format!("failed to link `{}` to `{}`", link.display(), target.display()))
 }
 
 #[cfg(unix)]

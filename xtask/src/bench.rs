@@ -1,5 +1,6 @@
 //! `cargo xtask bench rewrite`: builds what is measured, and prints the table. The measuring is done by `presentry-e2e`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::str::FromStr;
@@ -8,6 +9,9 @@ use anyhow::{Context, Result, bail};
 use presentry_e2e::app::App;
 use presentry_e2e::bench::{self, Config, PEER};
 use presentry_e2e::cache::{self, Cache};
+use presentry_e2e::node::Node;
+use presentry_e2e::pins::Pins;
+use presentry_e2e::scenario::Manager;
 use presentry_e2e::toolchain::Toolchain;
 use presentry_e2e::{binary, tree};
 use xshell::Shell;
@@ -81,7 +85,18 @@ impl flags::Rewrite {
 fn install_peer(root: &Path, target: &Path, toolchain: &Toolchain, logs: &Path, peer: &Path) -> Result<()> {
     say("npm ci, for the node peer");
     let source = root.join(PEER);
-    let app = App { source: &source, toolchain, logs };
+    let nothing = BTreeMap::new();
+    let app = App {
+        source: &source,
+        directory: Path::new("."),
+        manager: Manager::Npm,
+        files: &nothing,
+        env: &nothing,
+        pins: &Pins::default(),
+        toolchain,
+        node: &Node::of(toolchain),
+        logs,
+    };
     let installed = app.install(&Cache::open(&target.join("e2e-cache"), true)?)?;
     cache::remove(peer)?;
     tree::copy(&installed.path, peer, |_| true)?;

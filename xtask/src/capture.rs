@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use presentry_e2e::capture::{List, Workshop, make, pack};
-use presentry_e2e::progress::{Took, step};
+use presentry_e2e::progress::{Console, Shown, Took};
 use presentry_e2e::toolchain::Toolchain;
 use presentry_e2e::{binary, cache};
 use xshell::Shell;
@@ -34,11 +34,12 @@ impl flags::Capture {
         sh.create_dir(&app).context("hint: name a directory that can be created with --app")?;
         let source = root.join("fixtures-apps").join("basic");
         let workshop = Workshop { source: &source, app: &app, captures: &captures, toolchain: &toolchain, logs: &logs };
+        let console = Console::new(Shown::Stdout);
         let made = list.build.iter().filter(|row| self.only.as_ref().is_none_or(|id| *id == row.id)).try_fold(
             0,
             |count, row| {
                 let took = |cached| ((), if cached { Took::Cached } else { Took::Time });
-                step(&row.id, || make(&list, row, &workshop).map(took))?;
+                console.step(&row.id, || make(&list, row, &workshop).map(took))?;
                 anyhow::Ok(count + 1)
             },
         );

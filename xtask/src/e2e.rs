@@ -1,42 +1,312 @@
-//! `cargo xtask e2e`: the default scenario. The work is done by `presentry-e2e`.
+//! `cargo xtask e2e` and `cargo xtask matrix`: which cells run, and in which form the result is shown. The work is done by
+//! `presentry-e2e`.
 
-use anyhow::{Context, Result};
-use presentry_e2e::progress::{Took, step};
+use std::path::Path;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use presentry_e2e::matrix::{self, LeftOut, Versions};
+use presentry_e2e::progress::{Console, Shown, Took};
+use presentry_e2e::report::{self, Ran};
+use presentry_e2e::scenario::{self, DEFAULT, DIRECTORY};
 use presentry_e2e::toolchain::Toolchain;
-use presentry_e2e::{Config, Report, Scenario, binary};
+use presentry_e2e::{Cell, Config, Matrix, Scenario, binary, sdk_column};
+use serde_json::json;
 use xshell::Shell;
 
-use crate::{Outcome, flags};
+use crate::{Outcome, dist, flags};
+
+/// The scenarios that have to pass before a change goes in: those that show most in little time.
+pub(crate) const GATE: &[&str] = &[DEFAULT, "bare", "instrument-imports"];
+
+/// The form of the result on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResultFormat {
+    /// What is done and found, as it comes.
+    Text,
+    /// One document. The text goes to standard error.
+    Json,
+    /// One document for the test reports of CI services. The text goes to standard error.
+    Junit,
+}
+
+impl FromStr for ResultFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ResultFormat, String> {
+        match text {
+            "text" => Ok(ResultFormat::Text),
+            "json" => Ok(ResultFormat::Json),
+            "junit" => Ok(ResultFormat::Junit),
+            _ => Err("it is `text`, `json` or `junit`".to_owned()),
+        }
+    }
+}
+
+/// The form of a list of cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListFormat {
+    /// A line for each.
+    Text,
+    /// A matrix of GitHub Actions.
+    Github,
+}
+
+impl FromStr for ListFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ListFormat, String> {
+        match text {
+            "text" => Ok(ListFormat::Text),
+            "github" => Ok(ListFormat::Github),
+            _ => Err("it is `text` or `github`".to_owned()),
+        }
+    }
+}
 
 impl flags::E2e {
     pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
-        let report = self.report(sh)?;
-        print!("\n{}", report.summary());
-        Ok(if report.success() { Outcome::Green } else { Outcome::Red })
+        let format = self.format.unwrap_or(ResultFormat::Text);
+        let runs = self.runs(sh)?;
+        if let Some(directory) = &self.report {
+            write_report(sh, &sh.current_dir().join(directory), &runs)?;
+        }
+        let total = report::total(&runs);
+        match format {
+            // One cell has said it itself.
+            ResultFormat::Text if runs.len() == 1 => {}
+            ResultFormat::Text => print!("\n{total}"),
+            ResultFormat::Json => println!("{}", serde_json::to_string_pretty(&report::json(&runs))?),
+            ResultFormat::Junit => print!("{}", report::junit(&runs)),
+        }
+        if format != ResultFormat::Text {
+            eprint!("\n{total}");
+        }
+        Ok(if report::success(&runs) { Outcome::Green } else { Outcome::Red })
     }
 
-    /// Runs the scenario; what it does and finds is printed as it comes.
-    pub(crate) fn report(&self, sh: &Shell) -> Result<Report> {
+    /// Runs the cells; what they do and find is printed as it comes.
+    pub(crate) fn runs(&self, sh: &Shell) -> Result<Vec<Ran>> {
         let root = sh.current_dir();
         let target = binary::target_directory(&root)?;
         let logs = target.join("e2e-logs");
         sh.create_dir(&logs)?;
         // Before the build, which takes minutes the first time.
         let toolchain = Toolchain::find(std::env::var_os("PATH").as_deref(), &logs)?;
-        let scenario = Scenario::basic();
-        println!("scenario {} (Node.js {}, npm {})", scenario.id, toolchain.node_version, toolchain.npm_version);
-        let binary = step("cargo build", || {
-            binary::build(&root, &logs.join("cargo-build.log")).map(|binary| (binary, Took::Time))
-        })?;
+        let list = Matrix::read(&root.join(matrix::FILE))?;
+        let ask = |package: &str, range: &str| matrix::ask(&toolchain, &logs, package, range);
+        let cells = self.cells(&list, Scenario::read_all(&root.join(DIRECTORY))?, &ask)?;
+        let cells = match self.shard {
+            Some(shard) => shard.of(cells)?,
+            None => cells,
+        };
+        let shown = match self.format.unwrap_or(ResultFormat::Text) {
+            ResultFormat::Text => Shown::Stdout,
+            ResultFormat::Json | ResultFormat::Junit => Shown::Stderr,
+        };
+        let binary = match &self.presentry {
+            Some(binary) => root.join(binary),
+            None => Console::new(shown).step("cargo build", || {
+                binary::build(&root, &logs.join("cargo-build.log")).map(|binary| (binary, Took::Time))
+            })?,
+        };
+        let tarballs = if cells.iter().any(|cell| cell.scenario.module.is_some()) {
+            Console::new(shown).step("pack the npm package", || {
+                dist::tarballs(sh, &binary, &toolchain, &target).map(|tarballs| (tarballs, Took::Time))
+            })?
+        } else {
+            Vec::new()
+        };
         let config = Config {
             fixtures: root.join("fixtures-apps"),
+            overlays: root.join(sdk_column::DIRECTORY),
+            matrix: list,
             binary,
+            tarballs,
             toolchain,
             target,
             rewrite: !self.without_rewrite,
             cache: !self.no_cache,
             keep: self.keep,
         };
-        presentry_e2e::run(&scenario, &config).context("the run did not end")
+        presentry_e2e::run_all(&cells, &config, self.jobs.unwrap_or(1), shown)
+    }
+
+    /// The cells that the flags name.
+    fn cells(&self, list: &Matrix, scenarios: Vec<Scenario>, ask: &matrix::Ask<'_>) -> Result<Vec<Cell>> {
+        let versions = Versions {
+            vinxi: self.vinxi.clone(),
+            nitropack: self.nitropack.clone(),
+            sentry: self.sentry.clone(),
+            node: self.node.clone(),
+        };
+        if self.sdk && self.no_sdk {
+            bail!("`--sdk` and `--no-sdk` do not go together");
+        }
+        let sdk = self.sdk || self.all && !self.no_sdk;
+        let of_preset =
+            |scenario: &Scenario| self.preset.as_ref().is_none_or(|preset| preset == scenario.nitro_preset());
+        let mut cells = if self.all && self.filter.is_empty() && versions.is_empty() {
+            listed(list, &scenarios)?
+        } else {
+            let (ids, filters): (Vec<String>, Vec<String>) =
+                self.filter.iter().cloned().partition(|filter| filter.contains('@'));
+            let mut cells = Vec::new();
+            for id in &ids {
+                if !versions.is_empty() {
+                    bail!("`{id}` has its versions, so no flag can have others");
+                }
+                let (scenario, versions) = id.split_once('@').unwrap_or((id, ""));
+                let versions: Versions = versions.parse().map_err(anyhow::Error::msg)?;
+                let scenarios = scenario::select(scenarios.clone(), &[scenario.to_owned()], false)?;
+                for scenario in &scenarios {
+                    cells.push(list.cell(scenario, &versions, ask)?);
+                }
+            }
+            if !filters.is_empty() || ids.is_empty() {
+                // A preset is a filter of its own.
+                let all = self.all || filters.is_empty() && self.preset.is_some();
+                for scenario in &scenario::select(scenarios, &filters, all)? {
+                    if of_preset(scenario) {
+                        cells.push(list.cell(scenario, &versions, ask)?);
+                    }
+                }
+            }
+            for cell in &cells {
+                if let Some(reason) = list.impossible(cell) {
+                    bail!("`{}` cannot be judged: {reason}", cell.id());
+                }
+            }
+            cells
+        };
+        cells.retain(|cell| of_preset(&cell.scenario));
+        if let (Some(preset), true) = (&self.preset, cells.is_empty()) {
+            bail!("no scenario that is selected has the preset `{preset}`");
+        }
+        for cell in &mut cells {
+            cell.sdk = sdk;
+        }
+        Ok(cells)
+    }
+}
+
+/// All cells of the matrix. Those that cannot be are named, so that nobody takes them for green.
+fn listed(list: &Matrix, scenarios: &[Scenario]) -> Result<Vec<Cell>> {
+    let (cells, left_out) = list.cells(scenarios)?;
+    for LeftOut { id, because } in left_out {
+        eprintln!("skipped {id}: {because}");
+    }
+    Ok(cells)
+}
+
+impl flags::Matrix {
+    pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
+        let root = sh.current_dir();
+        let list = Matrix::read(&root.join(matrix::FILE))?;
+        let cells = listed(&list, &Scenario::read_all(&root.join(DIRECTORY))?)?;
+        let cells = match self.shard {
+            Some(shard) => shard.of(cells)?,
+            None => cells,
+        };
+        match self.format.unwrap_or(ListFormat::Text) {
+            ListFormat::Text => {
+                let width = cells.iter().map(|cell| cell.id().len()).max().unwrap_or_default();
+                for cell in &cells {
+                    println!("{:width$}  {}", cell.id(), cell.scenario.about);
+                }
+            }
+            ListFormat::Github => println!("{}", github(&cells)),
+        }
+        Ok(Outcome::Green)
+    }
+}
+
+/// `{"include":[{"cell":"basic@vinxi-0.5.3","artefact":"e2e-basic-vinxi-0.5.3"}]}`
+fn github(cells: &[Cell]) -> serde_json::Value {
+    let rows = cells.iter().map(|cell| {
+        let id = cell.id();
+        // Artefacts of GitHub Actions have no `@` and no `+` in their names, lest they be quoted.
+        let artefact = format!("e2e-{}", id.replace(['@', '+'], "-"));
+        json!({ "cell": id, "artefact": artefact })
+    });
+    json!({ "include": rows.collect::<Vec<_>>() })
+}
+
+/// `e2e.json`, `e2e.xml`, and what each scenario printed, as `<id>.txt`.
+fn write_report(sh: &Shell, directory: &Path, runs: &[Ran]) -> Result<()> {
+    let write = |name: &str, text: &str| {
+        sh.write_file(directory.join(name), text).with_context(|| format!("failed to write the report `{name}`"))
+    };
+    write("e2e.json", &format!("{}\n", serde_json::to_string_pretty(&report::json(runs))?))?;
+    write("e2e.xml", &report::junit(runs))?;
+    runs.iter().try_for_each(|run| write(&format!("{}.txt", run.scenario), &run.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenarios() -> Vec<Scenario> {
+        Scenario::read_all(&crate::root().join(DIRECTORY)).unwrap()
+    }
+
+    /// The ids of the cells that a command line names; it asks no registry.
+    fn ids(args: &[&str]) -> Result<Vec<String>> {
+        let args = std::iter::once("e2e").chain(args.iter().copied()).map(Into::into).collect();
+        let flags::XtaskCmd::E2e(flags) = flags::Xtask::from_vec(args)?.subcommand else { bail!("no e2e") };
+        let list = Matrix::read(&crate::root().join(matrix::FILE))?;
+        let cells = flags.cells(&list, scenarios(), &|package, _| bail!("`{package}` is asked for"))?;
+        Ok(cells.iter().map(|cell| format!("{}{}", cell.id(), if cell.sdk { " + sdk" } else { "" })).collect())
+    }
+
+    #[test]
+    fn the_gate_is_made_of_scenarios() {
+        let mut gate = GATE.to_vec();
+        gate.sort_unstable();
+        assert_eq!(ids(GATE).unwrap(), gate);
+    }
+
+    #[test]
+    fn flags_name_cells() {
+        assert_eq!(ids(&[]).unwrap(), [DEFAULT]);
+        assert_eq!(ids(&["--vinxi", "0.4", "--node", "22.23.3"]).unwrap(), ["basic@vinxi-0.4.3+node-22.23.3"]);
+        assert_eq!(ids(&["basic@vinxi-0.5.3", "bare", "--sdk"]).unwrap(), ["basic@vinxi-0.5.3 + sdk", "bare + sdk"]);
+        assert_eq!(ids(&["--preset", "heroku"]).unwrap(), ["heroku", "preset-heroku"]);
+        assert!(ids(&["js", "--preset", "heroku"]).unwrap_err().to_string().contains("has the preset `heroku`"));
+        assert!(ids(&["basic@vinxi-0.5.3", "--node", "22"]).is_err());
+        assert!(ids(&["--sdk", "--no-sdk"]).is_err());
+        assert!(ids(&["--sentry", "latest"]).unwrap_err().to_string().contains("is asked for"));
+    }
+
+    #[test]
+    fn all_are_the_matrix_with_the_sdk_beside_it() {
+        let all = ids(&["--all"]).unwrap();
+        assert!(all.len() >= 30, "{all:?}");
+        assert!(all.contains(&"basic@nitropack-2.9.7 + sdk".to_owned()));
+        assert!(ids(&["--all", "--no-sdk"]).unwrap().contains(&"basic@nitropack-2.9.7".to_owned()));
+        // Another Node is for every scenario, as every package manager installs for it.
+        assert_eq!(ids(&["--all", "--node", "22"]).unwrap().len(), scenarios().len());
+    }
+
+    #[test]
+    fn the_matrix_of_github_has_a_row_for_each_cell_and_each_row_names_it() {
+        let list = Matrix::read(&crate::root().join(matrix::FILE)).unwrap();
+        let cells = listed(&list, &scenarios()).unwrap();
+        let matrix = github(&cells);
+        let rows = matrix["include"].as_array().unwrap();
+        assert_eq!(rows.len(), cells.len());
+        assert!(rows.len() <= 256, "GitHub runs no larger matrix");
+        for row in rows {
+            let id = row["cell"].as_str().unwrap();
+            assert_eq!(ids(&[id]).unwrap(), [id]);
+        }
+    }
+
+    #[test]
+    fn forms_are_named() {
+        assert_eq!("junit".parse(), Ok(ResultFormat::Junit));
+        assert!("xml".parse::<ResultFormat>().is_err());
+        assert_eq!("github".parse(), Ok(ListFormat::Github));
+        assert!("json".parse::<ListFormat>().is_err());
     }
 }

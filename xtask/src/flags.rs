@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use presentry_e2e::scenario::Shard;
+
 use crate::bench::Format;
+use crate::e2e::{ListFormat, ResultFormat};
 
 xflags::xflags! {
     src "./src/flags.rs"
@@ -12,14 +15,57 @@ xflags::xflags! {
         /// Print this help.
         default cmd help {}
 
-        /// Install, build, rewrite and boot a real app, and judge what it does.
+        /// Install, build, rewrite and boot real apps, and judge what they do. Without a filter the scenario `basic`.
         cmd e2e {
+            /// Run the scenarios of this id, or those whose ids contain this; or a cell that `cargo xtask matrix` lists,
+            /// such as `basic@vinxi-0.5.3`.
+            repeated filter: String
+            /// Run all cells of the matrix, the SDK's own builds beside them; with versions, all scenarios with these.
+            optional --all
+            /// Run with this version of Vinxi: one of `e2e/matrix.toml`, its beginning (`0.4`), another one, or `latest`.
+            optional --vinxi vinxi: String
+            /// Run with this version of nitropack.
+            optional --nitropack nitropack: String
+            /// Run with this version of `@sentry/solidstart`.
+            optional --sentry sentry: String
+            /// Build and boot with this version of Node.js, from npm.
+            optional --node node: String
+            /// Run the scenarios of this preset of Nitro.
+            optional --preset preset: String
+            /// Judge the build that the SDK makes on its own beside ours.
+            optional --sdk
+            /// Leave that out where `--all` has it.
+            optional --no-sdk
+            /// Run the I-th of N parts of the cells, such as `1/3`.
+            optional --shard shard: Shard
+            /// How many scenarios run beside each other; 1 if not given.
+            optional --jobs jobs: usize
+            /// Judge this command instead of the one of this repository.
+            optional --presentry presentry: PathBuf
             /// Do not rewrite the build. The run must then end red.
             optional --without-rewrite
             /// Install and build again, whatever earlier runs left.
             optional --no-cache
-            /// Keep the work directory although everything passed.
+            /// Keep the work directories although everything passed.
             optional --keep
+            /// `text` (if not given), `json`, or `junit`.
+            optional --format format: ResultFormat
+            /// Write `e2e.json`, `e2e.xml` and what each cell printed to this directory.
+            optional --report report: PathBuf
+        }
+
+        /// List the cells: scenarios, and the versions that each is run with.
+        cmd matrix {
+            /// `text` (if not given), or `github` for a matrix of GitHub Actions.
+            optional --format format: ListFormat
+            /// List the I-th of N parts of the cells, such as `1/3`.
+            optional --shard shard: Shard
+        }
+
+        /// Run the tests that the platform hosts of the scenarios have of their own, on stand-ins of builds.
+        cmd hosts {
+            /// Install again, whatever earlier runs left.
+            optional --no-cache
         }
 
         /// Make the captured corpus of the rewriter again, from the list in `e2e/captures.toml`. Takes an hour.
@@ -44,6 +90,17 @@ xflags::xflags! {
             }
         }
 
+        /// Lay out the npm packages, and pack those whose executable is there.
+        cmd dist {
+            /// Where the packages and their tarballs are written.
+            required --out out: PathBuf
+            /// A directory with an executable for every platform, as `TARGET/presentry`. Without it the one for this
+            /// machine is built.
+            optional --binaries binaries: PathBuf
+            /// The address of the repository, which provenance needs in every package.
+            optional --repository repository: String
+        }
+
         /// Generate builds, rewrite them, check what must hold for every build, and run them under Node.
         cmd fuzz {
             /// How long; 1 if neither this nor a seed is given.
@@ -52,9 +109,9 @@ xflags::xflags! {
             optional --seed seed: u64
         }
 
-        /// Check formatting, lints and tidiness, and run all tests, the e2e scenario among them.
+        /// Check formatting, lints and tidiness, and run all tests, e2e scenarios among them.
         cmd test {
-            /// Leave out the e2e scenario, where it cannot run.
+            /// Leave out the e2e scenarios, where they cannot run.
             optional --no-e2e
         }
 
@@ -80,8 +137,11 @@ pub struct Xtask {
 pub enum XtaskCmd {
     Help(Help),
     E2e(E2e),
+    Matrix(Matrix),
+    Hosts(Hosts),
     Capture(Capture),
     Bench(Bench),
+    Dist(Dist),
     Fuzz(Fuzz),
     Test(Test),
     Tidy(Tidy),
@@ -92,9 +152,35 @@ pub struct Help;
 
 #[derive(Debug)]
 pub struct E2e {
+    pub filter: Vec<String>,
+
+    pub all: bool,
+    pub vinxi: Option<String>,
+    pub nitropack: Option<String>,
+    pub sentry: Option<String>,
+    pub node: Option<String>,
+    pub preset: Option<String>,
+    pub sdk: bool,
+    pub no_sdk: bool,
+    pub shard: Option<Shard>,
+    pub jobs: Option<usize>,
+    pub presentry: Option<PathBuf>,
     pub without_rewrite: bool,
     pub no_cache: bool,
     pub keep: bool,
+    pub format: Option<ResultFormat>,
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+pub struct Matrix {
+    pub format: Option<ListFormat>,
+    pub shard: Option<Shard>,
+}
+
+#[derive(Debug)]
+pub struct Hosts {
+    pub no_cache: bool,
 }
 
 #[derive(Debug)]
@@ -118,6 +204,13 @@ pub enum BenchCmd {
 pub struct Rewrite {
     pub runs: Option<usize>,
     pub format: Option<Format>,
+}
+
+#[derive(Debug)]
+pub struct Dist {
+    pub out: PathBuf,
+    pub binaries: Option<PathBuf>,
+    pub repository: Option<String>,
 }
 
 #[derive(Debug)]

@@ -2,11 +2,13 @@
 
 mod bench;
 mod capture;
+mod dist;
 mod e2e;
 // The generated part says `pub`.
 #[allow(unreachable_pub)]
 mod flags;
 mod fuzz;
+mod hosts;
 mod test;
 mod tidy;
 
@@ -51,8 +53,11 @@ fn run(flags: flags::Xtask) -> Result<Outcome> {
         }
         flags::XtaskCmd::Bench(flags::Bench { subcommand: flags::BenchCmd::Rewrite(verb) }) => verb.run(&sh),
         flags::XtaskCmd::Capture(verb) => verb.run(&sh),
+        flags::XtaskCmd::Dist(verb) => verb.run(&sh),
         flags::XtaskCmd::E2e(verb) => verb.run(&sh),
         flags::XtaskCmd::Fuzz(verb) => verb.run(&sh),
+        flags::XtaskCmd::Hosts(verb) => verb.run(&sh),
+        flags::XtaskCmd::Matrix(verb) => verb.run(&sh),
         flags::XtaskCmd::Test(verb) => verb.run(&sh),
         flags::XtaskCmd::Tidy(verb) => verb.run(&sh),
     }

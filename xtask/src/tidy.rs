@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use presentry_e2e::Scenario;
+use presentry_e2e::scenario::DIRECTORY;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
@@ -58,6 +60,8 @@ struct Repository {
     texts: Vec<(String, String)>,
     /// The files that git tracks.
     tracked: Vec<String>,
+    /// The scenarios of the harness.
+    scenarios: Vec<Scenario>,
 }
 
 impl Repository {
@@ -74,10 +78,11 @@ impl Repository {
         // Removed, and not yet committed as removed.
         files.retain(|file| sh.path_exists(file));
         let mut texts = Vec::new();
-        for file in files.iter().filter(|file| is_rust(file) || is_npm_lockfile(file)) {
+        for file in files.iter().filter(|file| is_rust(file) || is_lockfile(file)) {
             texts.push((file.clone(), sh.read_file(file)?));
         }
-        Ok(Repository { metadata, files, texts, tracked })
+        let scenarios = Scenario::read_all(&sh.current_dir().join(DIRECTORY))?;
+        Ok(Repository { metadata, files, texts, tracked, scenarios })
     }
 
     /// Everything that breaks a rule, one line each.
@@ -96,6 +101,12 @@ impl Repository {
         }
         found.extend(clippy_toml(&self.files));
         found.extend(artefacts(&self.tracked));
+        let scenarios: Vec<(&str, &str, &str)> = self
+            .scenarios
+            .iter()
+            .map(|scenario| (scenario.id.as_str(), scenario.fixture.as_str(), scenario.package_manager.lockfile()))
+            .collect();
+        found.extend(fixtures_and_scenarios(&scenarios, &self.files));
         if self.texts.is_empty() {
             found.push("git lists no sources, so nothing was checked".to_owned());
         }
@@ -107,8 +118,8 @@ fn is_rust(file: &str) -> bool {
     file.ends_with(".rs")
 }
 
-fn is_npm_lockfile(file: &str) -> bool {
-    file.ends_with("package-lock.json") || file.ends_with("npm-shrinkwrap.json")
+fn is_lockfile(file: &str) -> bool {
+    ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml"].iter().any(|name| file.ends_with(name))
 }
 
 /// The packages of the workspace with the names of their dependencies of any kind.
@@ -194,9 +205,40 @@ fn leftovers(file: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Every fixture has a scenario, and every scenario a fixture with the lockfile that it installs from. A scenario is its
+/// id, its fixture and its lockfile.
+fn fixtures_and_scenarios(scenarios: &[(&str, &str, &str)], files: &[String]) -> Vec<String> {
+    const FIXTURES: &str = "fixtures-apps/";
+    let mut found = Vec::new();
+    for (id, fixture, lockfile) in scenarios {
+        for file in ["package.json", lockfile, "README.md"] {
+            let file = format!("{FIXTURES}{fixture}/{file}");
+            if !files.contains(&file) {
+                found.push(format!("`{file}` is missing: scenario `{id}` wants it"));
+            }
+        }
+    }
+    let within = files.iter().filter_map(|file| file.strip_prefix(FIXTURES)?.split_once('/'));
+    let mut fixtures: Vec<&str> = within.map(|(fixture, _)| fixture).collect();
+    fixtures.sort_unstable();
+    fixtures.dedup();
+    for fixture in fixtures {
+        if !scenarios.iter().any(|(_, wanted, _)| *wanted == fixture) {
+            found.push(format!("the fixture `{FIXTURES}{fixture}` has no scenario in `{DIRECTORY}`"));
+        }
+    }
+    for file in files.iter().filter(|file| file.starts_with(FIXTURES) && is_lockfile(file)) {
+        let used = scenarios.iter().any(|(_, fixture, lockfile)| *file == format!("{FIXTURES}{fixture}/{lockfile}"));
+        if !used {
+            found.push(format!("no scenario installs from `{file}`"));
+        }
+    }
+    found
+}
+
 /// A lockfile with addresses installs from the registry of whoever wrote it.
 fn registry_addresses(file: &str, text: &str) -> Option<String> {
-    text.contains("\"resolved\": \"http")
+    (text.contains("\"resolved\": \"http") || text.contains("tarball: http"))
         .then(|| format!("`{file}` holds registry addresses: install with `omit-lockfile-registry-resolved`"))
 }
 
@@ -288,6 +330,26 @@ mod tests {
         let text = format!("\"resolved\": \"{}://registry/x.tgz\"", "http");
         assert!(registry_addresses("package-lock.json", &text).is_some());
         assert!(registry_addresses("package-lock.json", "\"resolved\": \"packages/x\"").is_none());
+        assert!(registry_addresses("pnpm-lock.yaml", &format!("{{tarball: {}://registry/x.tgz}}", "http")).is_some());
+        assert!(registry_addresses("pnpm-lock.yaml", "resolution: {integrity: sha512-x}").is_none());
+    }
+
+    #[test]
+    fn a_fixture_without_a_scenario_and_a_scenario_without_a_fixture_are_found() {
+        let files: Vec<String> = ["package.json", "package-lock.json", "README.md", "src/app.tsx"]
+            .iter()
+            .map(|file| format!("fixtures-apps/basic/{file}"))
+            .collect();
+        let basic = ("basic", "basic", "package-lock.json");
+        assert_eq!(fixtures_and_scenarios(&[basic], &files), [""; 0]);
+        assert_eq!(
+            fixtures_and_scenarios(&[basic, ("pnpm", "basic", "pnpm-lock.yaml")], &files),
+            ["`fixtures-apps/basic/pnpm-lock.yaml` is missing: scenario `pnpm` wants it"]
+        );
+        assert_eq!(fixtures_and_scenarios(&[basic, ("bare", "bare", "package-lock.json")], &files).len(), 3);
+        let found = fixtures_and_scenarios(&[], &files);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].contains("has no scenario") && found[1].contains("no scenario installs from"), "{found:?}");
     }
 
     #[test]

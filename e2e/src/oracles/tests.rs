@@ -5,9 +5,17 @@ use url::Url;
 
 use super::*;
 use crate::envelope::{Envelope, Item};
+use crate::scenario::tests::basic;
+use crate::scenario::{Start, Values};
 
 fn root() -> PathBuf {
     std::env::temp_dir()
+}
+
+/// The default scenario, started by a platform.
+fn on(host: &str) -> Scenario {
+    let host = Host::read(&crate::host::directory(), host).unwrap();
+    Scenario { start: Start::Host(Box::new(host)), ..basic() }
 }
 
 fn modules() -> RuntimeModules {
@@ -47,9 +55,10 @@ fn right() -> Observation {
     let meta = format!(r#"<meta name="sentry-trace" content="{}-{}-1">"#, "a".repeat(32), "b".repeat(16));
     Observation {
         page: response(&format!("<head>{meta}</head><p>Hello from the server, Node 20</p>")),
-        asset: response("User-agent: *"),
-        library: response(r#"{"data":{"hello":"Hello, presentry"}}"#),
-        package: response(r#"{"probe":"patched"}"#),
+        asset: Some(response("User-agent: *")),
+        libraries: vec![response(r#"{"data":{"hello":"Hello, presentry"}}"#)],
+        package: Some(response(r#"{"probe":"patched"}"#)),
+        values: vec![response(r#"{"team":"storefront"}"#)],
         status: response(r#"{"active":true,"flushed":true}"#),
         trace: ModuleTrace {
             evaluations: 1,
@@ -62,7 +71,8 @@ fn right() -> Observation {
 /// What the unrewritten build shows.
 fn unrewritten() -> Observation {
     Observation {
-        package: response(r#"{"probe":"original"}"#),
+        package: Some(response(r#"{"probe":"original"}"#)),
+        values: vec![response("null")],
         status: response(r#"{"active":false,"flushed":false}"#),
         trace: ModuleTrace::default(),
         received: Received::default(),
@@ -74,7 +84,7 @@ fn unrewritten() -> Observation {
 /// chunks go through the hooks.
 fn top_level() -> Observation {
     Observation {
-        package: response(r#"{"probe":"original"}"#),
+        package: Some(response(r#"{"probe":"original"}"#)),
         trace: ModuleTrace { evaluations: 1, loads: loads(&["chunks/build/probe.mjs"]) },
         ..right()
     }
@@ -99,15 +109,16 @@ fn fails(judgement: Judgement, saying: &str) {
 fn static_proof_needs_both_verdicts() {
     let refused = Exit::Code(1);
     let proof = |rewrite, check, check_unrewritten| {
-        static_proof(&Proof { rewrite, check, check_unrewritten, check_top_level: refused })
+        let check_controls = vec![(Control::Unrewritten, check_unrewritten), (Control::TopLevelImport, refused)];
+        static_proof(&Proof { rewrite, check, check_controls })
     };
     let (done, crashed) = (Exit::Code(0), Exit::Signal(6));
     passes(proof(Some(done), done, refused));
     fails(proof(Some(refused), done, refused), "`presentry` exited with code 1");
     fails(proof(None, refused, refused), "`presentry check` exited with code 1");
     fails(proof(Some(done), done, done), "on the unrewritten build exited with code 0");
-    let top_level_passes =
-        Proof { rewrite: Some(done), check: done, check_unrewritten: refused, check_top_level: done };
+    let check_controls = vec![(Control::Unrewritten, refused), (Control::TopLevelImport, done)];
+    let top_level_passes = Proof { rewrite: Some(done), check: done, check_controls };
     fails(static_proof(&top_level_passes), "on the top-level-import build exited with code 0");
     fails(proof(Some(done), done, crashed), "was killed by signal 6");
     fails(proof(Some(done), done, Exit::Code(2)), "wanted code 1");
@@ -115,7 +126,7 @@ fn static_proof_needs_both_verdicts() {
 
 #[test]
 fn runtime_through_hooks_needs_entry_chunk_and_package() {
-    let judge = |seen: &Observation, modules: &RuntimeModules| runtime_through_hooks(&Scenario::basic(), modules, seen);
+    let judge = |seen: &Observation, modules: &RuntimeModules| runtime_through_hooks(&basic(), modules, seen);
     passes(judge(&right(), &modules()));
     fails(judge(&unrewritten(), &modules()), "evaluated 0 times");
     fails(judge(&top_level(), &modules()), "nitro.mjs");
@@ -129,18 +140,17 @@ fn runtime_through_hooks_needs_entry_chunk_and_package() {
 
 #[test]
 fn libraries_instrumented_needs_both_parts() {
-    let judge = |seen: &Observation| libraries_instrumented(&Scenario::basic(), seen);
+    let judge = |seen: &Observation| libraries_instrumented(&basic(), seen);
     passes(judge(&right()));
     fails(judge(&unrewritten()), "no `http.server` transaction");
     fails(judge(&unrewritten()), "`esm-probe` is `original`");
     fails(judge(&top_level()), "`esm-probe` is `original`");
-    passes(library_spans(&Scenario::basic(), &top_level()));
+    passes(library_spans(&basic(), 0, &top_level()));
 }
 
 #[test]
 fn spans_count_in_the_trace_of_their_request_only() {
-    let judge =
-        |transactions| library_spans(&Scenario::basic(), &Observation { received: received(transactions), ..right() });
+    let judge = |transactions| library_spans(&basic(), 0, &Observation { received: received(transactions), ..right() });
     let graphql = |trace| span("auto.graphql.otel.graphql", trace);
     passes(judge(vec![transaction("/", vec![]), transaction("/api/graphql", vec![graphql("t")])]));
     fails(judge(vec![transaction("/api/graphql", vec![])]), "no span `auto.graphql.otel.graphql`");
@@ -154,12 +164,15 @@ fn spans_count_in_the_trace_of_their_request_only() {
 
 #[test]
 fn a_route_that_does_not_answer_is_no_proof() {
-    let scenario = Scenario::basic();
+    let scenario = basic();
     let broken = Response { status: 500, body: "Hello, presentry".into() };
-    fails(library_spans(&scenario, &Observation { library: broken, ..right() }), "answered 500");
+    fails(library_spans(&scenario, 0, &Observation { libraries: vec![broken], ..right() }), "answered 500");
     let empty = response(r#"{"data":null}"#);
-    fails(library_spans(&scenario, &Observation { library: empty, ..right() }), "without `Hello, presentry`");
-    fails(package_patched(&scenario, &Observation { package: response("{}"), ..right() }), "with `{}`");
+    fails(
+        library_spans(&scenario, 0, &Observation { libraries: vec![empty], ..right() }),
+        "without `Hello, presentry`",
+    );
+    fails(package_patched(&scenario, &Observation { package: Some(response("{}")), ..right() }), "with `{}`");
 }
 
 #[test]
@@ -181,10 +194,16 @@ fn exports_are_compared_in_full() {
 #[test]
 fn one_init_is_one_in_both_starts() {
     let trace = |evaluations| ModuleTrace { evaluations, loads: Vec::new() };
-    passes(one_init(&trace(1), &trace(1)));
-    fails(one_init(&trace(1), &trace(2)), "evaluated 2 times under `--import`");
-    fails(one_init(&trace(2), &trace(1)), "evaluated 2 times");
-    fails(one_init(&trace(0), &trace(1)), "evaluated 0 times");
+    let judge = |plain, preloaded: usize| one_init(&basic(), &trace(plain), Some(&trace(preloaded)));
+    passes(judge(1, 1));
+    fails(judge(1, 2), "evaluated 2 times under `--import`");
+    fails(judge(2, 1), "evaluated 2 times");
+    fails(judge(0, 1), "evaluated 0 times");
+    let cluster = on("node-cluster");
+    passes(one_init(&cluster, &trace(3), Some(&trace(3))));
+    fails(one_init(&cluster, &trace(1), Some(&trace(3))), "evaluated 1 time, wanted 3");
+    let judgement = one_init(&on("bun"), &trace(1), None).unwrap();
+    assert!(judgement.contains("`--import` does not apply (Bun never calls hooks"), "`{judgement}`");
 }
 
 #[test]
@@ -205,13 +224,16 @@ fn load_errors_end_the_process() {
     let ended = ThrowObservation { exit: Some(Exit::Code(1)), asset: None, ..later.clone() };
     fails(load_errors(&first, &ended, &later), "thrown later: listened, printed the error, exited with code 1");
     fails(load_errors(&first, &later, &ended), "unrewritten: listened");
+    let before = ThrowObservation { listened: false, ..ended };
+    passes(load_errors(&first, &ended, &before));
+    fails(load_errors(&first, &ThrowObservation { exit: Some(Exit::Code(0)), ..ended }, &before), "thrown later");
     let silent = ThrowObservation { printed: false, ..later };
     fails(load_errors(&first, &silent, &silent), "did not throw");
 }
 
 #[test]
 fn page_and_assets_are_looked_at() {
-    let scenario = Scenario::basic();
+    let scenario = basic();
     let judge = |seen: &Observation| page_and_assets(&scenario, b"User-agent: *", seen);
     passes(judge(&right()));
     let page = |body: String| Observation { page: response(&body), ..right() };
@@ -221,8 +243,10 @@ fn page_and_assets_are_looked_at() {
     fails(judge(&page(html.replace(&"a".repeat(32), ""))), "no `sentry-trace` meta tag");
     fails(judge(&page(html.replace('a', "0"))), "no `sentry-trace` meta tag");
     fails(judge(&Observation { page: Response { status: 500, ..right().page }, ..right() }), "`GET /` answered 500");
-    fails(judge(&Observation { asset: response("other"), ..right() }), "other bytes");
-    fails(judge(&Observation { asset: Response { status: 404, ..right().asset }, ..right() }), "answered 404");
+    fails(judge(&Observation { asset: Some(response("other")), ..right() }), "other bytes");
+    let gone = Response { status: 404, ..response("User-agent: *") };
+    fails(judge(&Observation { asset: Some(gone), ..right() }), "answered 404");
+    fails(judge(&Observation { asset: None, ..right() }), "was not sent");
 }
 
 #[test]
@@ -235,10 +259,11 @@ fn a_meta_tag_is_found_in_any_order_of_attributes() {
 
 #[test]
 fn controls_must_fail_and_must_work() {
-    let scenario = Scenario::basic();
+    let scenario = basic();
     let modules = RuntimeModules { moved_entry: None, ..modules() };
     let judge = |unrewritten: &Observation, top_level: &Observation| {
-        controls_fail(&scenario, (&modules, unrewritten), (&modules, top_level))
+        let of = |control, seen| ControlSeen { control, modules: &modules, seen };
+        controls_fail(&scenario, &[of(Control::Unrewritten, unrewritten), of(Control::TopLevelImport, top_level)])
     };
     passes(judge(&unrewritten(), &top_level()));
     // It may fail the CommonJS part as well.
@@ -255,7 +280,7 @@ fn controls_must_fail_and_must_work() {
 
     let down = Observation { page: Response { status: 500, ..right().page }, ..unrewritten() };
     fails(judge(&down, &top_level()), "unrewritten: no control, `GET /` answered 500");
-    let mute = Observation { package: response("null"), ..top_level() };
+    let mute = Observation { package: Some(response("null")), ..top_level() };
     fails(judge(&unrewritten(), &mute), "top-level-import: no control");
     let asleep = Observation { trace: ModuleTrace::default(), ..top_level() };
     fails(judge(&unrewritten(), &asleep), "the instrumentation was never evaluated");
@@ -269,4 +294,200 @@ fn a_change_is_told() {
     let differences: Vec<String> = (0..7).map(|index| format!("`{index}` changed")).collect();
     fails(change(Exit::Code(0), &differences), "`0` changed");
     fails(change(Exit::Code(0), &differences), "and 2 more");
+}
+
+#[test]
+fn what_does_not_apply_is_said_with_its_reason() {
+    let mut scenario = basic();
+    scenario.package = None;
+    scenario.absent.package = Some("no hook".to_owned());
+    scenario.asset = None;
+    scenario.absent.asset = Some("a host serves them".to_owned());
+    scenario.absent.trace_meta = Some("no middleware".to_owned());
+    scenario.absent.moved_entry = Some("it is taken apart".to_owned());
+    let page = response("<p>Hello from the server, Node 20</p>");
+    let trace = ModuleTrace { evaluations: 1, loads: loads(&["chunks/nitro.mjs"]) };
+    let mut seen = Observation { page, asset: None, package: None, trace, ..right() };
+    let modules = RuntimeModules { moved_entry: None, ..modules() };
+    for (judgement, reason) in [
+        (runtime_through_hooks(&scenario, &modules, &seen), "it is taken apart"),
+        (runtime_through_hooks(&scenario, &modules, &seen), "no hook"),
+        (libraries_instrumented(&scenario, &seen), "the package does not apply (no hook)"),
+        (page_and_assets(&scenario, b"", &seen), "a host serves them"),
+        (page_and_assets(&scenario, b"", &seen), "no middleware"),
+    ] {
+        let seen = judgement.unwrap();
+        assert!(seen.contains(reason), "`{seen}` does not say `{reason}`");
+    }
+    // What is left still has to be right.
+    fails(
+        runtime_through_hooks(&scenario, &modules, &Observation { trace: ModuleTrace::default(), ..seen.clone() }),
+        "nitro.mjs",
+    );
+    fails(page_and_assets(&scenario, b"", &right()), "has a `sentry-trace` meta tag");
+    fails(
+        controls_fail(&scenario, &[ControlSeen { control: Control::StaticEdge, modules: &modules, seen: &seen }]),
+        "static-edge: the hooks saw the runtime",
+    );
+    seen.trace.loads.clear();
+    passes(controls_fail(&scenario, &[ControlSeen { control: Control::StaticEdge, modules: &modules, seen: &seen }]));
+    fails(controls_fail(&scenario, &[]), "there are no controls");
+}
+
+#[test]
+fn restored_exports_are_those_named_and_not_those_before() {
+    let kinds = BTreeMap::from([("default".to_owned(), "object".to_owned())]);
+    let (object, function) =
+        (json!({ "default": { "typeof": "object" } }), json!({ "default": { "typeof": "function" } }));
+    passes(exports_restored(&kinds, &function, &object));
+    fails(
+        exports_restored(&kinds, &function, &function),
+        "the exports are `default`: function, wanted `default`: object",
+    );
+    fails(exports_restored(&kinds, &object, &object), "no control");
+    fails(exports_restored(&kinds, &function, &json!(null)), "the exports are nothing");
+}
+
+#[test]
+fn values_are_those_of_the_instrumentation_alone() {
+    let mut scenario = basic();
+    fails(values_are(&scenario, &right(), None), "no value is looked at");
+    let fields = BTreeMap::from([("team".to_owned(), json!("storefront"))]);
+    scenario.values = vec![Values { path: "/api/instrumentation".to_owned(), fields }];
+    passes(values_are(&scenario, &right(), Some(&unrewritten())));
+    passes(values_are(&scenario, &right(), None));
+    fails(values_are(&scenario, &unrewritten(), None), "`team` of `GET /api/instrumentation` is null");
+    fails(values_are(&scenario, &right(), Some(&right())), "unrewritten: `GET /api/instrumentation`");
+    let other = Observation { values: vec![response(r#"{"team":"other"}"#)], ..right() };
+    fails(values_are(&scenario, &other, None), "is \"other\"");
+}
+
+#[test]
+fn what_the_sdk_left_must_die_of_the_right_thing() {
+    let ended = |exit, printed: &str| StartSeen::Ended { exit, printed: printed.to_owned() };
+    passes(preload_dies("ERR_MODULE_NOT_FOUND", &ended(Exit::Code(1), "code: 'ERR_MODULE_NOT_FOUND'")));
+    fails(preload_dies("ERR_MODULE_NOT_FOUND", &ended(Exit::Code(1), "TypeError")), "is not printed");
+    fails(preload_dies("ERR_MODULE_NOT_FOUND", &ended(Exit::Code(0), "ERR_MODULE_NOT_FOUND")), "no control");
+    fails(preload_dies("ERR_MODULE_NOT_FOUND", &StartSeen::Listened), "listens");
+}
+
+#[test]
+fn a_deployment_finds_the_function() {
+    let (found, nothing) = (json!({ "api": { "platform": "gcfv2" } }), json!({}));
+    passes(deployed_the_same("api", &found, &found, &nothing));
+    fails(deployed_the_same("api", &found, &nothing, &nothing), "found {}");
+    fails(deployed_the_same("api", &nothing, &nothing, &nothing), "no control: `api` is not found");
+    fails(deployed_the_same("api", &found, &found, &found), "behind a wrapper");
+}
+
+#[test]
+fn where_hooks_reach_nothing_that_is_expected_and_said() {
+    let bun = on("bun");
+    let seen = Observation {
+        package: Some(response(r#"{"probe":"original"}"#)),
+        trace: ModuleTrace { evaluations: 1, loads: Vec::new() },
+        ..right()
+    };
+    for judgement in [runtime_through_hooks(&bun, &modules(), &seen), libraries_instrumented(&bun, &seen)] {
+        let seen = judgement.unwrap();
+        assert!(seen.contains("Bun never calls hooks"), "`{seen}`");
+    }
+    // What is left still has to be right; and where Bun learns to do it, that is said.
+    fails(runtime_through_hooks(&bun, &modules(), &unrewritten()), "never evaluated");
+    fails(libraries_instrumented(&bun, &unrewritten()), "no span");
+    fails(libraries_instrumented(&bun, &right()), "`esm-probe` is `patched`, but Bun never calls hooks");
+    let modules = RuntimeModules { moved_entry: None, ..modules() };
+    let judge = |seen: &Observation| {
+        controls_fail(&bun, &[ControlSeen { control: Control::Unrewritten, modules: &modules, seen }])
+    };
+    passes(judge(&unrewritten()));
+    fails(judge(&seen), "unrewritten: 1 span");
+}
+
+#[test]
+fn where_no_request_is_a_transaction_the_spans_count() {
+    let lambda = on("aws-lambda");
+    let judge = |transactions| library_spans(&lambda, 0, &Observation { received: received(transactions), ..right() });
+    let mut graphql = transaction("/", vec![]);
+    graphql.root = span("auto.graphql.otel.graphql", "t");
+    let judgement = judge(vec![graphql]).unwrap();
+    assert!(judgement.contains("none comes through `node:http`"), "`{judgement}`");
+    passes(judge(vec![transaction("/", vec![span("auto.graphql.otel.graphql", "t")])]));
+    fails(judge(vec![transaction("/", vec![span("manual", "t")])]), "no span `auto.graphql.otel.graphql` after");
+    fails(judge(vec![]), "no span");
+}
+
+/// The scenario with two libraries, the second of which is ESM.
+fn two_libraries() -> Scenario {
+    let mut scenario = basic();
+    scenario.libraries[0].module = Some(Module::Commonjs);
+    let wanted = |description: &str| WantedSpan {
+        origin: "auto.db.postgresjs".to_owned(),
+        op: Some("db".to_owned()),
+        description: Some(description.to_owned()),
+    };
+    scenario.libraries.push(Library {
+        module: Some(Module::Esm),
+        path: "/api/postgres".to_owned(),
+        contains: "postgres".to_owned(),
+        spans: vec![wanted("select 1"), wanted("select 2")],
+    });
+    scenario
+}
+
+/// What a build shows that has both libraries, with spans of these descriptions of the second.
+fn with_spans(seen: Observation, descriptions: &[&str]) -> Observation {
+    let spans = descriptions.iter().map(|description| Span {
+        op: Some("db".to_owned()),
+        description: Some((*description).to_owned()),
+        ..span("auto.db.postgresjs", "t")
+    });
+    let mut received = seen.received;
+    received.envelopes.push(Envelope {
+        event_id: None,
+        items: vec![Item::Transaction(transaction("/api/postgres", spans.collect()))],
+    });
+    let libraries = vec![seen.libraries[0].clone(), response("postgres")];
+    Observation { received, libraries, ..seen }
+}
+
+#[test]
+fn each_library_has_all_its_spans() {
+    let judge = |seen: &Observation| libraries_instrumented(&two_libraries(), seen);
+    passes(judge(&with_spans(right(), &["select 1", "select 2", "select 2"])));
+    fails(judge(&with_spans(right(), &["select 1"])), "no span `select 2` (auto.db.postgresjs) in the `http.server`");
+    fails(judge(&right()), "`GET /api/postgres` was not sent");
+    let mut other = two_libraries();
+    other.libraries[1].spans[0].op = Some("db.query".to_owned());
+    fails(libraries_instrumented(&other, &with_spans(right(), &["select 1", "select 2"])), "no span `select 1`");
+}
+
+#[test]
+fn what_the_top_level_import_must_show_depends_on_the_library() {
+    let scenario = two_libraries();
+    let modules = RuntimeModules { moved_entry: None, ..modules() };
+    let judge = |seen: &Observation| {
+        controls_fail(&scenario, &[ControlSeen { control: Control::TopLevelImport, modules: &modules, seen }])
+    };
+    passes(judge(&with_spans(top_level(), &[])));
+    fails(judge(&with_spans(top_level(), &["select 1", "select 2"])), "top-level-import: 2 spans of 2 kinds");
+    let silent = Observation { received: Received::default(), ..top_level() };
+    fails(judge(&with_spans(silent, &[])), "no control, no `http.server` transaction of `GET /api/graphql`");
+}
+
+#[test]
+fn the_command_ends_as_said() {
+    let ends = Ends { exit: 1, says: "error[edge-runtime]".to_owned() };
+    passes(ends_as_said(&ends, Exit::Code(1), "error[edge-runtime]: no hooks"));
+    fails(ends_as_said(&ends, Exit::Code(0), "error[edge-runtime]"), "exited with code 0, wanted code 1");
+    fails(ends_as_said(&ends, Exit::Code(1), "error[other]"), "does not print `error[edge-runtime]`");
+    passes(unchanged(&[], &"0".repeat(64)));
+    fails(unchanged(&["`a` changed".to_owned()], &"0".repeat(64)), "`a` changed");
+}
+
+#[test]
+fn the_command_of_the_package_is_the_one_that_is_judged() {
+    assert!(command_is("presentry 0.1.0", "presentry 0.1.0").is_ok());
+    assert!(command_is("presentry 0.1.0", "presentry 0.0.9").is_err());
+    assert!(command_is("", "").is_err());
 }

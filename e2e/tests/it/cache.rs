@@ -92,3 +92,24 @@ fn one_process_holds_it_at_a_time() {
     drop(cache);
     assert!(lock.try_lock().is_ok());
 }
+
+#[test]
+fn threads_that_want_one_entry_make_it_once() {
+    let root = tempfile::tempdir().unwrap();
+    // Without reuse as well: what this process made is as new as can be.
+    let cache = Cache::open(root.path(), false).unwrap();
+    let key = Key::default().with("a", "1");
+    let made = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let fill = |directory: &Path| {
+                    made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    Ok(fs::write(directory.join("file"), "x")?)
+                };
+                cache.entry("kind", &key, fill).unwrap();
+            });
+        }
+    });
+    assert_eq!(made.into_inner(), 1);
+}

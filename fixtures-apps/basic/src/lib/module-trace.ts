@@ -10,7 +10,7 @@ export function startModuleTrace(): void {
   if (!file) return;
   append(file, { event: "instrumentation", pid: process.pid, time: Date.now() });
   // Node 26 deprecates `register`. Its successor, before Node 22.22.3 and 24.11.1, fails on CommonJS modules.
-  if (Number.parseInt(process.versions.node) >= 26) {
+  if (typeof module.registerHooks === "function" && Number.parseInt(process.versions.node) >= 26) {
     module.registerHooks({
       load(url, context, nextLoad) {
         append(file, { event: "load", url, time: Date.now() });

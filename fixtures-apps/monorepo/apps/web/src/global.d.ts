@@ -1,0 +1,3 @@
+/// <reference types="@solidjs/start/env" />
+
+declare var instrumentation: Record<string, unknown> | undefined;

@@ -1,0 +1,19 @@
+import { settings } from "@monorepo/settings";
+import * as Sentry from "@sentry/solidstart";
+import { Hook } from "import-in-the-middle";
+import { startModuleTrace } from "./lib/module-trace";
+
+Sentry.init({
+  dsn: process.env.SENTRY_DSN,
+  tracesSampleRate: settings.tracesSampleRate,
+  initialScope: { tags: { team: settings.team } },
+});
+
+// The hook that Sentry.init() registered rewrites `esm-probe` while it is loaded. Loaded earlier, it stays as it is.
+new Hook(["esm-probe"], (exports) => {
+  exports.probe = () => "patched";
+});
+
+globalThis.instrumentation = { team: settings.team };
+
+startModuleTrace();

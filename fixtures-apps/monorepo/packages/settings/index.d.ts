@@ -1,0 +1,1 @@
+export const settings: { team: string; tracesSampleRate: number };

@@ -1,0 +1,2 @@
+// Settings that every app of the workspace shares.
+export const settings = { team: "storefront", tracesSampleRate: 1 };

@@ -1,0 +1,9 @@
+import { probe } from "esm-probe";
+import { version } from "graphql";
+
+// Middleware belongs to the runtime's static graph, so both libraries are loaded together with the server. A route is a
+// chunk that is loaded on its first request, after Sentry.init() in any build, so it would tell nothing about the entry.
+export default defineEventHandler((event) => {
+  event.context.probe = probe();
+  setResponseHeader(event, "x-graphql-version", version);
+});

@@ -1,0 +1,8 @@
+import * as Sentry from "@sentry/node";
+
+// Answers after everything that has ended so far is delivered, so that a test needs no sleep.
+export default defineEventHandler(async () => {
+  const active = Sentry.getClient() !== undefined;
+  const flushed = active && (await Sentry.flush(5000));
+  return { active, flushed, sdk: Sentry.SDK_VERSION };
+});

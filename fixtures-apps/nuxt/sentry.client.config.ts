@@ -1,0 +1,3 @@
+import * as Sentry from "@sentry/nuxt";
+
+Sentry.init({ tracesSampleRate: 1 });
