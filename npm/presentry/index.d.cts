@@ -25,8 +25,13 @@ export interface RewriteOptions extends BuildOptions {
   wrap?: string[];
   /** Where the runtime goes: behind `import()` (the default, proven), or below the instrumentation (not proven). */
   mode?: "dynamic-import" | "top-level-import";
-  /** Puts the SDK into one module beside the entry, so that the server starts faster. */
-  bundleSdk?: boolean;
+  /**
+   * Puts the SDK into one module beside the entry, so that the server starts faster. With `true` or `"always"` the rewrite is
+   * refused where that cannot be done, with `"if-possible"` it does without and warns.
+   */
+  bundleSdk?: boolean | "always" | "if-possible";
+  /** Leaves the SDK in its packages. */
+  noBundleSdk?: boolean;
   /** Takes the packages out of the build that nothing reaches any more; only with `bundleSdk`. */
   prune?: boolean;
   /** Has Node (22.8 or later) keep compiled code in a directory, relative to that of the entry; `true` for `.compile-cache`. */

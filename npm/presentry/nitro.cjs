@@ -8,7 +8,7 @@ const { PresentryError, UsageError } = require("./lib/errors.cjs");
 const { executable } = require("./lib/executable.cjs");
 const { flags } = require("./lib/options.cjs");
 const { render } = require("./lib/render.cjs");
-const { filesToTrace } = require("./lib/trace-include.cjs");
+const { depsToTrace, filesToTrace } = require("./lib/trace-include.cjs");
 
 /** What Nitro knows better than its user. */
 const NITRO_KNOWS = ["app", "cwd", "dryRun", "outputDir"];
@@ -37,22 +37,30 @@ async function setup(nitro, options) {
   seen.add(nitro);
   // A missing executable is better said now than after the build.
   executable();
-  // Nitro 3 bundles packages, and has another option for those it does not.
-  if (!build.noExternals && (nitro.meta?.majorVersion ?? 2) < 3) await include(build, options);
+  if (!build.noExternals) {
+    const include = (nitro.meta?.majorVersion ?? 2) < 3 ? includeFiles : includeDeps;
+    await include(build, options);
+  }
 
-  let compiled = false;
   let ended = true;
-  // What a preset writes of the build is written in its `compiled` hook. Other modules write in `close` hooks that they
-  // register during the build (the SDK does before Rollup runs), so the one that comes last is registered at `compiled`.
-  hooks.hook("compiled", () => {
-    ended = false;
-    if (compiled) return;
-    compiled = true;
-    hooks.hook("close", async () => {
+  let armed = false;
+  // What a preset writes of the build is written in its `compiled` hook, and other modules write in `close` hooks that they
+  // register during the build (the SDK does before Rollup runs). Most builders call `compiled` first, Nitro 3 under Vite
+  // calls `close` first. So the hook that comes last is registered in the first of the two, for the other one.
+  const arm = (name) => {
+    if (armed) return;
+    armed = true;
+    hooks.hook(name, async () => {
+      if (ended) return;
       ended = true;
       await finish(nitro, options);
     });
+  };
+  hooks.hook("compiled", () => {
+    ended = false;
+    arm("close");
   });
+  hooks.hook("close", () => arm("compiled"));
   // A builder that never closes Nitro must not look like a proven build.
   process.once("exit", (code) => {
     if (ended || code !== 0) return;
@@ -61,13 +69,23 @@ async function setup(nitro, options) {
   });
 }
 
-/** Has Nitro trace what the instrumentation needs, which is not in Nitro's module graph. */
-async function include(build, options) {
+/** Has Nitro 2 trace what the instrumentation needs, which is not in Nitro's module graph. */
+async function includeFiles(build, options) {
   const files = await filesToTrace(build, options.instrumentation);
   if (files.length === 0) return;
   const traceInclude = [...new Set([...(build.externals?.traceInclude ?? []), ...files])];
   // New objects, as the old ones may be the user's.
   build.externals = { ...build.externals, traceInclude };
+}
+
+/** Has Nitro 3, which bundles packages, leave those of the instrumentation as they are, so that there is one copy of each. */
+async function includeDeps(build, options) {
+  const given = build.traceDeps ?? [];
+  const named = new Set(given.filter((dep) => typeof dep === "string").map((dep) => dep.replace(/^!|\*$/g, "")));
+  const deps = await depsToTrace(build, options.instrumentation);
+  const missing = deps.filter((dep) => !named.has(dep.replace(/\*$/, "")));
+  // A new list, as the old one may be the user's.
+  if (missing.length > 0) build.traceDeps = [...given, ...missing];
 }
 
 async function finish(nitro, options) {

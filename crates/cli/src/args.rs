@@ -8,6 +8,8 @@ use clap::{
 };
 use presentry_rewriter::Mode;
 
+use crate::bundle::Bundling;
+
 /// Makes Sentry start before everything else in a SolidStart server build, and proves it.
 ///
 /// Run it after `vinxi build`. The built server entry moves aside, and a small facade takes its place that imports the
@@ -65,10 +67,14 @@ impl Cli {
                            nor with `--keep-sdk-wrapper`";
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
-        if args.bundle_sdk && (args.mode == ModeArg::TopLevelImport || args.keep_sdk_wrapper) {
+        if args.bundle_sdk.is_some() && !args.writes_facade() {
             let message = "`--bundle-sdk` needs a facade, so it goes neither with `--mode top-level-import` nor with \
                            `--keep-sdk-wrapper`";
             return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
+        if args.prune && args.bundling() == Bundling::No {
+            let message = "`--prune` takes out what a bundle of the SDK makes superfluous, so it needs `--bundle-sdk`";
+            return Err(command.error(ErrorKind::MissingRequiredArgument, message));
         }
         if args.exports != ExportsArg::Wrap && !args.wrap.is_empty() {
             let message = "`--wrap` needs `--exports wrap`; under `--exports await` every export is passed on as it is";
@@ -130,7 +136,7 @@ pub(crate) enum Command {
 /// Where the build is.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BuildArgs {
-    /// The directory of the app, in which `vinxi build` was run
+    /// The directory of the app, in which it is built
     #[arg(default_value = ".")]
     pub(crate) app: PathBuf,
 
@@ -174,11 +180,15 @@ pub(crate) struct RewriteArgs {
     pub(crate) mode: ModeArg,
 
     /// Put the SDK into one module beside the entry, so that the server starts in less than half the time
-    #[arg(long)]
-    pub(crate) bundle_sdk: bool,
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    pub(crate) bundle_sdk: Option<BundleArg>,
+
+    /// Leave the SDK in its packages
+    #[arg(long, conflicts_with = "bundle_sdk")]
+    pub(crate) no_bundle_sdk: bool,
 
     /// Take the packages out of the build that nothing reaches any more once the SDK is bundled
-    #[arg(long, requires = "bundle_sdk")]
+    #[arg(long)]
     pub(crate) prune: bool,
 
     /// Have Node (22.8 or later) keep compiled code in a directory, relative to that of the entry [default: .compile-cache]
@@ -199,6 +209,22 @@ pub(crate) struct RewriteArgs {
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+}
+
+impl RewriteArgs {
+    /// Whether the SDK is bundled.
+    pub(crate) fn bundling(&self) -> Bundling {
+        match self.bundle_sdk {
+            Some(BundleArg::Always) => Bundling::Demanded,
+            Some(BundleArg::IfPossible) => Bundling::WherePossible,
+            None if self.no_bundle_sdk || !self.writes_facade() => Bundling::No,
+            None => Bundling::DEFAULT,
+        }
+    }
+
+    fn writes_facade(&self) -> bool {
+        self.mode != ModeArg::TopLevelImport && !self.keep_sdk_wrapper
+    }
 }
 
 /// The arguments of `presentry check`.
@@ -358,6 +384,15 @@ impl From<ModeArg> for Mode {
             ModeArg::TopLevelImport => Mode::TopLevelImport,
         }
     }
+}
+
+/// When the SDK is bundled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BundleArg {
+    /// Always; where it cannot be, nothing is written
+    Always,
+    /// Where it can be, and said where not
+    IfPossible,
 }
 
 /// When colours are used.

@@ -13,7 +13,8 @@ use std::{
 
 use presentry_rewriter::{
     Bundle, ChangeKind, Digest, ModulePath, PackageImports, Plan, Sources, bundle_header, bundle_line,
-    diagnostics::sdk_of_package, is_script, package_imports, package_name, sealed, with_bundle,
+    diagnostics::{Diagnostic, sdk_of_package},
+    is_script, package_imports, package_name, sealed, with_bundle,
 };
 
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
         bundler::{Bundled, Order},
         packages::{Look, Packages},
     },
+    diagnostics::bundle_skipped,
     failure::Failure,
     history::{FileState, Tracked},
     locate::Build,
@@ -60,6 +62,22 @@ pub(crate) struct WithBundle {
     pub(crate) remaining: Option<Remaining>,
 }
 
+/// Whether a rewrite bundles the SDK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bundling {
+    /// It does not.
+    No,
+    /// It does, or nothing is written.
+    Demanded,
+    /// It does where that is possible. Elsewhere it says so, and does without.
+    WherePossible,
+}
+
+impl Bundling {
+    /// What a run does that is not told.
+    pub(crate) const DEFAULT: Self = Self::No;
+}
+
 /// Which packages a bundle is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum From {
@@ -67,6 +85,19 @@ pub(crate) enum From {
     Build,
     /// Those of the app: some of those in the build are about to go.
     App,
+}
+
+/// Why a build is rewritten without a bundle although one is wanted where it is possible: the failure, as a warning. What is
+/// wrong with the build itself without a bundle as well, the rewrite without it says.
+pub(crate) fn skipped(failure: &Failure) -> Diagnostic {
+    match failure {
+        Failure::Refused(refusals) | Failure::NotProven(refusals) => {
+            let first = refusals.first();
+            bundle_skipped::diagnostic(first.map_or("it is refused", |refusal| &refusal.message), first)
+        }
+        Failure::Usage(wrong) => bundle_skipped::diagnostic(&wrong.message, Some(wrong)),
+        Failure::Unexpected(error) => bundle_skipped::diagnostic(&format!("{error:#}"), None),
+    }
 }
 
 /// Adds a bundle of the SDK to a plan. `sources` is the build that the plan was made for: the original view, with the

@@ -4,6 +4,7 @@ pub(crate) mod app_not_found;
 pub(crate) mod archive_unreadable;
 pub(crate) mod build_not_found;
 pub(crate) mod bundle_failed;
+pub(crate) mod bundle_skipped;
 pub(crate) mod bundled_library;
 pub(crate) mod bundler_not_found;
 pub(crate) mod changed_meanwhile;
@@ -46,6 +47,7 @@ static OWN: &[&Code] = &[
     &build_not_found::CODE,
     &bundled_library::CODE,
     &bundle_failed::CODE,
+    &bundle_skipped::CODE,
     &bundler_not_found::CODE,
     &changed_meanwhile::CODE,
     &changed_since_rewrite::CODE,

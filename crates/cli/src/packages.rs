@@ -2,7 +2,7 @@
 //! the transaction writes.
 
 mod check;
-mod dependencies;
+pub(crate) mod dependencies;
 pub(crate) mod parallel;
 mod place;
 mod trace;
@@ -39,7 +39,7 @@ use crate::{
 /// What a build needs besides the plan.
 #[derive(Debug, Default)]
 pub(crate) struct Completion {
-    /// The files that are added, and the `package.json` that names them.
+    /// The files that are added.
     pub(crate) changes: Vec<Change>,
     /// The packages they belong to.
     pub(crate) traced: Vec<TracedReport>,
@@ -124,7 +124,6 @@ pub(crate) fn complete(
         }
     };
     let mut completion = added(place, &view, &traced)?;
-    completion.changes.extend(dependencies::change(place, &completion.traced)?);
     let mut files = files;
     for change in &completion.changes {
         files.insert(place.real_path(&change.path)?, change.after.clone());

@@ -104,6 +104,17 @@ const fn imported(
     Preset { loading: EntryLoading::Imported, exports, invoked, ..process(name, aliases) }
 }
 
+/// `deno run server/index.mjs`. Deno 2.9 takes a rejection of the entry for handled when Sentry has a listener for it, and a
+/// server whose runtime threw after it listened would stay up, which it does not without Sentry: as behind a launcher.
+const fn deno(name: &'static str) -> Preset {
+    Preset {
+        runtime: Runtime::Deno,
+        loading: EntryLoading::Launcher,
+        invoked: "`deno task start` in `.output`",
+        ..process(name, &[])
+    }
+}
+
 /// A preset without module hooks; server directory and entry are not needed.
 const fn edge(name: &'static str, aliases: &'static [&'static str], output: &'static str) -> Preset {
     Preset { runtime: Runtime::Edge, output, exports: &[], invoked: "", ..process(name, aliases) }
@@ -212,8 +223,8 @@ pub(crate) static PRESETS: &[Preset] = &[
         ..process("bun", &[])
     },
     // deno/preset.ts and deno/preset-legacy.ts: which one `deno-server` means depends on the compatibility date.
-    Preset { runtime: Runtime::Deno, invoked: "`deno task start` in `.output`", ..process("deno-server", &[]) },
-    Preset { runtime: Runtime::Deno, invoked: "`deno task start` in `.output`", ..process("deno-server-legacy", &[]) },
+    deno("deno-server"),
+    deno("deno-server-legacy"),
     edge("deno-deploy", &["deno"], OUTPUT),
     // cloudflare/preset.ts and cloudflare/preset-legacy.ts
     edge("cloudflare-module", &[], OUTPUT),

@@ -150,6 +150,9 @@ pub fn package_imports(sources: &dyn Sources, plan: &Plan) -> Result<PackageImpo
         };
         refuse_other_requests(&module)?;
         for specifier in specifiers(&module) {
+            if specifier.value.strip_prefix(DENO_SCHEME).is_some_and(is_sdk) {
+                return Err(Box::new(codes::bundle_two_copies(&module.path, &module.text, specifier.span)));
+            }
             let Target::Package(specifier) = resolve(&module.path, &specifier.value) else { continue };
             if !is_sdk(&specifier) {
                 imports.others.insert(specifier);
@@ -161,6 +164,9 @@ pub fn package_imports(sources: &dyn Sources, plan: &Plan) -> Result<PackageImpo
     imports.sdk.sort();
     Ok(imports)
 }
+
+/// What Nitro's presets for Deno put before the name of a package.
+const DENO_SCHEME: &str = "npm:";
 
 fn is_sdk(specifier: &str) -> bool {
     package_name(specifier).starts_with("@sentry/")

@@ -48,7 +48,8 @@ impl fmt::Debug for Digest {
 pub enum EntryLoading {
     /// `node index.mjs`: a rejected top-level await ends the process with exit code 1.
     Process,
-    /// A start file floats `import("./index.mjs")`: the facade has to throw outside of the promise.
+    /// A start file floats `import("./index.mjs")`, or Deno runs the entry: a rejection that Sentry handles does not end the
+    /// process, and the facade has to throw outside of the promise.
     Launcher,
     /// The host imports the entry and handles the rejection itself.
     Imported,

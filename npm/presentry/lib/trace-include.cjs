@@ -5,14 +5,20 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const { createRequire, isBuiltin } = require("node:module");
+const { pathToFileURL } = require("node:url");
 
 /** Where the SDK has Vite build the instrumentation, relative to Nitro's build directory. */
 const BUILT = "build/ssr/instrument.server.js";
 
-/** Where it is written, relative to the app. */
-const SOURCES = ["src/instrument.server", "instrument.server"].flatMap((stem) =>
-  ["ts", "mts", "js", "mjs"].map((extension) => `${stem}.${extension}`),
+/** Where it is written, relative to the app: `SOURCES` and `source` of the command (`crates/cli/src/instrumentation.rs`). */
+const SOURCES = ["instrument.server", "sentry.server.config"].flatMap((stem) =>
+  ["src/", ""].flatMap((directory) =>
+    ["ts", "mts", "js", "mjs", "cjs"].map((extension) => `${directory}${stem}.${extension}`),
+  ),
 );
+
+/** A specifier that may be one of a package. */
+const BARE = /^[^./]/;
 
 /** The file that `Sentry.init()` registers as a hook, by its name and not by an import, so that no tracer sees it. */
 const HOOK = "import-in-the-middle/hook.mjs";
@@ -22,11 +28,40 @@ const HOOK = "import-in-the-middle/hook.mjs";
  * name to its tracer, and where that is the name again, as it is for external packages, the tracer ends the build.
  */
 async function filesToTrace(build, named) {
-  const instrumentation = find(build, named);
-  if (instrumentation === undefined) return [];
-  const { files, packages } = await importedPackages(instrumentation, build);
+  const { files, packages } = await imported(build, named, load("esbuild", build.nodeModulesDirs), withEsbuild);
   const hook = hookFile(packages, build);
   return [...files, ...(hook ? [hook] : [])];
+}
+
+/**
+ * Packages for `traceDeps` of Nitro 3, in a stable order. Those that are not of Sentry with all their files, for what bundlers
+ * take of a package (`graphql/index.mjs`) is not always what Node takes (`graphql/index.js`).
+ */
+async function depsToTrace(build, named) {
+  const { packages } = await imported(build, named, await loadModule(["nitro", "rolldown"], build.rootDir), withRolldown);
+  const hook = hookFile(packages, build) === undefined ? [] : [packageName(HOOK)];
+  return [...new Set([...packages, ...hook])].map((name) => (isSentry(name) ? name : `${name}*`));
+}
+
+/** The packages that the instrumentation and the local modules it imports import, and the files of them that are loaded. */
+async function imported(build, named, bundler, walk) {
+  const files = new Set();
+  const packages = new Set();
+  const instrumentation = find(build, named);
+  /** Whether a specifier is one of a package, with the file that it stands for. */
+  const isPackage = (specifier, file) => {
+    // An alias, or a package of the workspace, which Nitro bundles.
+    if (!file.split(path.sep).includes("node_modules")) return false;
+    files.add(file);
+    packages.add(packageName(specifier));
+    return true;
+  };
+  try {
+    if (instrumentation !== undefined) await walk(bundler, instrumentation, build, isPackage);
+  } catch {
+    // What is wrong with the file, or that there is no bundler, whoever builds it says.
+  }
+  return { files: [...files].sort(), packages: [...packages].sort() };
 }
 
 /** The built instrumentation if it is there, as Vite has resolved its aliases, else its source. */
@@ -36,47 +71,54 @@ function find({ rootDir, buildDir }, named) {
   return candidates.find((file) => fs.existsSync(file));
 }
 
-/** The packages that a module and the local modules it imports import, and the files that Node would load of them. */
-async function importedPackages(entry, { rootDir, nodeModulesDirs, exportConditions = [] }) {
-  const esbuild = load("esbuild", nodeModulesDirs);
-  const files = new Set();
-  const packages = new Set();
+async function withEsbuild(esbuild, entry, { rootDir, exportConditions = [] }, isPackage) {
   const collected = {
     name: "packages-are-external",
     setup(bundle) {
-      bundle.onResolve({ filter: /^[^./]/ }, async ({ path: specifier, kind, resolveDir, pluginData }) => {
+      bundle.onResolve({ filter: BARE }, async ({ path: specifier, kind, resolveDir, pluginData }) => {
         if (kind === "entry-point" || pluginData === collected) return undefined;
         if (isBuiltin(specifier)) return { external: true };
         const found = await bundle.resolve(specifier, { kind, resolveDir, pluginData: collected });
         // A package that is not there, or a scheme: whoever builds the file says what is wrong with it.
         if (found.errors.length > 0 || found.external) return { external: true };
-        // An alias, or a package of the workspace, which Nitro bundles.
-        if (!found.path.split(path.sep).includes("node_modules")) return { path: found.path };
-        files.add(found.path);
-        packages.add(packageName(specifier));
-        return { external: true };
+        return isPackage(specifier, found.path) ? { external: true } : { path: found.path };
       });
     },
   };
-  try {
-    await esbuild?.build({
-      absWorkingDir: rootDir,
-      entryPoints: [entry],
-      bundle: true,
-      write: false,
-      format: "esm",
-      platform: "node",
-      conditions: exportConditions.filter((condition) => !["import", "require", "default"].includes(condition)),
-      logLevel: "silent",
-      plugins: [collected],
-    });
-  } catch {
-    // What is wrong with the file, whoever builds it says.
-  }
-  return { files: [...files].sort(), packages: [...packages].sort() };
+  await esbuild.build({
+    absWorkingDir: rootDir,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "node",
+    conditions: exportConditions.filter((condition) => !["import", "require", "default"].includes(condition)),
+    logLevel: "silent",
+    plugins: [collected],
+  });
 }
 
-/** Loads a package that Nitro depends on from where Nitro looks for packages. */
+async function withRolldown({ rolldown }, entry, { rootDir }, isPackage) {
+  const collected = {
+    name: "packages-are-external",
+    async resolveId(specifier, importer) {
+      if (importer === undefined || !BARE.test(specifier)) return undefined;
+      const external = { id: specifier, external: true };
+      if (isBuiltin(specifier)) return external;
+      const found = await this.resolve(specifier, importer, { skipSelf: true });
+      if (!found || found.external) return external;
+      return isPackage(specifier, path.normalize(found.id)) ? external : found;
+    },
+  };
+  const bundle = await rolldown({ cwd: rootDir, input: entry, platform: "node", logLevel: "silent", plugins: [collected] });
+  try {
+    await bundle.generate({ format: "esm" });
+  } finally {
+    await bundle.close();
+  }
+}
+
+/** Loads a package that Nitro 2 depends on from where Nitro looks for packages. */
 function load(name, directories = []) {
   for (const directory of directories) {
     try {
@@ -86,6 +128,17 @@ function load(name, directories = []) {
     }
   }
   return undefined;
+}
+
+/** Loads an ES module that a package of the app depends on: the last of a chain of names, each seen by the one before. */
+async function loadModule(chain, rootDir) {
+  try {
+    let from = path.join(rootDir, "_.js");
+    for (const name of chain.slice(0, -1)) from = fs.realpathSync(manifestOf(name, [from]));
+    return await import(pathToFileURL(createRequire(from).resolve(chain.at(-1))).href);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The hook file as the SDK sees it: below one of its packages, wherever the package manager put that. */
@@ -139,4 +192,4 @@ function resolve(specifier, from) {
   return undefined;
 }
 
-module.exports = { filesToTrace };
+module.exports = { depsToTrace, filesToTrace };

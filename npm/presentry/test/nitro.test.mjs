@@ -39,10 +39,14 @@ function nitro(rootDir, options = {}) {
 }
 
 /** What Nitro's `build` and a builder after it call. */
-async function build(fake) {
-  await fake.hooks.callHook("rollup:before");
-  await fake.hooks.callHook("compiled");
-  await fake.hooks.callHook("close");
+const USUAL = ["rollup:before", "compiled", "close"];
+
+/** What Nitro 3 calls under Vite; where its own command has Vite build, that closes it once more. */
+const VITE = ["rollup:before", "close", "compiled"];
+const NITRO_VITE = [...VITE, "close"];
+
+async function build(fake, order = USUAL) {
+  for (const name of order) await fake.hooks.callHook(name);
 }
 
 const entry = (directory) => readFileSync(path.join(directory, ".output/server/index.mjs"), "utf8");
@@ -58,22 +62,30 @@ test("a build ends rewritten and proven, in one line", async (t) => {
   ]);
 });
 
-test("it runs after what other modules write in `close`, whichever comes first", async (t) => {
-  for (const first of [true, false]) {
-    const directory = app(t);
-    const instrumentation = path.join(directory, INSTRUMENTATION);
-    renameSync(instrumentation, `${instrumentation}.later`);
-    const fake = nitro(directory);
-    // As the SDK does it.
-    const sdk = () =>
-      fake.hooks.hook("rollup:before", () => {
-        fake.hooks.hook("close", () => renameSync(`${instrumentation}.later`, instrumentation));
-      });
-    if (first) sdk();
-    await presentry({})(fake);
-    if (!first) sdk();
-    await build(fake);
-    assert.match(entry(directory), /^\/\/ presentry /);
+test("it runs after what others write at the end, whichever comes first", async (t) => {
+  for (const [order, last] of [[USUAL, "close"], [VITE, "close"], [VITE, "compiled"], [NITRO_VITE, "compiled"]]) {
+    for (const first of [true, false]) {
+      const directory = app(t);
+      const instrumentation = path.join(directory, INSTRUMENTATION);
+      renameSync(instrumentation, `${instrumentation}.later`);
+      const fake = nitro(directory);
+      // As the SDK does it.
+      const other = () =>
+        fake.hooks.hook("rollup:before", () => {
+          let done = false;
+          fake.hooks.hook(last, () => {
+            if (!done) renameSync(`${instrumentation}.later`, instrumentation);
+            done = true;
+          });
+        });
+      if (first) other();
+      await presentry({})(fake);
+      if (!first) other();
+      await build(fake, order);
+      assert.match(entry(directory), /^\/\/ presentry /);
+      // Once, however often Nitro is closed.
+      assert.equal(fake.said.length, 1, `${order}: ${fake.said}`);
+    }
   }
 });
 
@@ -172,4 +184,6 @@ test("a Nitro that is never closed does not look like a proven build", (t) => {
   // A build that failed before has another error to show, and one that was never compiled has nothing to prove.
   assert.deepEqual([run(["compiled"], 3).status, run(["compiled"], 3).stderr], [3, ""]);
   assert.deepEqual([run([], 0).status, run([], 0).stderr], [0, ""]);
+  // What is closed and never compiled has failed, and says so itself.
+  assert.deepEqual([run(["close"], 0).status, run(["close"], 0).stderr], [0, ""]);
 });

@@ -26,16 +26,39 @@ exports.build = async ({ entryPoints: [file], plugins: [plugin] }) => {
 };
 `;
 
-function install(directory, name, dependencies = {}) {
+// The same for Nitro 3: an ES module, which the app itself does not see.
+const ROLLDOWN = `
+import fs from "node:fs";
+import { createRequire } from "node:module";
+export const rolldown = async ({ input: file, plugins: [plugin] }) => ({
+  async generate() {
+    const resolve = async (specifier) => {
+      try {
+        return { id: createRequire(file).resolve(specifier) };
+      } catch {
+        return null;
+      }
+    };
+    await plugin.resolveId.call({ resolve }, file, undefined);
+    for (const [, specifier] of fs.readFileSync(file, "utf8").matchAll(/from "(.*)"/g)) {
+      await plugin.resolveId.call({ resolve }, specifier, file);
+    }
+  },
+  async close() {},
+});
+`;
+const TEXTS = { esbuild: ESBUILD, rolldown: ROLLDOWN };
+
+function install(directory, name, dependencies = {}, type = "commonjs") {
   const target = path.join(directory, "node_modules", name);
   mkdirSync(target, { recursive: true });
-  writeFileSync(path.join(target, "package.json"), JSON.stringify({ name, main: "./index.js", dependencies }));
-  writeFileSync(path.join(target, "index.js"), name === "esbuild" ? ESBUILD : "");
+  writeFileSync(path.join(target, "package.json"), JSON.stringify({ name, type, main: "./index.js", dependencies }));
+  writeFileSync(path.join(target, "index.js"), TEXTS[name] ?? "");
   return target;
 }
 
-/** What `externals` becomes for an app whose instrumentation is this file with this text. */
-async function externals(t, file, text, given) {
+/** An app whose instrumentation is this file with this text. */
+function written(t, file, text) {
   const directory = realpathSync(app(t));
   install(directory, "esbuild");
   install(directory, "pg");
@@ -45,6 +68,12 @@ async function externals(t, file, text, given) {
   writeFileSync(path.join(install(node, "import-in-the-middle"), "hook.mjs"), "");
   mkdirSync(path.dirname(path.join(directory, file)), { recursive: true });
   writeFileSync(path.join(directory, file), text);
+  return directory;
+}
+
+/** What `externals` of Nitro 2 becomes. */
+async function externals(t, file, text, given) {
+  const directory = written(t, file, text);
   const options = {
     rootDir: directory,
     buildDir: path.join(directory, ".vinxi"),
@@ -54,6 +83,16 @@ async function externals(t, file, text, given) {
   await presentry({ hooks: { hook: () => {} }, options });
   const include = options.externals?.traceInclude ?? [];
   return { externals: options.externals, files: include.map((file) => path.relative(directory, file)) };
+}
+
+/** What `traceDeps` of Nitro 3 becomes. */
+async function traceDeps(t, file, text, given, more = {}) {
+  const directory = written(t, file, text);
+  install(install(directory, "nitro"), "rolldown", {}, "module");
+  const options = { rootDir: directory, buildDir: path.join(directory, "node_modules/.nitro"), traceDeps: given, ...more };
+  await presentry({ hooks: { hook: () => {} }, options, meta: { majorVersion: 3 } });
+  assert.equal(options.externals, undefined);
+  return options.traceDeps;
 }
 
 const HOOK = "node_modules/@sentry/solidstart/node_modules/@sentry/node/node_modules/import-in-the-middle/hook.mjs";
@@ -83,4 +122,17 @@ test("what the user has Nitro trace stays, in objects that stay as they are", as
   assert.equal(made.traceInclude[0], "/own/file.js");
   assert.equal(made.traceInclude.length, 4);
   assert.deepEqual(made.inline, ["x"]);
+});
+
+test("Nitro 3 leaves the packages of the instrumentation as they are, those of Sentry by name and others with all files", async (t) => {
+  for (const file of ["instrument.server.mjs", "src/sentry.server.config.ts"]) {
+    assert.deepEqual(await traceDeps(t, file, TEXT), ["@sentry/solidstart", "pg*", "import-in-the-middle*"]);
+  }
+});
+
+test("what the user has Nitro 3 leave or bundle stays so", async (t) => {
+  const given = Object.freeze(["!pg", /graphql/, "import-in-the-middle"]);
+  assert.deepEqual(await traceDeps(t, "instrument.server.mjs", TEXT, given), [...given, "@sentry/solidstart"]);
+  assert.equal(await traceDeps(t, "src/other.ts", TEXT), undefined);
+  assert.equal(await traceDeps(t, "instrument.server.mjs", TEXT, undefined, { noExternals: true }), undefined);
 });

@@ -28,21 +28,19 @@ function packageDirectory(of, from) {
 /** The bundler of the app: below Vite, Vinxi or Nitro, as package managers do not hoist it into sight of the app. */
 async function bundlerOfApp() {
   const below = [[], ["vinxi"], ["nitropack"], ["vite"], ["vinxi", "vite"], ["@solidjs/start"], ["@solidjs/start", "vinxi"], ["nitro"]];
-  for (const bundler of ["esbuild"]) {
-    for (const chain of below) {
-      const owner = chain.reduce((from, name) => from && packageDirectory(name, from), app);
-      const found = owner && packageDirectory(bundler, owner);
-      if (!found) continue;
-      const require = createRequire(path.join(found, "package.json"));
-      try {
-        const module = await import(pathToFileURL(require.resolve(bundler)).href);
-        return { name: bundler, version: readManifest(found)?.version, module };
-      } catch {
-        // Installed without its binary, or for another platform: the next one may be whole.
-      }
+  for (const chain of below) {
+    const owner = chain.reduce((from, name) => from && packageDirectory(name, from), app);
+    const found = owner && packageDirectory("esbuild", owner);
+    if (!found) continue;
+    const require = createRequire(path.join(found, "package.json"));
+    try {
+      const module = await import(pathToFileURL(require.resolve("esbuild")).href);
+      return { name: "esbuild", version: readManifest(found)?.version, module };
+    } catch {
+      // Installed without its binary, or for another platform: the next one may be whole.
     }
   }
-  throw new Refused("bundler-not-found", "neither esbuild nor rolldown is among the packages of the app");
+  throw new Refused("bundler-not-found", "there is no esbuild among the packages of the app");
 }
 
 const inside = (directory, file) => file.startsWith(directory + path.sep);
@@ -263,7 +261,53 @@ function options(esbuild, from) {
   };
 }
 
-/** The export names of each specifier. */
+/**
+ * The export names of each specifier by a look at the few files that have them, which takes a fraction of the time that
+ * bundling all of the SDK for them does; `undefined` where only that would tell.
+ */
+async function namesAtALook(esbuild, from) {
+  let names;
+  const look = {
+    name: "look",
+    setup(build) {
+      build.onStart(async () => {
+        const resolve = async (specifier, resolveDir) => {
+          const { errors, external, path: file } = await build.resolve(specifier, { resolveDir, kind: "import-statement" });
+          return errors.length === 0 && !external ? file : undefined;
+        };
+        const all = await Promise.all(specifiers.map((specifier) => namesIn(esbuild, specifier, from, resolve, new Set())));
+        if (all.every((found) => found?.size > 0)) names = all.map((found) => [...found].sort());
+      });
+    },
+  };
+  const { plugins, ...common } = options(esbuild, from);
+  await esbuild.build({ ...common, stdin: { contents: "" }, outdir: server, plugins: [look] });
+  return names;
+}
+
+/** The export names of one module; `undefined` where `export *` has some that a look does not tell. */
+async function namesIn(esbuild, specifier, resolveDir, resolve, above) {
+  const file = await resolve(specifier, resolveDir);
+  if (!file || !isModule(file) || above.has(file)) return undefined;
+  const text = fs.readFileSync(file, "utf8");
+  const names = new Set(await ownExports(esbuild, file));
+  const stars = [...text.matchAll(/\bexport\s*\*\s*from\s*["']([^"'\n]+)["']/g)].map(([, of]) => of);
+  if (stars.length !== [...text.matchAll(/\bexport\s*\*(?!\s*as\b)/g)].length) return undefined;
+  const below = new Set();
+  for (const star of stars) {
+    const found = await namesIn(esbuild, star, path.dirname(file), resolve, new Set([...above, file]));
+    if (!found) return undefined;
+    for (const name of found) {
+      if (name === "default" || names.has(name)) continue;
+      // Of two, neither counts, unless both stand for the same: that a look does not tell.
+      if (below.has(name)) return undefined;
+      below.add(name);
+    }
+  }
+  return new Set([...names, ...below]);
+}
+
+/** The export names of each specifier, as the bundler finds them. */
 async function exportNames(esbuild, from) {
   const entryPoints = Object.fromEntries(specifiers.map((specifier, number) => [`s${number}`, specifier]));
   const { metafile } = await esbuild.build({ ...options(esbuild, from), entryPoints, splitting: true, outdir: server });
@@ -279,7 +323,21 @@ async function exportNames(esbuild, from) {
 
 const written = (name) => (identifier(name) ? name : JSON.stringify(name));
 
+/** The bundle of all specifiers; with what a look says of their export names, if the bundler finds the same. */
 async function bundled(esbuild, from) {
+  const several = specifiers.length > 1;
+  const names = several ? await namesAtALook(esbuild, from).catch(() => undefined) : [];
+  if (!several || !names) return bundledWith(esbuild, from, names ?? (await exportNames(esbuild, from)));
+  try {
+    return await bundledWith(esbuild, from, names);
+  } catch {
+    external.clear();
+    licensed.clear();
+    return bundledWith(esbuild, from, await exportNames(esbuild, from));
+  }
+}
+
+async function bundledWith(esbuild, from, names) {
   const common = {
     ...options(esbuild, from),
     outfile: path.join(server, name),
@@ -290,7 +348,6 @@ async function bundled(esbuild, from) {
     footer: { js: `//# sourceURL=${name}#node_modules/@sentry` },
   };
   const several = specifiers.length > 1;
-  const names = several ? await exportNames(esbuild, from) : [];
   const inner = (number, at) => `s${number}_${identifier(names[number][at]) ? names[number][at] : at}`;
   const list = (number, item) => names[number].map(item).join(", ");
   const contents = specifiers

@@ -7,8 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use memchr::memmem;
 use presentry_rewriter::{is_script, package_name};
 use serde::{Deserialize, de::IgnoredAny};
+
+use crate::packages::parallel;
 
 /// The packages of one build.
 #[derive(Debug)]
@@ -79,11 +82,16 @@ impl Packages {
 /// where that is asked for: what Nitro traced of a package is often a file or two, which need little of it.
 fn asked_for(directory: &Path, look: Look) -> BTreeMap<String, PathBuf> {
     let mut found = if look == Look::AndDeclared { declared(directory) } else { BTreeMap::new() };
-    for file in files(directory) {
-        let Some(path) = file.to_str().filter(|path| is_script(path)) else { continue };
-        let text = fs::read(path).unwrap_or_default();
-        for specifier in named_in(&String::from_utf8_lossy(&text), look) {
-            found.entry(specifier.to_owned()).or_insert_with(|| file.clone());
+    let scripts: Vec<PathBuf> =
+        files(directory).into_iter().filter(|file| file.to_str().is_some_and(is_script)).collect();
+    let named = parallel::map(&scripts, |file| {
+        let text = fs::read(file).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        named_in(&text, look).into_iter().map(str::to_owned).collect::<Vec<String>>()
+    });
+    for (file, specifiers) in scripts.iter().zip(named) {
+        for specifier in specifiers {
+            found.entry(specifier).or_insert_with(|| file.clone());
         }
     }
     found
@@ -157,7 +165,7 @@ fn made_by_create_require(text: &str) -> Vec<&str> {
 pub(crate) fn literals_behind<'t>(text: &'t str, words: &[&str]) -> Vec<&'t str> {
     let mut literals = Vec::new();
     for word in words {
-        literals.extend(text.match_indices(word).filter_map(|(at, _)| {
+        literals.extend(memmem::find_iter(text.as_bytes(), word).filter_map(|at| {
             let rest = text[at + word.len()..].trim_start();
             let rest = rest.strip_prefix('(').map_or(rest, str::trim_start);
             let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\'' | '`'))?;

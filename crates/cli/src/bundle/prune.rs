@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     args::RewriteArgs,
     bundle::{
-        Remaining, can_stay, digest_of,
+        Bundling, Remaining, can_stay, digest_of,
         packages::{Look, Packages, asked_for_by, files},
         relative,
     },
@@ -29,6 +29,7 @@ use crate::{
     fs_steps,
     history::Tracked,
     output::Output,
+    packages::parallel,
     report::PrunedReport,
     store::Place,
     transaction::Step,
@@ -85,6 +86,12 @@ impl Pruned {
         format!("pruned    {} packages: node_modules has {after} instead of {before}{kept}", self.packages.len())
     }
 
+    /// The names of the packages that are taken out of the top of `node_modules`.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let names = self.packages.iter().filter_map(|package| package.strip_prefix("node_modules/"));
+        names.filter(|name| !name.contains("node_modules/"))
+    }
+
     /// The files that are taken out, by their canonical paths.
     pub(crate) fn files(&self, place: &Place) -> BTreeSet<PathBuf> {
         self.files.iter().map(|file| place.server.join(&file.path)).collect()
@@ -108,15 +115,20 @@ pub(crate) fn bring_back(
     tracked: &[Tracked],
     output: &Output,
 ) -> Result<(), Failure> {
+    if args.bundling() != Bundling::No && args.prune && read(place)?.is_some() && can_stay(place, tracked)? {
+        return Ok(());
+    }
+    bring_all_back(place, args, output)
+}
+
+/// Brings back what an earlier run took out.
+pub(crate) fn bring_all_back(place: &Place, args: &RewriteArgs, output: &Output) -> Result<(), Failure> {
     let Some(pruned) = read(place)? else {
         if !args.dry_run {
             tidy(place);
         }
         return Ok(());
     };
-    if args.bundle_sdk && args.prune && can_stay(place, tracked)? {
-        return Ok(());
-    }
     let packages = pruned.packages.len();
     if args.dry_run {
         output.note(format!("the {packages} packages that `--prune` took out would come back"));
@@ -170,19 +182,22 @@ pub(crate) fn plan(
         }
         pruned.packages.push(shown(place, directory));
         let twin_directories = twins.of_package(directory);
-        for file in going {
-            let inside = file.strip_prefix(directory).unwrap_or(&file);
+        let looked_at = parallel::map(&going, |file| {
+            let digest = if file.is_symlink() { None } else { digest_of(file) };
+            let inside = file.strip_prefix(directory).unwrap_or(file);
+            let mut twins = twin_directories.iter().map(|twin| twin.join(inside));
+            (digest, twins.find(|twin| digest.is_some() && digest_of(twin) == digest))
+        });
+        for (file, (digest, twin)) in going.into_iter().zip(looked_at) {
             if let Ok(link) = fs::read_link(&file) {
                 pruned.files.push(PrunedFile { path: shown(place, &file), was: Was::Link { link: text(&link) } });
                 continue;
             }
-            let Some(digest) = digest_of(&file) else { continue };
+            let Some(digest) = digest else { continue };
             let metadata = fs::metadata(&file).ok();
             pruned.bytes_after -= metadata.as_ref().map_or(0, fs::Metadata::len).min(pruned.bytes_after);
             let mode = metadata.as_ref().and_then(crate::store::mode_text);
             let sha256 = digest.to_string();
-            let twin =
-                twin_directories.iter().map(|twin| twin.join(inside)).find(|twin| digest_of(twin) == Some(digest));
             let was = match twin {
                 Some(twin) => Was::Copy { sha256, mode, twin: text(&relative(&place.server, &twin)) },
                 None => {

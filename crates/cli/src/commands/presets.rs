@@ -59,7 +59,7 @@ in kebab case, snake case or camel case.
 How the host loads the entry decides what the facade does when the runtime throws while it loads:
 
 - *process*: Node.js was started with the entry. The facade awaits the runtime, and an error ends the process.
-- *launcher*: a start file floats `import()` of the entry, so that nobody sees a rejection. The facade throws the error
+- *launcher*: a start file floats `import()` of the entry, or Deno runs it, so that nobody sees a rejection. The facade throws the error
   outside of the promise, which ends the process.
 - *imported*: the host, or code of yours, imports the entry and handles a rejection. The facade awaits the runtime.
 - *required*: the host calls `require()`, where top-level await is an error (`ERR_REQUIRE_ASYNC_MODULE`). Needs

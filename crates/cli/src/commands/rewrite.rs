@@ -17,7 +17,7 @@ use crate::{
     archive,
     args::{ExportsArg, RewriteArgs},
     bundle::{
-        self, Remaining,
+        self, Bundling, Remaining,
         prune::{self, Pruned},
     },
     commands::{not_written, open_for_changing, open_for_dry_run, planned_exports, say_packages, what_holds},
@@ -29,7 +29,7 @@ use crate::{
     locate::{Build, loading_text},
     options::{Names, Setting, WRAPPED},
     output::Output,
-    packages::{self, Completion, Lacking},
+    packages::{self, Completion, Lacking, dependencies},
     report::{Outcome as Ended, Report, TracedReport, WireChange},
     start_scripts,
     store::{
@@ -71,13 +71,26 @@ pub(crate) fn run(args: &RewriteArgs, build: &Build, output: &Output, report: &m
         output.line(format!("{ALREADY_FIRST}: the wrapper of the SDK is proven, and is kept"));
         return Ok(Ended::AlreadyFirst);
     }
-    let packages = packages_of_earlier_run(args, place, &tracked)?;
+    let mut packages = packages_of_earlier_run(args, place, &tracked)?;
     let mut remaining = None;
-    if args.bundle_sdk && planned.plan.outcome != Outcome::Refused {
+    if args.bundling() != Bundling::No && planned.plan.outcome != Outcome::Refused {
         let from = if packages == Packages::Go { bundle::From::App } else { bundle::From::Build };
         let sources = planned.provided.over(&original);
-        let bundled = bundle::add(&planned.plan, &sources, &tracked, build, &args.build.app, from, output)?;
-        (planned.plan, remaining) = (bundled.plan, bundled.remaining);
+        let bundled = bundle::add(&planned.plan, &sources, &tracked, build, &args.build.app, from, output);
+        let bundled = bundled.and_then(|bundled| match (args.bundling(), bundled.plan.outcome) {
+            (Bundling::WherePossible, Outcome::Refused) => Err(Failure::Refused(bundled.plan.diagnostics)),
+            _ => Ok(bundled),
+        });
+        match bundled {
+            Ok(bundled) => (planned.plan, remaining) = (bundled.plan, bundled.remaining),
+            Err(failure) if args.bundling() == Bundling::WherePossible => {
+                planned.plan.diagnostics.push(bundle::skipped(&failure));
+                // What was there for the SDK alone is needed again.
+                packages = Packages::Stay;
+                prune::bring_all_back(place, args, output)?;
+            }
+            Err(failure) => return Err(failure),
+        }
     }
     let plan = &mut planned.plan;
     report.found_instrumentation(place, &request.instrumentation);
@@ -114,6 +127,9 @@ pub(crate) fn run(args: &RewriteArgs, build: &Build, output: &Output, report: &m
     let plan = &planned.plan;
     let preset = build.found.as_ref().map(|found| found.preset);
     let pruning = pruning(args, place, remaining.as_ref(), &rewrite)?;
+    if plan.outcome == Outcome::Rewritten {
+        rewrite.name_packages(place, &completion.traced, pruning.as_ref())?;
+    }
     if plan.outcome == Outcome::Rewritten
         && let Some(change) = archive::change(place, preset, &tracked, &rewrite.steps, pruning.as_ref())?
     {
@@ -191,7 +207,7 @@ enum Packages {
 
 fn packages_of_earlier_run(args: &RewriteArgs, place: &Place, tracked: &[Tracked]) -> Result<Packages, Failure> {
     let any = tracked.iter().any(|one| one.file.kind == WireChange::Package.words());
-    let go = args.bundle_sdk && args.prune && any && !bundle::can_stay(place, tracked)?;
+    let go = args.bundling() != Bundling::No && args.prune && any && !bundle::can_stay(place, tracked)?;
     Ok(if go { Packages::Go } else { Packages::Stay })
 }
 
@@ -436,6 +452,34 @@ impl<'a> Rewrite<'a> {
             self.add(place, change)?;
         }
         Ok(completion)
+    }
+
+    /// Has the `package.json` of the server name the packages that the build will have, and no others.
+    fn name_packages(
+        &mut self,
+        place: &Place,
+        traced: &[TracedReport],
+        pruned: Option<&Pruned>,
+    ) -> Result<(), Failure> {
+        let path = OutputPath::from(ModulePath::new(dependencies::FILE).expect("one segment"));
+        let Some(current) = place.read_file(&path)? else { return Ok(()) };
+        let original = self.tracked.get(&path).and_then(|one| one.original.clone()).unwrap_or_else(|| current.clone());
+        let of_top = |directory: &str, name: &str| directory.strip_prefix("node_modules/") == Some(name);
+        let traced = traced.iter().filter(|package| of_top(&package.directory, &package.name));
+        let mut added: BTreeMap<String, String> =
+            traced.map(|package| (package.name.clone(), package.version.clone())).collect();
+        // Those of an earlier run are named already, with their versions.
+        let named = dependencies::versions(&current);
+        for file in self.files.iter().filter(|file| file.kind == WireChange::Package.words()) {
+            let directory = packages::package_directory(file.path.as_str());
+            if let Some((name, version)) = named.iter().find(|(name, _)| of_top(directory, name)) {
+                added.entry(name.clone()).or_insert_with(|| version.clone());
+            }
+        }
+        let gone = pruned.into_iter().flat_map(Pruned::names).map(str::to_owned).collect();
+        let after = dependencies::changed(&original, &added, &gone).unwrap_or_else(|| original.clone());
+        let kind = WireChange::Dependencies;
+        self.add(place, Change { path, kind, before: Some(original), after: Some(after), like: None })
     }
 
     /// The files of packages that are traced in, by this run or an earlier one.

@@ -14,5 +14,5 @@ archive of the old one, so nothing is written."#,
 /// `reason` says what is wrong with it.
 pub(crate) fn diagnostic(archive: &str, reason: &str) -> Diagnostic {
     Diagnostic::new(&CODE, format!("`{archive}` cannot be read: {reason}"))
-        .hint("run `vinxi build` again, or take the archive away and make it after `presentry`")
+        .hint("build the app again, or take the archive away and make it after `presentry`")
 }

@@ -18,8 +18,10 @@ pub(crate) fn without_metadata(app: &Path, looked: &[String], entry: Option<&str
     let message = format!("no build found in `{}`; looked for {}", app.display(), list(looked));
     Diagnostic::new(&CODE, message).hint(match entry {
         Some(entry) => format!("`{entry}` is there: name it with `--entry {entry}` if it is what the platform starts"),
-        None => "run `vinxi build` first, or name its output directory with `--output-dir`, or the built entry with `--entry`"
-            .to_owned(),
+        None => {
+            "build the app first, or name its output directory with `--output-dir`, or the built entry with `--entry`"
+                .to_owned()
+        }
     })
 }
 
@@ -29,7 +31,7 @@ pub(crate) fn without_server(preset: &str, looked: &[String]) -> Diagnostic {
         &CODE,
         format!("the build of preset `{preset}` has no server directory; looked for {}", list(looked)),
     )
-    .hint("run `vinxi build` again, or name the built entry with `--entry`")
+    .hint("build the app again, or name the built entry with `--entry`")
 }
 
 fn list(paths: &[String]) -> String {

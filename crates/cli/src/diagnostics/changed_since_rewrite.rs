@@ -15,5 +15,5 @@ pub(crate) fn diagnostic(files: &[String]) -> Diagnostic {
     let list: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
     let verb = if files.len() == 1 { "was" } else { "were" };
     Diagnostic::new(&CODE, format!("{} {verb} changed since presentry wrote them", list.join(", ")))
-        .hint("delete the output directory, run `vinxi build` again, then `presentry`")
+        .hint("delete the output directory, build the app again, then run `presentry`")
 }

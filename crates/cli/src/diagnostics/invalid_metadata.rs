@@ -14,5 +14,5 @@ did not come to its end."#,
 
 /// `file` is the `nitro.json`.
 pub(crate) fn diagnostic(file: &Path, reason: &str) -> Diagnostic {
-    Diagnostic::new(&CODE, format!("failed to read `{}`: {reason}", file.display())).hint("run `vinxi build` again")
+    Diagnostic::new(&CODE, format!("failed to read `{}`: {reason}", file.display())).hint("build the app again")
 }

@@ -30,6 +30,6 @@ pub(crate) fn diagnostic(package: &str, specifier: &str, importer: &str, more: u
         more => format!(", and {more} more of its files"),
     };
     Diagnostic::new(&CODE, format!("{what}{more}")).hint(format!(
-        "install `{package}` in the app and run `presentry` in its directory without `--no-trace`, after `vinxi build`"
+        "install `{package}` in the app and run `presentry` in its directory without `--no-trace`, after the build"
     ))
 }

@@ -29,4 +29,4 @@ pub(crate) fn pruned(file: &str, source: &std::path::Path) -> Diagnostic {
     Diagnostic::new(&CODE, message).hint(HINT)
 }
 
-const HINT: &str = "delete the output directory and run `vinxi build` again";
+const HINT: &str = "delete the output directory and build the app again";

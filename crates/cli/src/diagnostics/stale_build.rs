@@ -20,5 +20,5 @@ pub(crate) fn diagnostic(newest: &str, more: usize, entry: &str) -> Diagnostic {
     };
     let are = if others.is_empty() { " is" } else { &others };
     Diagnostic::new(&CODE, format!("`{newest}`{are} newer than the build of `{entry}`"))
-        .hint("run `vinxi build` again before `presentry`")
+        .hint("build the app again before `presentry`")
 }

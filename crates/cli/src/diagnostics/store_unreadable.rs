@@ -13,5 +13,5 @@ written by a newer version of presentry."#,
 /// `path` is the file or directory.
 pub(crate) fn diagnostic(path: &str, reason: &str) -> Diagnostic {
     Diagnostic::new(&CODE, format!("failed to read `{path}`: {reason}"))
-        .hint("use the version of presentry that wrote it, or delete the output directory and run `vinxi build` again")
+        .hint("use the version of presentry that wrote it, or delete the output directory and build the app again")
 }

@@ -9,13 +9,14 @@ pub(super) static CODE: Code = Code {
     severity: Severity::Warning,
     summary: "packages are missing, and there is nothing to trace them with",
     explanation: r#"Packages that the build lacks are traced in with the tracer that Nitro itself uses, `@vercel/nft`, which is looked for from the
-app through `vinxi` and `nitropack`, and runs under the `node` that is on the `PATH`. `package-missing` names the packages."#,
+app through `vinxi`, `nuxt` and `nitropack`, for Nitro 3 through `nitro` and `nf3`, and runs under the `node` that is on the
+`PATH`. `package-missing` names the packages."#,
 };
 
 /// No tracer belongs to the app.
 pub(crate) fn not_installed() -> Diagnostic {
-    Diagnostic::new(&CODE, "no `@vercel/nft` was found from the app through `vinxi` and `nitropack`")
-        .hint("install the dependencies of the app, and run `presentry` in its directory")
+    Diagnostic::new(&CODE, "no `@vercel/nft` was found from the app through `vinxi`, `nitropack` or `nitro`")
+        .hint("install the dependencies of the app, those that build it included, and run `presentry` in its directory")
 }
 
 /// The app is installed by Yarn Plug'n'Play.

@@ -1,46 +1,35 @@
 //! The `dependencies` of the `package.json` that Nitro writes into a server directory, from which some hosts install.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use presentry_rewriter::ModulePath;
 use serde_json::Value;
 
-use crate::{
-    failure::Failure,
-    report::{TracedReport, WireChange},
-    store::Place,
-    transaction::Change,
-};
+/// The file, relative to the server directory.
+pub(crate) const FILE: &str = "package.json";
 
-/// The change that adds the packages of the top to the `dependencies`; `None` where there are none to add to.
-pub(super) fn change(place: &Place, traced: &[TracedReport]) -> Result<Option<Change>, Failure> {
-    let path = ModulePath::new("package.json").expect("one segment");
-    let Some(before) = place.read_file(&path)? else { return Ok(None) };
-    let of_top = traced.iter().filter(|package| package.directory == format!("node_modules/{}", package.name));
-    let added: BTreeMap<&str, &str> = of_top.map(|package| (&*package.name, &*package.version)).collect();
-    let after = with_dependencies(&before, &added).filter(|after| *after != before);
-    Ok(after.map(|after| Change {
-        path: path.into(),
-        kind: WireChange::Dependencies,
-        before: Some(before),
-        after: Some(after),
-        like: None,
-    }))
+/// The versions that a `package.json` asks for, by the names of packages.
+pub(crate) fn versions(package: &[u8]) -> BTreeMap<String, String> {
+    let json: Value = serde_json::from_slice(package).unwrap_or_default();
+    let dependencies = json["dependencies"].as_object().into_iter().flatten();
+    dependencies.filter_map(|(name, version)| Some((name.clone(), version.as_str()?.to_owned()))).collect()
 }
 
-/// A `package.json` with more dependencies, in the order of the names, as Nitro writes them. `None` for one that has no
-/// `dependencies` or is no JSON: nobody installs from it.
-fn with_dependencies(package: &[u8], added: &BTreeMap<&str, &str>) -> Option<Vec<u8>> {
+/// A `package.json` with more dependencies, in the order of the names, as Nitro writes them, and without others. `None` where
+/// that is the same, or for one that has no `dependencies` or is no JSON: nobody installs from it.
+pub(crate) fn changed(package: &[u8], added: &BTreeMap<String, String>, gone: &BTreeSet<String>) -> Option<Vec<u8>> {
     let mut json: Value = serde_json::from_slice(package).ok()?;
     let dependencies = json.get_mut("dependencies")?.as_object_mut()?;
     let before = dependencies.len();
+    dependencies.retain(|name, _| !gone.contains(name));
+    let left = dependencies.len();
     for (name, version) in added {
-        dependencies.entry(*name).or_insert_with(|| Value::from(*version));
+        dependencies.entry(name.as_str()).or_insert_with(|| Value::from(version.as_str()));
     }
-    if dependencies.len() == before {
+    if dependencies.len() > left {
+        dependencies.sort_keys();
+    } else if left == before {
         return None;
     }
-    dependencies.sort_keys();
     let mut text = serde_json::to_vec_pretty(&json).ok()?;
     if package.ends_with(b"\n") {
         text.push(b'\n');
@@ -53,9 +42,10 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(package: &str, added: &[(&str, &str)], expected: Option<&str>) {
-        let added = added.iter().copied().collect();
-        let after = with_dependencies(package.as_bytes(), &added).map(|after| String::from_utf8(after).unwrap());
+    fn check(package: &str, added: &[(&str, &str)], gone: &[&str], expected: Option<&str>) {
+        let added = added.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect();
+        let gone = gone.iter().map(|name| (*name).to_owned()).collect();
+        let after = changed(package.as_bytes(), &added, &gone).map(|after| String::from_utf8(after).unwrap());
         assert_eq!(after.as_deref(), expected);
     }
 
@@ -64,6 +54,7 @@ mod tests {
         check(
             "{\n  \"name\": \"a\",\n  \"type\": \"module\",\n  \"dependencies\": {\n    \"b\": \"1.0.0\"\n  }\n}",
             &[("c", "2.0.0"), ("a", "3.0.0"), ("b", "9.0.0")],
+            &[],
             Some(
                 "{\n  \"name\": \"a\",\n  \"type\": \"module\",\n  \"dependencies\": {\n    \"a\": \"3.0.0\",\n    \"b\": \"1.0.0\",\n    \"c\": \"2.0.0\"\n  }\n}",
             ),
@@ -71,10 +62,28 @@ mod tests {
     }
 
     #[test]
+    fn names_of_what_is_gone_go_and_the_others_stay_where_they_are() {
+        check(
+            "{ \"dependencies\": { \"c\": \"1\", \"b\": \"1\", \"a\": \"1\" } }\n",
+            &[],
+            &["b", "x"],
+            Some("{\n  \"dependencies\": {\n    \"c\": \"1\",\n    \"a\": \"1\"\n  }\n}\n"),
+        );
+        check("{ \"dependencies\": { \"a\": \"1\" } }", &[], &["x"], None);
+    }
+
+    #[test]
     fn what_has_no_dependencies_stays() {
         for package in ["{ \"type\": \"module\" }", "[]", "", "{ \"dependencies\": 1 }"] {
-            check(package, &[("a", "1.0.0")], None);
+            check(package, &[("a", "1.0.0")], &["b"], None);
         }
-        check("{ \"dependencies\": { \"a\": \"1\" } }", &[("a", "2")], None);
+        check("{ \"dependencies\": { \"a\": \"1\" } }", &[("a", "2")], &[], None);
+    }
+
+    #[test]
+    fn versions_are_read() {
+        let package = b"{ \"dependencies\": { \"a\": \"1\", \"b\": 2 } }";
+        assert_eq!(versions(package), BTreeMap::from([("a".to_owned(), "1".to_owned())]));
+        assert_eq!(versions(b"{}"), BTreeMap::new());
     }
 }

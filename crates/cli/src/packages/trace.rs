@@ -13,6 +13,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::packages::place::{Traced, TracedPackage};
 
+/// The packages through which the tracer comes to an app, each a dependency of the one before it. Nitro 2 depends on the tracer;
+/// Nitro 3 depends on `nf3`, which carries its own dependencies in `dist`.
+const BROUGHT_BY: [&[&str]; 6] = [
+    &["vinxi", "nitropack"],
+    &["nitropack"],
+    &["nuxt", "@nuxt/nitro-server", "nitropack"],
+    &["nuxt", "nitropack"],
+    &["nitro", "nf3"],
+    &[],
+];
+
+/// The tracer itself.
+const NAME: &str = "@vercel/nft";
+
+/// Where a package of [`BROUGHT_BY`] may carry it.
+const CARRIED_IN: &str = "dist";
+
 /// What runs in Node.js.
 const SCRIPT: &str = include_str!("trace.mjs");
 
@@ -39,13 +56,15 @@ pub(crate) struct Tracer {
 
 /// Finds the tracer of an app, whose path has to be canonical.
 ///
-/// Nitro brings the tracer, and Vinxi brings Nitro. Package managers put them side by side, one inside the other, or behind
-/// links, so each is looked for from the real path of the one before.
+/// Package managers put the packages that bring it side by side, one inside the other, or behind links, so each is looked for
+/// from the real path of the one before.
 pub(crate) fn find(app: &Path) -> Result<Tracer, NoTracer> {
-    let chains: [&[&str]; 3] =
-        [&["vinxi", "nitropack", "@vercel/nft"], &["nitropack", "@vercel/nft"], &["@vercel/nft"]];
-    let follow = |chain: &&[&str]| chain.iter().try_fold(app.to_owned(), |from, name| package_above(&from, name));
-    let Some(directory) = chains.iter().find_map(follow) else {
+    let follow = |chain: &&[&str]| {
+        let last = chain.iter().try_fold(app.to_owned(), |from, name| package_above(&from, name))?;
+        // What is carried comes before what lies in the directories above.
+        package_above(&if chain.is_empty() { last } else { last.join(CARRIED_IN) }, NAME)
+    };
+    let Some(directory) = BROUGHT_BY.iter().find_map(follow) else {
         let manifest = app.ancestors().map(|above| above.join(".pnp.cjs")).find(|manifest| manifest.is_file());
         return Err(manifest.map_or(NoTracer::NotInstalled, NoTracer::PlugAndPlay));
     };
@@ -226,6 +245,9 @@ mod tests {
             // A workspace.
             ["node_modules/vinxi", "node_modules/nitropack", "node_modules/@vercel/nft"],
             ["app/node_modules/nitropack", "app/node_modules/nitropack/node_modules/@vercel/nft", ""],
+            // Nitro 3, whose tracer lies in another package.
+            ["app/node_modules/nitro", "app/node_modules/nf3", "app/node_modules/nf3/dist/node_modules/@vercel/nft"],
+            ["app/node_modules/nitro", "app/node_modules/nitro/node_modules/nf3", "app/node_modules/@vercel/nft"],
         ] {
             let directory = tempfile::tempdir().unwrap();
             let root = fs::canonicalize(directory.path()).unwrap();

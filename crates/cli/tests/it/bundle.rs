@@ -196,6 +196,48 @@ fn packages_for_the_sdk_alone_go_and_come_back() {
     assert_eq!(app.snapshot(), original);
 }
 
+/// What the `package.json` of the server names.
+fn dependencies(app: &App) -> Vec<String> {
+    let manifest: serde_json::Value = serde_json::from_str(&app.read(".output/server/package.json")).unwrap();
+    manifest["dependencies"].as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn the_manifest_of_the_server_names_what_is_left() {
+    let app = app_with_packages();
+    let all = r#"{"dependencies":{"helper":"1.0.0","graphql":"1.0.0","@sentry/solidstart":"1.0.0"}}"#;
+    app.write(".output/server/package.json", all);
+    let original = app.snapshot();
+    app.succeeds(&["--bundle-sdk"]);
+    assert_eq!(app.read(".output/server/package.json"), all);
+    let said = app.succeeds(&["--bundle-sdk", "--prune"]);
+    assert!(said.contains("dependencies  .output/server/package.json\n"), "{said}");
+    assert_eq!(dependencies(&app), ["graphql"]);
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    app.succeeds(&["--bundle-sdk"]);
+    assert_eq!(app.read(".output/server/package.json"), all);
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn the_manifest_of_the_server_forgets_what_was_traced_in() {
+    let app = bare();
+    app.write(".output/server/package.json", r#"{"dependencies":{"graphql":"1.0.0"}}"#);
+    let original = app.snapshot();
+    app.succeeds(&[]);
+    assert_eq!(dependencies(&app), ["@sentry/solidstart", "graphql", "import-in-the-middle"]);
+    assert_eq!(app.succeeds(&[]), "already first, nothing changed\n");
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    assert_eq!(dependencies(&app), ["graphql", "import-in-the-middle"]);
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    app.succeeds(&[]);
+    assert_eq!(dependencies(&app), ["@sentry/solidstart", "graphql", "import-in-the-middle"]);
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
 #[test]
 fn a_run_without_prune_brings_the_packages_back() {
     let app = app_with_packages();
@@ -222,7 +264,7 @@ fn what_stays_a_package_is_traced_in() {
     assert_eq!(app.snapshot(), original);
     let reported = app.presentry(&["--bundle-sdk", "--no-trace"]).output().unwrap();
     let said = String::from_utf8(reported.stderr).unwrap();
-    assert!(said.starts_with("warning[package-missing]: "), "{said}");
+    assert!(said.contains("warning[package-missing]: "), "{said}");
 }
 
 #[test]
@@ -235,7 +277,7 @@ fn what_the_bundle_requires_in_a_function_is_traced_in() {
     app.succeeds(&["restore"]);
     let reported = app.presentry(&["--bundle-sdk", "--no-trace"]).output().unwrap();
     let said = String::from_utf8(reported.stderr).unwrap();
-    assert!(said.starts_with("warning[package-missing]: "), "{said}");
+    assert!(said.contains("warning[package-missing]: "), "{said}");
 }
 
 #[test]
@@ -354,6 +396,64 @@ fn nothing_is_changed_where_the_sdk_cannot_be_bundled() {
         assert_eq!(app.snapshot(), before);
         app.succeeds(&[]);
     }
+}
+
+/// Whatever stands in the way of a bundle, a build that can be rewritten without one is.
+#[test]
+fn where_it_is_only_wished_for_the_build_is_rewritten_all_the_same() {
+    for (app, reason) in [
+        (without_esbuild(), "there is no esbuild among the packages of the app"),
+        (without_sdk(), "neither in the build nor among the packages of the app"),
+        (with_second_copy(), "the package `graphql` asks for `@sentry/solidstart` itself"),
+    ] {
+        let original = app.snapshot();
+        app.succeeds(&["--no-bundle-sdk"]);
+        let plain = app.snapshot();
+        app.succeeds(&["restore"]);
+        for arguments in [&["--bundle-sdk=if-possible"][..], &["--bundle-sdk=if-possible", "--prune"]] {
+            let output = app.presentry(arguments).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success(), "{said}");
+            assert!(said.contains("warning[bundle-skipped]: the SDK is not bundled: "), "{said}");
+            assert!(said.contains(reason) && said.contains("hint: "), "{said}");
+            assert_eq!(app.snapshot(), plain);
+            app.succeeds(&["check"]);
+        }
+        app.succeeds(&["restore"]);
+        assert_eq!(app.snapshot(), original);
+    }
+    let app = app_with_packages();
+    app.succeeds(&["--bundle-sdk=if-possible"]);
+    assert!(app.join(".output/server/sentry.mjs").exists());
+    let bundled = app.snapshot();
+    assert_eq!(app.succeeds(&["--bundle-sdk"]), "already first, nothing changed\n");
+    assert_eq!(app.snapshot(), bundled);
+    app.succeeds(&["--no-bundle-sdk"]);
+    assert!(!app.join(".output/server/sentry.mjs").exists());
+}
+
+/// A pruned build that cannot be bundled anew needs its packages again.
+#[test]
+fn what_was_pruned_comes_back_where_the_bundle_cannot_be_made_again() {
+    let app = app_with_packages();
+    let original = app.snapshot();
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    std::fs::remove_dir_all(app.join("node_modules/esbuild")).unwrap();
+    // Another specifier, for which the bundle that is there does not do.
+    app.write(".output/server/chunks/more.mjs", "export * from '@sentry/solidstart/router.mjs';\n");
+    let output = app.presentry(&["--bundle-sdk=if-possible", "--prune"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("warning[bundle-skipped]"), "{said}");
+    assert!(app.join(".output/server/node_modules/@sentry/solidstart/index.mjs").exists());
+    assert!(!app.join(".output/server/sentry.mjs").exists());
+    assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started "));
+    app.succeeds(&["restore"]);
+    std::fs::remove_file(app.join(".output/server/chunks/more.mjs")).unwrap();
+    let without_esbuild = |mut snapshot: crate::builds::Snapshot| {
+        snapshot.retain(|file, _| !file.starts_with("node_modules/esbuild"));
+        snapshot
+    };
+    assert_eq!(app.snapshot(), without_esbuild(original));
 }
 
 #[test]

@@ -39,6 +39,9 @@ static CASES: &[Case] = &[
     }),
     case("bundle-changed", 1, &["check"], bundle::with_changed_bundle),
     case("bundle-failed", 1, &["--bundle-sdk"], bundle::without_sdk),
+    case("bundle-skipped", 0, &["--bundle-sdk=if-possible"], App::facade),
+    case("bundle-skipped", 1, &["--bundle-sdk=if-possible", "--strict"], App::facade),
+    case("bundle-skipped", 0, &["--bundle-sdk=if-possible"], bundle::with_second_copy),
     case("bundle-two-copies", 1, &["--bundle-sdk"], || {
         with_runtime("import 'graphql';\nconst sdk = require(\"@sentry/solidstart\");\nexport const n = sdk;\n")
     }),

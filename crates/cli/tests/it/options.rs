@@ -221,7 +221,7 @@ fn a_build_in_another_directory_is_not_taken_for_it() {
         1,
         expect![[r#"
             error[build-not-found]: no build found in `.`; looked for `dist/nitro.json`
-            hint: run `vinxi build` first, or name its output directory with `--output-dir`, or the built entry with `--entry`
+            hint: build the app first, or name its output directory with `--output-dir`, or the built entry with `--entry`
         "#]],
     );
     // A flag comes before the file.
@@ -316,7 +316,7 @@ fn a_build_older_than_its_sources() {
 
     app.write_later("src/routes/index.tsx", "");
     let warning = "warning[stale-build]: `src/routes/index.tsx` is newer than the build of `.output/server/index.mjs`\n\
-                   hint: run `vinxi build` again before `presentry`\n";
+                   hint: build the app again before `presentry`\n";
     for command in [&[][..], &["check"], &["inspect"], &["--entry", ".output/server/index.mjs"]] {
         app.presentry(command).assert().success().stderr(contains(warning));
     }

@@ -199,7 +199,7 @@ fn without_tracing_it_is_a_warning_and_the_build_cannot_start() {
          --> .output/server/instrument.server.mjs:1:25
         1 | import * as Sentry from '@sentry/solidstart';
           |                         ^^^^^^^^^^^^^^^^^^^^
-        hint: install `@sentry/solidstart` in the app and run `presentry` in its directory without `--no-trace`, after `vinxi build`
+        hint: install `@sentry/solidstart` in the app and run `presentry` in its directory without `--no-trace`, after the build
     "#]]
     .assert_eq(&String::from_utf8(app.presentry(&["--no-trace"]).assert().success().get_output().stderr.clone()).unwrap());
     let (_, stderr) = node_elsewhere(&app, START);
@@ -367,7 +367,7 @@ fn the_way_to_what_is_missing_is_shown() {
          --> .output/server/node_modules/a/index.js:1:19
         1 | const b = require('b');
           |                   ^^^
-        hint: install `b` in the app and run `presentry` in its directory without `--no-trace`, after `vinxi build`
+        hint: install `b` in the app and run `presentry` in its directory without `--no-trace`, after the build
     "#]]
     .assert_eq(&String::from_utf8(app.presentry(&["--no-trace"]).output().unwrap().stderr).unwrap());
 }
@@ -409,8 +409,10 @@ fn what_stands_in_the_way_of_tracing() {
     };
     let app = incomplete();
     std::fs::remove_dir_all(app.join("node_modules/vinxi")).unwrap();
-    expect!["warning[tracer-not-found]: no `@vercel/nft` was found from the app through `vinxi` and `nitropack`"]
-        .assert_eq(&first_line(&app));
+    expect![
+        "warning[tracer-not-found]: no `@vercel/nft` was found from the app through `vinxi`, `nitropack` or `nitro`"
+    ]
+    .assert_eq(&first_line(&app));
 
     let app = incomplete();
     std::fs::remove_dir_all(app.join("node_modules")).unwrap();
@@ -447,7 +449,9 @@ fn what_the_app_does_not_have_either() {
 #[test]
 fn node_options_do_not_reach_the_tracer() {
     let app = incomplete();
-    app.presentry(&[]).env("NODE_OPTIONS", "--no-warnings").assert().success().stderr("");
+    let stderr = app.presentry(&[]).env("NODE_OPTIONS", "--no-warnings").assert().success().get_output().stderr.clone();
+    // A machine that is busy says that packages are being traced.
+    assert!(["", "note: tracing packages …\n"].contains(&String::from_utf8(stderr).unwrap().as_str()));
 }
 
 /// A manifest is a file that anyone can edit.

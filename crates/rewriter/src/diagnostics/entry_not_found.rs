@@ -9,7 +9,7 @@ pub(super) static CODE: Code = Code {
     summary: "the server entry is not in the build",
     explanation: r#"The entry was named by the build's metadata or by `--entry`, but there is no such file, or it is no ES module.
 
-Run `vinxi build` again, or name the file that the platform starts with `--entry`."#,
+Build the app again, or name the file that the platform starts with `--entry`."#,
 };
 
 pub(crate) fn entry_not_found(entry: &ModulePath) -> Diagnostic {

@@ -109,6 +109,7 @@ fn requests_that_no_edit_can_change() {
         "const s = import.meta.resolve('@sentry/node');",
         "const s = await import('@sentry/' + name);",
         "const s = await import(`@sentry/${name}`);",
+        "import * as s from 'npm:@sentry/node';",
     ] {
         check_refused(&format!("--- chunks/nitro/nitro.mjs\n{request}\nexport const n = 1;\n"));
     }
