@@ -1,8 +1,7 @@
 // A server of one's own that mounts the built listener, which is what the preset `node-listener` (`node`) is for: see
 // nitropack, src/presets/node/runtime/node-listener.ts. This process is that server; there is no platform.
 //
-// Checks besides: `listener` and `handler` are one and the same function of two parameters, and `websocket` is an
-// object or nothing.
+// Checks besides: `listener` is a function of two parameters, `handler` is one, and `websocket` is an object or nothing.
 import { createServer } from "node:http";
 import path from "node:path";
 import { existsSync } from "node:fs";
@@ -21,7 +20,7 @@ const { listener, handler, websocket } = await import(pathToFileURL(entry).href)
 for (const [broken, reason] of [
   [typeof listener !== "function", `\`listener\` is ${typeof listener}, not a function`],
   [listener?.length !== 2, `\`listener\` takes ${listener?.length} parameters, not 2`],
-  [handler !== listener, "`handler` is not the same function as `listener`"],
+  [typeof handler !== "function", `\`handler\` is ${typeof handler}, not a function`],
   [websocket !== undefined && typeof websocket !== "object", `\`websocket\` is ${typeof websocket}`],
 ]) {
   if (broken) {

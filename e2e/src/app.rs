@@ -342,7 +342,7 @@ pub fn demand_preset(output: &Path, preset: &str) -> Result<()> {
     Ok(())
 }
 
-fn manifest(directory: &Path) -> Result<Value> {
+pub(crate) fn manifest(directory: &Path) -> Result<Value> {
     let file = directory.join("package.json");
     let text = fs::read_to_string(&file).with_context(|| format!("failed to read `{}`", file.display()))?;
     serde_json::from_str(&text).with_context(|| format!("`{}` is not JSON", file.display()))
@@ -421,7 +421,7 @@ pub(crate) fn is_exact(version: &str) -> bool {
 }
 
 /// The real directory of `package` as a module in `from` finds it.
-fn locate(from: &Path, package: &str) -> Result<PathBuf> {
+pub(crate) fn locate(from: &Path, package: &str) -> Result<PathBuf> {
     let from = from.canonicalize().with_context(|| format!("failed to find `{}`", from.display()))?;
     let candidates = from.ancestors().map(|directory| directory.join("node_modules").join(package));
     let found = candidates.into_iter().find(|directory| directory.join("package.json").is_file());
@@ -445,7 +445,7 @@ fn copies(root: &Path, package: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn version(directory: &Path) -> Result<String> {
+pub(crate) fn version(directory: &Path) -> Result<String> {
     let version = manifest(directory)?["version"].as_str().map(str::to_owned);
     version.with_context(|| format!("`{}` has no version", directory.join("package.json").display()))
 }

@@ -6,6 +6,7 @@
 mod builds;
 mod child;
 mod rows;
+pub mod start;
 
 use std::collections::BTreeSet;
 use std::fmt;

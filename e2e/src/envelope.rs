@@ -4,6 +4,8 @@
 //! from any other, and it fails a whole envelope for one item of a type it does not know, such as `span`. The framing
 //! is that of <https://develop.sentry.dev/sdk/data-model/envelopes/>.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,6 +15,8 @@ use serde_json::Value;
 pub struct Envelope {
     /// `event_id` of the header, where there is one.
     pub event_id: Option<String>,
+    /// What the header says of the SDK; `null` where it says nothing.
+    pub sdk: Value,
     /// The items in order.
     pub items: Vec<Item>,
 }
@@ -22,6 +26,8 @@ pub struct Envelope {
 pub enum Item {
     /// An item of type `transaction`.
     Transaction(Transaction),
+    /// An item of type `event`: an error, or a message.
+    Event(Event),
     /// Any other item, by its type.
     Other(String),
 }
@@ -37,6 +43,19 @@ pub struct Transaction {
     pub path: Option<String>,
     /// All other spans, in the order they came.
     pub spans: Vec<Span>,
+    /// What it says of the SDK.
+    pub sdk: Value,
+}
+
+/// An error that was captured.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Event {
+    /// The texts of its exceptions, the one that was captured last.
+    pub messages: Vec<String>,
+    /// The local variables of its frames, as far as the SDK has read them.
+    pub variables: Vec<BTreeMap<String, Value>>,
+    /// What it says of the SDK.
+    pub sdk: Value,
 }
 
 /// One span.
@@ -102,16 +121,15 @@ impl Envelope {
                     }
                 }
             };
-            items.push(if header.r#type == "transaction" {
-                let transaction = Transaction::parse(payload)
-                    .with_context(|| format!("item {} is not a transaction", items.len()))?;
-                Item::Transaction(transaction)
-            } else {
-                Item::Other(header.r#type)
+            let context = || format!("item {} is no {}", items.len(), header.r#type);
+            items.push(match header.r#type.as_str() {
+                "transaction" => Item::Transaction(Transaction::parse(payload).with_context(context)?),
+                "event" => Item::Event(Event::parse(payload).with_context(context)?),
+                _ => Item::Other(header.r#type),
             });
         }
         let event_id = header.get("event_id").and_then(Value::as_str).map(str::to_owned);
-        Ok(Envelope { event_id, items })
+        Ok(Envelope { event_id, sdk: header["sdk"].clone(), items })
     }
 }
 
@@ -140,7 +158,22 @@ impl Transaction {
             root,
             path: url.map(path_of),
             spans,
+            sdk: event["sdk"].clone(),
         })
+    }
+}
+
+impl Event {
+    fn parse(payload: &[u8]) -> Result<Event> {
+        let event: Value = serde_json::from_slice(payload).context("the payload is not JSON")?;
+        let mut parsed = Event { sdk: event["sdk"].clone(), ..Event::default() };
+        for exception in event["exception"]["values"].as_array().into_iter().flatten() {
+            parsed.messages.push(exception["value"].as_str().unwrap_or_default().to_owned());
+            let frames = exception["stacktrace"]["frames"].as_array().into_iter().flatten();
+            let variables = frames.filter_map(|frame| BTreeMap::deserialize(&frame["vars"]).ok());
+            parsed.variables.extend(variables);
+        }
+        Ok(parsed)
     }
 }
 
@@ -180,6 +213,20 @@ mod tests {
         assert_eq!(transaction.root.op.as_deref(), Some("http.server"));
         assert_eq!(transaction.spans[0].origin.as_deref(), Some("auto.graphql.otel.graphql"));
         assert_eq!(transaction.spans[0].parent_span_id.as_deref(), Some("r"));
+    }
+
+    #[test]
+    fn reads_an_error_with_the_variables_of_its_frames() {
+        let event = r#"{"sdk":{"name":"s"},"exception":{"values":[{"value":"it fails","stacktrace":{"frames":[{"function":"f"},{"vars":{"answer":42}}]}}]}}"#;
+        let envelope =
+            Envelope::parse(format!("{{\"sdk\":{{\"name\":\"h\"}}}}\n{{\"type\":\"event\"}}\n{event}").as_bytes());
+        let envelope = envelope.unwrap();
+        assert_eq!(envelope.sdk["name"], "h");
+        let [Item::Event(event)] = &envelope.items[..] else { panic!("{envelope:?}") };
+        assert_eq!(event.messages, ["it fails"]);
+        assert_eq!(event.variables, [BTreeMap::from([("answer".to_owned(), 42.into())])]);
+        assert_eq!(event.sdk["name"], "s");
+        assert!(error("{}\n{\"type\":\"event\"}\nx").contains("item 0 is no event"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 use tiny_http::{Header, Method, Request, Response, Server};
 
-use crate::envelope::{Envelope, Item, Transaction};
+use crate::envelope::{Envelope, Event, Item, Transaction};
 
 const PROJECT: &str = "1";
 const PUBLIC_KEY: &str = "key";
@@ -31,7 +31,15 @@ impl Received {
     pub fn transactions(&self) -> impl Iterator<Item = &Transaction> {
         self.envelopes.iter().flat_map(|envelope| &envelope.items).filter_map(|item| match item {
             Item::Transaction(transaction) => Some(transaction),
-            Item::Other(_) => None,
+            Item::Event(_) | Item::Other(_) => None,
+        })
+    }
+
+    /// The errors of all envelopes.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.envelopes.iter().flat_map(|envelope| &envelope.items).filter_map(|item| match item {
+            Item::Event(event) => Some(event),
+            Item::Transaction(_) | Item::Other(_) => None,
         })
     }
 }

@@ -32,15 +32,18 @@ pub struct Matrix {
     pub sentry: Vec<Row>,
     /// Versions of Node.
     pub node: Vec<Row>,
-    /// Cells of more than one version.
+    /// Cells of more than one version, or of another scenario than the default one.
     #[serde(default)]
-    pub cell: Vec<Versions>,
+    pub cell: Vec<Listed>,
     /// Combinations that cannot be judged.
     #[serde(default)]
     pub impossible: Vec<Impossible>,
     /// Checks that fail for somebody else's reason.
     #[serde(default)]
     pub known: Vec<Known>,
+    /// The presets of Nitro whose entry the SDK leaves as it is, though it is told to wrap it.
+    #[serde(default)]
+    pub not_wrapped: Vec<String>,
 }
 
 /// One version, and what has to be done to get it.
@@ -69,9 +72,24 @@ pub struct Row {
 }
 
 /// Some of the versions that make a cell; what is not named is as the fixture's lockfile and `PATH` have it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Versions {
+    /// `vinxi`
+    pub vinxi: Option<String>,
+    /// `nitropack`
+    pub nitropack: Option<String>,
+    /// `@sentry/solidstart`
+    pub sentry: Option<String>,
+    /// Node
+    pub node: Option<String>,
+}
+
+/// A cell that is listed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listed {
+    /// The id of the scenario; the default one if not given.
+    pub scenario: Option<String>,
     /// `vinxi`
     pub vinxi: Option<String>,
     /// `nitropack`
@@ -92,6 +110,8 @@ pub struct When {
     /// Ids of scenarios that are not meant.
     #[serde(default)]
     pub except: Vec<String>,
+    /// Whether the SDK wraps the entry of the scenario's preset; either if not given.
+    pub wrapped: Option<bool>,
     /// `vinxi`
     pub vinxi: Option<String>,
     /// `nitropack`
@@ -120,6 +140,8 @@ pub enum Column {
     Presentry,
     /// The one that the SDK wrapped.
     Sdk,
+    /// The one that was rewritten with `--bundle-sdk --prune`.
+    Bundled,
 }
 
 /// Checks that fail upstream.
@@ -169,6 +191,8 @@ pub struct Cell {
     pub starts_only: bool,
     /// Whether the SDK's own build is judged beside ours.
     pub sdk: bool,
+    /// Whether the build with the SDK bundled is judged as well.
+    pub bundle: bool,
 }
 
 /// A cell that cannot be judged.
@@ -219,6 +243,13 @@ impl Versions {
     }
 }
 
+impl Listed {
+    fn versions(&self) -> Versions {
+        let Listed { vinxi, nitropack, sentry, node, .. } = self.clone();
+        Versions { vinxi, nitropack, sentry, node }
+    }
+}
+
 impl std::fmt::Display for Versions {
     /// `vinxi-0.5.3+node-22.23.3`
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -248,7 +279,14 @@ impl std::str::FromStr for Versions {
 impl Cell {
     /// The scenario with the versions of its lockfile, without the SDK's column.
     pub fn locked(scenario: Scenario) -> Cell {
-        Cell { scenario, versions: Versions::default(), pins: Pins::default(), starts_only: false, sdk: false }
+        Cell {
+            scenario,
+            versions: Versions::default(),
+            pins: Pins::default(),
+            starts_only: false,
+            sdk: false,
+            bundle: false,
+        }
     }
 
     /// As it is printed and selected, and the name of its files: `basic`, or `basic@vinxi-0.5.3+node-22.23.3`.
@@ -270,12 +308,13 @@ impl Cell {
 }
 
 impl When {
-    /// Whether it speaks of this scenario with `versions`, given by kind.
-    fn holds<'a>(&self, scenario: &str, versions: impl Fn(&str) -> Option<&'a str>) -> bool {
+    /// Whether it speaks of this scenario, whose preset the SDK wraps or not, with `versions`, given by kind.
+    fn holds<'a>(&self, scenario: &str, wrapped: bool, versions: impl Fn(&str) -> Option<&'a str>) -> bool {
         let wanted =
             [("vinxi", &self.vinxi), ("nitropack", &self.nitropack), ("sentry", &self.sentry), ("node", &self.node)];
         (self.scenario.is_empty() || self.scenario.iter().any(|id| id == scenario))
             && !self.except.iter().any(|id| id == scenario)
+            && self.wrapped.is_none_or(|wanted| wanted == wrapped)
             && wanted.into_iter().all(|(kind, wanted)| match wanted {
                 None => true,
                 Some(wanted) => versions(kind).is_some_and(|version| begins_with(version, wanted)),
@@ -344,8 +383,8 @@ impl Matrix {
                 bail!("`{kind}` {} needs something, and does not say why", row.version);
             }
         }
-        for versions in &matrix.cell {
-            for (kind, version) in versions.named() {
+        for listed in &matrix.cell {
+            for (kind, version) in listed.versions().named() {
                 if !matrix.rows(kind).iter().any(|row| row.version == version) {
                     bail!("a cell has `{kind}` {version}, which has no row");
                 }
@@ -367,7 +406,7 @@ impl Matrix {
     /// scenario, and the combinations that are listed. What cannot exist is left out, and returned with the reason.
     ///
     /// # Errors
-    /// When there is no default scenario, or a cell is listed twice.
+    /// When there is no default scenario, a cell is listed twice, or one has a scenario that there is not.
     pub fn cells(&self, scenarios: &[Scenario]) -> Result<(Vec<Cell>, Vec<LeftOut>)> {
         let default = scenarios.iter().find(|scenario| scenario.id == DEFAULT);
         let default = default.with_context(|| format!("there is no scenario `{DEFAULT}`"))?;
@@ -380,7 +419,12 @@ impl Matrix {
                 wanted.push((default, versions));
             }
         }
-        wanted.extend(self.cell.iter().map(|versions| (default, versions.clone())));
+        for listed in &self.cell {
+            let id = listed.scenario.as_deref().unwrap_or(DEFAULT);
+            let scenario = scenarios.iter().find(|scenario| scenario.id == id);
+            let scenario = scenario.with_context(|| format!("a cell has the scenario `{id}`, which there is not"))?;
+            wanted.push((scenario, listed.versions()));
+        }
         let (mut cells, mut left_out) = (Vec::new(), Vec::new());
         for (scenario, versions) in wanted {
             let cell = self.cell(scenario, &versions, &|_, _| bail!("the list has exact versions alone"))?;
@@ -436,7 +480,7 @@ impl Matrix {
                 scenario.id
             );
         }
-        Ok(Cell { scenario, versions, pins, starts_only, sdk: false })
+        Ok(Cell { scenario, versions, pins, starts_only, sdk: false, bundle: false })
     }
 
     /// The exact version that is meant, and the row whose needs it has.
@@ -463,7 +507,9 @@ impl Matrix {
 
     /// Why a cell cannot be judged, where that is so.
     pub fn impossible(&self, cell: &Cell) -> Option<&str> {
-        let holds = |row: &&Impossible| row.when.holds(&cell.scenario.id, |kind| cell.versions.get(kind));
+        let holds = |row: &&Impossible| {
+            row.when.holds(&cell.scenario.id, self.wraps(&cell.scenario), |kind| cell.versions.get(kind))
+        };
         self.impossible.iter().find(holds).map(|row| row.because.as_str())
     }
 
@@ -471,7 +517,7 @@ impl Matrix {
     pub fn known(
         &self,
         column: Column,
-        scenario: &str,
+        scenario: &Scenario,
         installed: &BTreeMap<String, String>,
         check: (Option<u8>, &str),
     ) -> Option<&str> {
@@ -480,11 +526,19 @@ impl Matrix {
             installed.get(package.unwrap_or(kind)).map(String::as_str)
         };
         let (oracle, name) = check;
+        let wrapped = self.wraps(scenario);
         let is_it = |fails: &String| *fails == name || oracle.is_some_and(|number| *fails == number.to_string());
         let row = self.known.iter().find(|row| {
-            row.column.contains(&column) && row.when.holds(scenario, installed) && row.fails.iter().any(is_it)
+            row.column.contains(&column)
+                && row.when.holds(&scenario.id, wrapped, installed)
+                && row.fails.iter().any(is_it)
         });
         row.map(|row| row.because.as_str())
+    }
+
+    /// Whether the SDK wraps the entry of the scenario's preset.
+    fn wraps(&self, scenario: &Scenario) -> bool {
+        !self.not_wrapped.iter().any(|preset| preset == scenario.nitro_preset())
     }
 }
 

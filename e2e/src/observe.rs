@@ -7,17 +7,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::host::{Placed, Preload};
+use crate::host::{Host, Placed, Preload};
 use crate::intake::{Intake, Received};
-use crate::oracles::{Observation, StartSeen, ThrowObservation};
+use crate::oracles::{self, Observation, StartSeen, ThrowObservation};
 use crate::process::Source;
 use crate::runtime::THROWN;
-use crate::scenario::{Library, Scenario, Start};
-use crate::server::{self, Boot, Port, Spec};
-use crate::trace::ModuleTrace;
+use crate::scenario::{Feature, Library, Scenario, Start};
+use crate::server::{self, Boot, Port, Response, Server, Spec};
+use crate::timeline::{self, Watched};
+use crate::trace::{self, ModuleTrace};
 
 /// How long the spans of a request may take after the SDK said that everything was sent.
 const SPANS: Duration = Duration::from_secs(10);
+/// How long a feature whose request may be sent again has to arrive, and how often it is sent again.
+const AGAIN: Duration = Duration::from_secs(3);
+const REPEATED: usize = 3;
 /// How long an error that was thrown may take to be printed.
 const PRINTED: Duration = Duration::from_secs(20);
 /// How long a host may take to end once its function has printed an error. Nothing is wrong when it stays up.
@@ -61,6 +65,8 @@ pub struct Seen<T> {
     pub seen: Result<T>,
     /// Where the evidence is.
     pub source: Source,
+    /// When things happened, where a start was watched.
+    pub watched: Option<Watched>,
 }
 
 impl Lab<'_> {
@@ -73,24 +79,32 @@ impl Lab<'_> {
         let trace = self.logs.join(format!("{name}.trace.jsonl"));
         let spec = self.spec(name, app, &intake, &trace, manner);
         let source = source_of(&spec);
-        let seen = self.requests(&spec, &intake).and_then(|mut seen| {
-            seen.trace = ModuleTrace::read(&trace)?;
-            Ok(seen)
-        });
-        Ok(Seen { seen, source })
+        let mut watched = Watched::default();
+        let seen = self.requests(&spec, &intake, &mut watched);
+        let events = trace::events(&trace);
+        // A start that failed has a timeline as well, as far as it came.
+        watched.events = events.as_ref().map_or_else(|_| Vec::new(), Clone::clone);
+        let seen = seen.and_then(|seen| Ok(Observation { trace: ModuleTrace::of(&events?), ..seen }));
+        Ok(Seen { seen, source, watched: Some(watched) })
     }
 
-    fn requests(&self, spec: &Spec, intake: &Intake) -> Result<Observation> {
+    fn requests(&self, spec: &Spec, intake: &Intake, watched: &mut Watched) -> Result<Observation> {
         let scenario = self.scenario;
         // Where no request is a transaction, the spans of the library are what can be waited for.
         let serves = scenario.start.host().is_none_or(|host| host.serves);
+        watched.started = timeline::now();
         let server = server::start(spec)?;
+        let (started, listened) = server.times();
+        (watched.started, watched.listened) = (timeline::milliseconds(started), Some(timeline::milliseconds(listened)));
         let page = server.get(&scenario.page.path)?;
+        watched.answered = Some(timeline::now());
         let asset = scenario.asset.as_ref().map(|asset| server.get(&asset.path)).transpose()?;
         let libraries =
             scenario.libraries.iter().map(|library| server.get(&library.path)).collect::<Result<Vec<_>>>()?;
         let package = scenario.package.as_ref().map(|package| server.get(&package.path)).transpose()?;
         let values = scenario.values.iter().map(|values| server.get(&values.path)).collect::<Result<Vec<_>>>()?;
+        let features =
+            scenario.features.iter().map(|feature| requested(&server, feature)).collect::<Result<Vec<_>>>()?;
         // Twice: a request's span ends after its response was sent, so the first flush can miss the last one's.
         server.get(&scenario.status)?;
         let status = server.get(&scenario.status)?;
@@ -103,14 +117,27 @@ impl Lab<'_> {
                         || !serves && spans.into_iter().any(|span| span.origin == Some(library.spans[0].origin.clone()))
                 })
             };
+            for feature in scenario.features.iter().filter(|feature| feature.again) {
+                let arrived = || {
+                    let arrived = |received: &Received| oracles::feature_arrived(feature, received).is_ok();
+                    intake.wait_until(Instant::now() + AGAIN, arrived)
+                };
+                for _ in 0..REPEATED {
+                    if arrived() {
+                        break;
+                    }
+                    requested(&server, feature)?;
+                }
+            }
             intake.wait_until(Instant::now() + SPANS, |received| {
-                scenario.libraries.iter().all(|library| came(received, library))
+                let libraries = scenario.libraries.iter().all(|library| came(received, library));
+                libraries && scenario.features.iter().all(|feature| oracles::feature_arrived(feature, received).is_ok())
             });
         }
         server.stop();
         let received = intake.received();
         let trace = ModuleTrace::default();
-        Ok(Observation { page, asset, libraries, package, values, status, trace, received })
+        Ok(Observation { page, asset, libraries, package, values, features, status, trace, received })
     }
 
     /// Boots the build in `app` with `--import` of its instrumentation, and writes down whether it starts.
@@ -129,7 +156,7 @@ impl Lab<'_> {
             }
             Boot::Ended(finished) => StartSeen::Ended { exit: finished.exit, printed: finished.text },
         });
-        Ok(Seen { seen, source })
+        Ok(Seen { seen, source, watched: None })
     }
 
     /// Boots a build whose runtime throws, and writes down what becomes of it.
@@ -155,7 +182,7 @@ impl Lab<'_> {
                     intake.wait_until(Instant::now() + SENT, |got| !got.envelopes.is_empty());
                 }
                 // A host ends after its function has, and that after the SDK has sent the error.
-                if printed && self.scenario.start.host().is_some() {
+                if printed && self.scenario.start.host().is_some_and(Host::loads_the_entry) {
                     server.wait_for_exit(ENDED);
                 }
                 let asset = self.scenario.asset.as_ref().and_then(|asset| server.get(&asset.path).ok());
@@ -165,7 +192,7 @@ impl Lab<'_> {
                 ThrowObservation { listened: true, exit, printed, asset }
             }
         });
-        Ok(Seen { seen, source })
+        Ok(Seen { seen, source, watched: None })
     }
 
     /// Imports the entry of the build in `app` in a process of its own, and describes its exports.
@@ -181,6 +208,8 @@ impl Lab<'_> {
         if let (Some(hosts), Some(host)) = (self.hosts, self.scenario.start.host()) {
             if let [program, args @ ..] = &host.engine[..] {
                 spec.node = hosts.word(program, app).into();
+                // Where the platform starts it: Deno installs what a manifest above its working directory names.
+                spec.app = self.entry(app).ancestors().nth(2).unwrap_or(app).to_owned();
                 spec.args.splice(..0, args.iter().map(|arg| hosts.word(arg, app)));
             } else {
                 // Some entries listen on a port of their own choice.
@@ -194,7 +223,7 @@ impl Lab<'_> {
                 .with_context(|| format!("the build cannot be imported: the script {}", finished.exit))?;
             serde_json::from_str(&text).context("what the script wrote is not JSON")
         });
-        Ok(Seen { seen, source })
+        Ok(Seen { seen, source, watched: None })
     }
 
     /// Asks the loader of firebase-functions what a deployment of the build in `app` would make.
@@ -215,7 +244,14 @@ impl Lab<'_> {
                 .with_context(|| format!("the build cannot be loaded: the script {}", finished.exit))?;
             Ok(stack["endpoints"].clone())
         });
-        Ok(Seen { seen, source })
+        Ok(Seen { seen, source, watched: None })
+    }
+
+    /// How the build in `app` is started where nothing is looked into: without a module trace, which takes time.
+    pub fn untraced(&self, name: &str, app: &Path, intake: &Intake, manner: Manner) -> Spec {
+        let mut spec = self.spec(name, app, intake, Path::new(""), manner);
+        spec.env.retain(|(name, _)| name != "MODULE_TRACE_FILE");
+        spec
     }
 
     fn entry(&self, app: &Path) -> PathBuf {
@@ -271,6 +307,27 @@ impl Lab<'_> {
     }
 }
 
+/// Sends the request of a feature, or the form of its page.
+fn requested(server: &Server, feature: &Feature) -> Result<Response> {
+    let headers: Vec<(&str, &str)> =
+        feature.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    if !feature.form {
+        return server.get_with(&feature.path, &headers);
+    }
+    let page = server.get(&feature.path)?;
+    let text = page.text();
+    let action = form_action(&text)
+        .with_context(|| format!("the page `{}` has no form, it answered {}", feature.path, page.status))?;
+    server.post_form(&action, &feature.path, &headers)
+}
+
+/// Where the first form of a page is sent to.
+fn form_action(html: &str) -> Option<String> {
+    let form = html.split("<form").nth(1)?.split('>').next()?;
+    let (_, action) = form.split_once("action=\"")?;
+    Some(action.split('"').next()?.replace("&amp;", "&"))
+}
+
 fn source_of(spec: &Spec) -> Source {
     Source {
         command: std::iter::once(spec.node.as_os_str())
@@ -280,5 +337,17 @@ fn source_of(spec: &Spec) -> Source {
             .join(" "),
         directory: spec.app.clone(),
         log: spec.log.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_says_where_it_is_sent_to() {
+        let html = r#"<p>x</p><form class="a" action="/_server?id=a&amp;args=b" method="post"><input></form>"#;
+        assert_eq!(form_action(html).as_deref(), Some("/_server?id=a&args=b"));
+        assert_eq!(form_action("<p>no form</p>"), None);
     }
 }

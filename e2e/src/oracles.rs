@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::envelope::{Span, Transaction};
+use crate::envelope::{Event, Span, Transaction};
 use crate::host::{Assets, Host};
 use crate::intake::Received;
 use crate::process::Exit;
 use crate::runtime::THROWN;
-use crate::scenario::{Control, Ends, Library, Module, Package, Scenario, WantedSpan};
+use crate::scenario::{Control, Ends, Feature, Library, Module, Package, Scenario, WantedSpan};
 use crate::server::Response;
 use crate::trace::ModuleTrace;
 
@@ -43,6 +43,8 @@ pub struct Observation {
     pub package: Option<Response>,
     /// The responses of the routes that report what the instrumentation computed, in the scenario's order.
     pub values: Vec<Response>,
+    /// The last responses of the features, in the scenario's order.
+    pub features: Vec<Response>,
     /// The last response of the status route.
     pub status: Response,
     /// What the instrumentation's hooks saw.
@@ -567,6 +569,77 @@ pub fn values_are(scenario: &Scenario, seen: &Observation, unrewritten: Option<&
     verdict(&wrong, || listed(&right))
 }
 
+/// A check beside the oracles: what Sentry does beside spans of libraries is done, and not by the unrewritten build.
+///
+/// # Errors
+/// Names each feature of which something was not seen, and each that the unrewritten build has as well.
+pub fn features(scenario: &Scenario, seen: &Observation, unrewritten: Option<&Observation>) -> Judgement {
+    let mut wrong = Vec::new();
+    for (index, feature) in scenario.features.iter().enumerate() {
+        let answer = seen.features.get(index).ok_or_else(|| format!("`GET {}` was not sent", feature.path));
+        let judged = answer.and_then(|answer| {
+            if answer.status == feature.status && answer.text().contains(&feature.contains) {
+                return feature_arrived(feature, &seen.received);
+            }
+            Err(format!(
+                "the answer is {} without `{}`, wanted {}: `{}`",
+                answer.status,
+                feature.contains,
+                feature.status,
+                answer.text().chars().take(200).collect::<String>()
+            ))
+        });
+        if let Err(error) = judged {
+            wrong.push(format!("{}: {error}", feature.name));
+        }
+        let control = unrewritten.filter(|_| feature.needs_sentry());
+        if control.is_some_and(|unrewritten| feature_arrived(feature, &unrewritten.received).is_ok()) {
+            wrong.push(format!("unrewritten: {} arrives", feature.name));
+        }
+    }
+    if scenario.features.is_empty() {
+        wrong.push("no feature is looked at".to_owned());
+    }
+    verdict(&wrong, || listed(&scenario.features.iter().map(|feature| feature.name.clone()).collect::<Vec<_>>()))
+}
+
+/// The part of a feature that arrives at the intake.
+///
+/// # Errors
+/// Says what did not arrive.
+pub fn feature_arrived(feature: &Feature, received: &Received) -> Result<(), String> {
+    let mut wrong = Vec::new();
+    if let Some(wanted) = &feature.span {
+        let mut spans =
+            received.transactions().flat_map(|transaction| transaction.spans.iter().chain([&transaction.root]));
+        if !spans.any(|span| is_wanted(wanted, span)) {
+            wrong.push(format!("no span {wanted} arrived"));
+        }
+    }
+    if let Some(trace) = &feature.trace {
+        let of_path = |one: &&Transaction| one.path.as_deref() == Some(&feature.path);
+        let traces: Vec<&str> =
+            received.transactions().filter(of_path).map(|transaction| transaction.root.trace_id.as_str()).collect();
+        if !traces.contains(&trace.as_str()) {
+            wrong.push(format!("the traces of `{}` are [{}], wanted `{trace}`", feature.path, traces.join(", ")));
+        }
+    }
+    if let Some(text) = &feature.error {
+        let of_error: Vec<&Event> =
+            received.events().filter(|event| event.messages.iter().any(|message| message.contains(text))).collect();
+        let has_local = |event: &&Event| match &feature.local {
+            None => true,
+            Some(local) => event.variables.iter().flat_map(BTreeMap::values).any(|value| value == local),
+        };
+        if of_error.is_empty() {
+            wrong.push(format!("no error `{text}` arrived"));
+        } else if !of_error.iter().any(has_local) {
+            wrong.push(format!("the error `{text}` arrived without its local variables"));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("{}{}", wrong.join(", "), refused(received))) }
+}
+
 /// A check beside the oracles: with `--import` of what the SDK left, the unrewritten build dies of `wanted` before it
 /// listens, where the judged one runs.
 ///
@@ -686,7 +759,7 @@ impl std::fmt::Display for ThrowObservation {
     }
 }
 
-fn verdict(wrong: &[String], right: impl FnOnce() -> String) -> Judgement {
+pub(crate) fn verdict(wrong: &[String], right: impl FnOnce() -> String) -> Judgement {
     if wrong.is_empty() { Ok(right()) } else { Err(wrong.join("; ")) }
 }
 
@@ -759,4 +832,4 @@ fn numbered(number: usize, noun: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -56,6 +56,12 @@ impl Pins {
                         found.insert(package.as_str());
                     }
                 }
+                // npm refuses an override that differs from what the manifest itself asks for.
+                for (package, version) in &self.overrides {
+                    if let Some(asked) = group.get_mut(package) {
+                        *asked = Value::from(version.as_str());
+                    }
+                }
             }
             if at == 0 && !self.overrides.is_empty() {
                 let overrides = manifest.entry("overrides").or_insert_with(|| Value::Object(Map::new()));

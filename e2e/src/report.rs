@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::document::{self, Document, Wanted};
+use crate::evidence::Evidence;
 use crate::oracles::Judgement;
 use crate::process::Source;
+use crate::progress::Phase;
+
+/// The title of the column of the build with the SDK bundled.
+pub const BUNDLED: &str = "presentry --bundle-sdk";
 
 /// One oracle, or one check beside them.
 #[derive(Debug, Clone)]
@@ -38,6 +44,10 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// What the same oracles say of the SDK's own build, where it was looked at. Never counted as ours.
     pub sdk: Option<Vec<Check>>,
+    /// What was seen besides.
+    pub evidence: Evidence,
+    /// What they say of the build with the SDK bundled, where it was looked at. Counted as ours.
+    pub bundled: Option<Vec<Check>>,
     /// The work directory, where it was kept.
     pub kept: Option<PathBuf>,
 }
@@ -63,48 +73,46 @@ impl Check {
         }
     }
 
-    /// `oracle 2 name`, or `check name`.
     fn label(&self) -> String {
-        match self.oracle {
-            Some(number) => format!("oracle {number} {}", self.name),
-            None => format!("check {}", self.name),
-        }
+        label(self.oracle, self.name)
     }
 
     /// Whether it failed, and not for a known reason.
     fn failed(&self) -> bool {
         self.judgement.is_err() && self.known.is_none()
     }
+}
 
-    fn json(&self) -> Value {
-        let (passed, seen) = match &self.judgement {
-            Ok(seen) => (true, seen),
-            Err(seen) => (false, seen),
-        };
-        let sources = self
-            .sources
-            .iter()
-            .map(|source| json!({ "command": source.command, "directory": source.directory, "log": source.log }));
-        json!({
-            "oracle": self.oracle,
-            "name": self.name,
-            "passed": passed,
-            "seen": seen,
-            "known": self.known,
-            "sources": sources.collect::<Vec<_>>(),
-        })
+/// `oracle 2 name`, or `check name`.
+pub(crate) fn label(oracle: Option<u8>, name: &str) -> String {
+    match oracle {
+        Some(number) => format!("oracle {number} {name}"),
+        None => format!("check {name}"),
     }
 }
 
 impl Report {
+    /// The columns: what a program calls them, what a reader is shown, and their checks. Ours is the first.
+    pub fn columns(&self) -> Vec<(&'static str, &'static str, &[Check])> {
+        let mut columns = vec![(document::OURS, document::OURS, &self.checks[..])];
+        columns.extend(self.bundled.iter().map(|checks| (document::BUNDLED, BUNDLED, &checks[..])));
+        columns.extend(self.sdk.iter().map(|checks| (document::SDK, "SDK alone", &checks[..])));
+        columns
+    }
+
+    /// The checks of what presentry makes of the build: those that count.
+    fn counted(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().chain(self.bundled.iter().flatten())
+    }
+
     /// How many checks passed.
     pub fn passed(&self) -> usize {
-        self.checks.iter().filter(|check| check.judgement.is_ok()).count()
+        self.counted().filter(|check| check.judgement.is_ok()).count()
     }
 
     /// How many checks failed.
     pub fn failed(&self) -> usize {
-        self.checks.iter().filter(|check| check.failed()).count()
+        self.counted().filter(|check| check.failed()).count()
     }
 
     /// The results in three numbers: passed, known to fail upstream, failed.
@@ -131,6 +139,9 @@ impl Report {
         if let Some(sdk) = &self.sdk {
             let _ = writeln!(text, "the SDK alone: {} (not counted)", Report::tally(sdk));
         }
+        if let Some(bundled) = &self.bundled {
+            let _ = writeln!(text, "{BUNDLED}: {}", Report::tally(bundled));
+        }
         let _ = writeln!(text, "scenario {}: {}", self.scenario, Report::tally(&self.checks));
         text
     }
@@ -141,10 +152,16 @@ impl Report {
 pub struct Ran {
     /// The name of the scenario, or of its cell.
     pub scenario: String,
+    /// The cell, as a report names it.
+    pub cell: Wanted,
     /// The versions that were asked for instead of the lockfile's.
     pub requested: BTreeMap<String, String>,
+    /// When it began.
+    pub started: SystemTime,
     /// How long it took.
     pub took: Duration,
+    /// Its steps.
+    pub phases: Vec<Phase>,
     /// The report; an error where the run came to no judgement.
     pub report: anyhow::Result<Report>,
     /// What was printed meanwhile.
@@ -192,28 +209,12 @@ pub fn counts(runs: &[Ran]) -> (usize, usize) {
     (runs.iter().map(Ran::passed).sum(), runs.iter().map(Ran::failed).sum())
 }
 
-/// All runs for a program: `{"passed", "failed", "scenarios": [{"id", "seconds", "versions", "checks", "error", "kept"}]}`.
-pub fn json(runs: &[Ran]) -> Value {
-    let scenarios = runs.iter().map(|run| {
-        let report = run.report.as_ref();
-        json!({
-            "id": run.scenario,
-            "seconds": run.took.as_secs_f64(),
-            "passed": run.passed(),
-            "failed": run.failed(),
-            "requested": run.requested,
-            "versions": report.map(|report| report.versions.clone()).unwrap_or_default(),
-            "checks": report.map(|report| report.checks.iter().map(Check::json).collect::<Vec<_>>()).unwrap_or_default(),
-            "sdk": report.ok().and_then(|report| report.sdk.as_ref()).map(|checks| {
-                checks.iter().map(Check::json).collect::<Vec<_>>()
-            }),
-            "error": report.err().map(|error| format!("{error:#}")),
-            "kept": report.ok().and_then(|report| report.kept.clone()),
-        })
-    });
-    let scenarios: Vec<Value> = scenarios.collect();
-    let (passed, failed) = counts(runs);
-    json!({ "passed": passed, "failed": failed, "scenarios": scenarios })
+/// All runs for a program: what [`Document`] has.
+///
+/// # Errors
+/// When a path in it is not UTF-8.
+pub fn json(runs: &[Ran]) -> serde_json::Result<Value> {
+    serde_json::to_value(Document::new(runs))
 }
 
 /// All runs as JUnit has them: a suite for each scenario, a case for each check.
@@ -245,15 +246,16 @@ pub fn junit(runs: &[Ran]) -> String {
                 }
                 for check in report.sdk.iter().flatten() {
                     let verdict = if check.judgement.is_ok() { "passes" } else { "fails" };
-                    let _ = writeln!(
-                        text,
-                        "      <property name=\"the SDK alone: {}\" value=\"{verdict}\"/>",
-                        xml(&check.label())
-                    );
+                    let name = xml(&format!("SDK alone: {}", check.label()));
+                    let _ = writeln!(text, "      <property name=\"{name}\" value=\"{verdict}\"/>");
                 }
                 text.push_str("    </properties>\n");
-                for check in &report.checks {
-                    let label = xml(&check.label());
+                let columns = [("", &report.checks[..]), (BUNDLED, report.bundled.as_deref().unwrap_or_default())];
+                for (column, check) in
+                    columns.iter().flat_map(|(column, checks)| checks.iter().map(move |it| (column, it)))
+                {
+                    let column = if column.is_empty() { String::new() } else { format!("{column}: ") };
+                    let label = xml(&format!("{column}{}", check.label()));
                     let _ = match &check.judgement {
                         Err(seen) if check.known.is_some() => writeln!(
                             text,
@@ -327,13 +329,24 @@ mod tests {
             versions: BTreeMap::from([("vinxi".to_owned(), "0.5.11".to_owned())]),
             checks: judgements.iter().map(check).collect(),
             sdk: None,
+            evidence: Evidence::default(),
+            bundled: None,
             kept: None,
         }
     }
 
     fn ran(report: anyhow::Result<Report>) -> Ran {
         let requested = BTreeMap::from([("vinxi".to_owned(), "0.5.11".to_owned())]);
-        Ran { scenario: "basic".to_owned(), requested, took: Duration::from_millis(1500), report, text: String::new() }
+        Ran {
+            scenario: "basic".to_owned(),
+            cell: document::tests::wanted("basic"),
+            requested,
+            started: SystemTime::UNIX_EPOCH,
+            took: Duration::from_millis(1500),
+            phases: Vec::new(),
+            report,
+            text: String::new(),
+        }
     }
 
     #[test]
@@ -365,8 +378,22 @@ mod tests {
         assert_eq!(report.failed(), 0);
         assert!(report.summary().contains("the SDK alone: 1 passed, 1 failed (not counted)"));
         let runs = [ran(Ok(report))];
-        assert_eq!(json(&runs)["scenarios"][0]["sdk"][1]["passed"], false);
-        assert!(junit(&runs).contains("<property name=\"the SDK alone: oracle 2 name\" value=\"fails\"/>"));
+        assert_eq!(json(&runs).unwrap()["scenarios"][0]["columns"][1]["checks"][1]["passed"], false);
+        assert!(junit(&runs).contains("<property name=\"SDK alone: oracle 2 name\" value=\"fails\"/>"));
+    }
+
+    #[test]
+    fn what_the_bundled_build_does_counts() {
+        let mut whole = report(&[Ok("fine".to_owned())]);
+        whole.bundled = Some(report(&[Ok("fine".to_owned()), Err("lost".to_owned())]).checks);
+        assert!(!whole.success());
+        assert_eq!((whole.passed(), whole.failed()), (2, 1));
+        assert_eq!(whole.summary(), "presentry --bundle-sdk: 1 passed, 1 failed\nscenario basic: 1 passed, 0 failed\n");
+        let runs = [ran(Ok(whole))];
+        assert_eq!(json(&runs).unwrap()["scenarios"][0]["columns"][1]["checks"][1]["passed"], false);
+        let junit = junit(&runs);
+        assert!(junit.contains("<testsuites tests=\"3\" failures=\"1\">"), "{junit}");
+        assert!(junit.contains("name=\"presentry --bundle-sdk: oracle 2 name\"><failure"), "{junit}");
     }
 
     #[test]
@@ -392,10 +419,10 @@ mod tests {
             ran(Ok(report(&[Ok("a < b".to_owned()), Err("\"no\"".to_owned())]))),
             ran(Err(anyhow::anyhow!("npm failed"))),
         ];
-        let json = json(&runs);
+        let json = json(&runs).unwrap();
         assert_eq!(json["passed"], 1);
         assert_eq!(json["failed"], 2);
-        assert_eq!(json["scenarios"][0]["checks"][1]["seen"], "\"no\"");
+        assert_eq!(json["scenarios"][0]["columns"][0]["checks"][1]["seen"], "\"no\"");
         assert_eq!(json["scenarios"][0]["versions"]["vinxi"], "0.5.11");
         assert_eq!(json["scenarios"][1]["error"], "npm failed");
         let junit = junit(&runs);

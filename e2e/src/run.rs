@@ -3,25 +3,29 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::app::{self, App};
+use crate::bundle_column::{self, Unbundled};
 use crate::cache::{self, Cache};
 use crate::database::{self, Database};
+use crate::document::{self, Wanted};
+use crate::evidence::{self, Evidence, Exports};
 use crate::host::{self, Host, Placed};
 use crate::matrix::{Cell, Column, Matrix};
 use crate::node::Node;
 use crate::observe::{Lab, Manner, Seen};
 use crate::oracles::{self, ControlSeen, Judgement, Observation, Proof, RuntimeModules, StartSeen, ThrowObservation};
 use crate::process::{Exit, Finished, Invocation, Source};
-use crate::progress::{Console, Shown, Took};
-use crate::report::{Check, Ran, Report};
+use crate::progress::{Bar, Console, Shown, Took};
+use crate::report::{BUNDLED, Check, Ran, Report};
 use crate::runtime;
 use crate::scenario::{Control, Ends, Manager, Scenario};
 use crate::sdk_column;
+use crate::timeline::Timeline;
 use crate::toolchain::Toolchain;
 use crate::tree::{self, Snapshot};
 
@@ -65,6 +69,20 @@ pub fn work_directory(target: &Path, scenario: &str) -> PathBuf {
 /// # Errors
 /// When there are no cells, or the cache cannot be opened.
 pub fn run_all(cells: &[Cell], config: &Config, jobs: usize, shown: Shown) -> Result<Vec<Ran>> {
+    run_each(cells, config, jobs, shown, &|_| ())
+}
+
+/// As [`run_all`], and calls `done` with each run as it ends.
+///
+/// # Errors
+/// As [`run_all`].
+pub fn run_each(
+    cells: &[Cell],
+    config: &Config,
+    jobs: usize,
+    shown: Shown,
+    done: &(dyn Fn(&Ran) + Sync),
+) -> Result<Vec<Ran>> {
     if cells.is_empty() {
         bail!("zero cells are selected");
     }
@@ -72,23 +90,28 @@ pub fn run_all(cells: &[Cell], config: &Config, jobs: usize, shown: Shown) -> Re
     let jobs = jobs.clamp(1, cells.len());
     let next = Mutex::new(cells.iter().enumerate());
     let runs = Mutex::new(Vec::new());
+    let bar = Bar::over(cells.len(), shown);
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
                 loop {
                     let taken = next.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some((at, cell)) = taken else { break };
-                    let console = Console::new(if jobs == 1 { shown } else { Shown::Nowhere });
+                    let shown_here = if jobs == 1 { shown } else { Shown::Nowhere };
+                    let console = Console::beside(shown_here, bar.clone(), &format!("{}:", cell.id()));
                     let ran = run(cell, config, &cache, &console);
+                    bar.done();
+                    done(&ran);
                     let mut runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
                     if jobs > 1 {
-                        Console::new(shown).print(&ran.text);
+                        Console::beside(shown, bar.clone(), "").print(&ran.text);
                     }
                     runs.push((at, ran));
                 }
             });
         }
     });
+    bar.clear();
     let mut runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
     runs.sort_by_key(|(at, _)| *at);
     Ok(runs.into_iter().map(|(_, ran)| ran).collect())
@@ -97,13 +120,21 @@ pub fn run_all(cells: &[Cell], config: &Config, jobs: usize, shown: Shown) -> Re
 /// Runs one cell. A step before the boots that fails leaves it without a judgement; the work directory is kept then,
 /// and the message names it.
 fn run(cell: &Cell, config: &Config, cache: &Cache, console: &Console) -> Ran {
-    let start = Instant::now();
+    let (start, started) = (Instant::now(), SystemTime::now());
     let Toolchain { node_version, npm_version, .. } = &config.toolchain;
     let node_version = cell.versions.node.as_ref().unwrap_or(node_version);
     console.print(&format!("scenario {} (Node.js {node_version}, npm {npm_version})\n", cell.id()));
     let report = judged(cell, config, cache, console);
-    let (scenario, requested) = (cell.id(), cell.requested());
-    let mut ran = Ran { scenario, requested, took: start.elapsed(), report, text: String::new() };
+    let mut ran = Ran {
+        scenario: cell.id(),
+        cell: Wanted::from(cell),
+        requested: cell.requested(),
+        started,
+        took: start.elapsed(),
+        phases: console.phases(),
+        report,
+        text: String::new(),
+    };
     console.print(&format!("\n{}", ran.summary()));
     ran.text = console.text();
     ran
@@ -128,6 +159,13 @@ fn judged(cell: &Cell, config: &Config, cache: &Cache, console: &Console) -> Res
     let mut report = judge().with_context(|| {
         format!("scenario {} was not judged; its work directory is `{}`", cell.id(), work.display())
     })?;
+    let sources: Vec<Source> = report
+        .columns()
+        .into_iter()
+        .flat_map(|(_, _, checks)| checks)
+        .flat_map(|check| check.sources.clone())
+        .collect();
+    report.evidence.logs = evidence::logs(sources.iter(), &work);
     if config.keep || !report.success() {
         report.kept = Some(work);
     } else {
@@ -136,24 +174,24 @@ fn judged(cell: &Cell, config: &Config, cache: &Cache, console: &Console) -> Res
     Ok(report)
 }
 
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     cell: &'a Cell,
-    scenario: &'a Scenario,
-    config: &'a Config,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) config: &'a Config,
     /// What builds, and runs the command.
     builder: &'a Node,
     /// What starts the builds.
     node: &'a Node,
-    work: &'a Path,
-    console: &'a Console,
+    pub(crate) work: &'a Path,
+    pub(crate) console: &'a Console,
 }
 
 /// A copy of the build.
-struct Copy {
+pub(crate) struct Copy {
     /// Its directory: a copy of the whole fixture.
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     /// The app in it.
-    app: PathBuf,
+    pub(crate) app: PathBuf,
 }
 
 /// The app, built with the npm package.
@@ -211,10 +249,10 @@ struct Unrewritten<'a> {
 }
 
 /// An oracle's number, its name, what it says, and of which processes.
-type Judged = (Option<u8>, &'static str, Judgement, Vec<Source>);
+pub(crate) type Judged = (Option<u8>, &'static str, Judgement, Vec<Source>);
 
-type Slot<T> = Mutex<Option<Result<Seen<T>>>>;
-type Task<'a> = (String, Box<dyn FnOnce() + Send + 'a>);
+pub(crate) type Slot<T> = Mutex<Option<Result<Seen<T>>>>;
+pub(crate) type Task<'a> = (String, Box<dyn FnOnce() + Send + 'a>);
 
 impl Run<'_> {
     fn judge(&self, cache: &Cache) -> Result<Report> {
@@ -244,6 +282,7 @@ impl Run<'_> {
         let shown: Vec<String> = versions.iter().map(|(package, version)| format!("{package} {version}")).collect();
         console.print(&format!("  installed: {}\n", shown.join(", ")));
         versions.insert("node".to_owned(), self.node.version.clone());
+        versions.insert("npm".to_owned(), config.toolchain.npm_version.clone());
         let entry = Path::new(&scenario.server).join(&scenario.entry);
         let made = if scenario.ends.is_some() { scenario.output() } else { &entry };
         let builder = app.builder()?;
@@ -279,10 +318,12 @@ impl Run<'_> {
 
         let original = match module {
             None => Snapshot::take(&subject.root)?,
+            Some(module) if module.varies(&scenario.entry) => self.restored("restored", subject)?,
             Some(_) => Snapshot::take(&copies.unrewritten.root)?,
         };
         let (proof, mut sources) = self.rewrite(&copies)?;
         let rewritten = Snapshot::take(&subject.root)?;
+        let size = bundle_column::size_of_packages(&self.server(&subject.app))?;
         // Found by its bytes, so that the harness need not know how the command names it. It must be a module beside the
         // old place, from where it finds `../public`; a copy put by for `restore` is not meant.
         let entry_in_root = scenario.app_in(Path::new("")).join(&entry);
@@ -330,9 +371,18 @@ impl Run<'_> {
             controls.push((*control, modules(&copy.app, &chunk, None), taken(slot)?));
         }
 
+        let subject_modules = modules(&started, &moved_chunk, moved_entry);
+        let mut evidence = Evidence::default();
+        evidence.timelines.extend(seen.timeline("presentry", &subject_modules));
+        for (control, modules, seen) in &controls {
+            evidence.timelines.extend(seen.timeline(control.name(), modules));
+        }
+        evidence.exports =
+            vec![Exports::new("unrewritten", up(&exports_unrewritten)), Exports::new("presentry", up(&exports))];
+
         let mut checks = Vec::new();
         let known = |column, oracle, name: &str| {
-            config.matrix.known(column, &scenario.id, &versions, (oracle, name)).map(str::to_owned)
+            config.matrix.known(column, scenario, &versions, (oracle, name)).map(str::to_owned)
         };
         let mut check = |oracle, name, judgement, sources: Vec<Source>| {
             let check = Check { oracle, name, judgement, known: known(Column::Presentry, oracle, name), sources };
@@ -340,7 +390,6 @@ impl Run<'_> {
             checks.push(check);
         };
         check(Some(1), "static proof", oracles::static_proof(&proof), std::mem::take(&mut sources));
-        let subject_modules = modules(&started, &moved_chunk, moved_entry);
         check(
             Some(2),
             "runtime through hooks",
@@ -405,24 +454,34 @@ impl Run<'_> {
                 let unrewritten = unrewritten.map(|(_, _, seen)| up(seen)).transpose()?;
                 oracles::values_are(scenario, seen, unrewritten)
             });
-            check(None, "values of the instrumentation", judgement, vec![seen.source]);
+            check(None, "values of the instrumentation", judgement, vec![seen.source.clone()]);
+        }
+        if !scenario.features.is_empty() {
+            let unrewritten = controls.iter().find(|(control, ..)| *control == Control::Unrewritten);
+            let judgement = up(&seen).and_then(|seen| {
+                let unrewritten = unrewritten.map(|(_, _, seen)| up(seen)).transpose()?;
+                oracles::features(scenario, seen, unrewritten)
+            });
+            check(None, "features", judgement, vec![seen.source.clone()]);
         }
         if let Some(wanted) = &scenario.preload_dies_of {
             let start = taken(boots.preloaded_unrewritten)?;
             let judgement = up(&start).and_then(|start| oracles::preload_dies(wanted, start));
             check(None, "what the SDK left does not start", judgement, vec![start.source]);
         }
+        let mut stack_unrewritten = None;
         if let Some(function) = &scenario.deploys {
             let (after, before) = (taken(boots.stack)?, taken(boots.stack_unrewritten)?);
             let wrapped = taken(boots.stack_wrapped)?;
             let judgement = up(&before)
                 .and_then(|before| Ok((before, up(&after)?, up(&wrapped)?)))
                 .and_then(|(before, after, wrapped)| oracles::deployed_the_same(function, before, after, wrapped));
-            check(None, "deployment", judgement, vec![after.source, before.source, wrapped.source]);
+            check(None, "deployment", judgement, vec![after.source, before.source.clone(), wrapped.source]);
+            stack_unrewritten = Some(before);
         }
-        if let Some(WithModule { version, source, .. }) = with_module {
+        if let Some(WithModule { version, source, .. }) = &with_module {
             let wanted = self.version()?;
-            check(None, "the command of the package", oracles::command_is(&wanted, &version), vec![source]);
+            check(None, "the command of the package", oracles::command_is(&wanted, version), vec![source.clone()]);
         }
         if config.rewrite {
             let (again, source) = self.command("presentry-again", None, subject)?;
@@ -437,8 +496,18 @@ impl Run<'_> {
             let (restored, source) = self.command("presentry-restore", Some("restore"), subject)?;
             let after = Snapshot::take(&subject.root)?;
             // The build that the package rewrote is another one than the unrewritten one.
-            let counts = |line: &String| module.is_none() || is_beside_the_entry(line, &entry_in_root);
-            let differences: Vec<String> = original.differences(&after).into_iter().filter(counts).collect();
+            let differences = match module {
+                None => original.differences(&after),
+                Some(module) => {
+                    let counts =
+                        |line: &String| is_beside_the_entry(line, &entry_in_root, |name: &str| module.varies(name));
+                    let unrewritten = Snapshot::take(&copies.unrewritten.root)?;
+                    for (start, reason) in &module.varies {
+                        console.print(&format!("  not compared: `{start}…`, {reason}\n"));
+                    }
+                    unrewritten.differences(&after).into_iter().filter(counts).collect()
+                }
+            };
             check(
                 None,
                 "restore gives back the original",
@@ -448,6 +517,7 @@ impl Run<'_> {
         }
         if let (true, Some(reason)) = (self.cell.sdk, &scenario.sdk.absent) {
             console.print(&format!("the SDK alone: not built, {reason}\n"));
+            evidence.absent.insert(document::SDK.to_owned(), reason.clone());
         }
         let sdk = if self.cell.sdk && scenario.sdk.absent.is_none() {
             let built = self.sdk_build(cache, &app, &install.path, &entry)?;
@@ -458,7 +528,7 @@ impl Run<'_> {
                 asset: &asset,
             };
             let mut checks = Vec::new();
-            for (oracle, name, judgement, sources) in self.judge_sdk(built, &lab, &before)? {
+            for (oracle, name, judgement, sources) in self.judge_sdk(built, &lab, &before, &mut evidence)? {
                 let check = Check { oracle, name, judgement, known: known(Column::Sdk, oracle, name), sources };
                 console.print(&format!("the SDK alone: {}", check.render()));
                 checks.push(check);
@@ -467,8 +537,70 @@ impl Run<'_> {
         } else {
             None
         };
+        if let (true, Some(reason)) = (self.cell.bundle, &scenario.bundled.absent) {
+            console.print(&format!("{BUNDLED}: not judged, {reason}\n"));
+            evidence.absent.insert(document::BUNDLED.to_owned(), reason.clone());
+        }
+        let bundled = if self.cell.bundle && config.rewrite && scenario.bundled.absent.is_none() {
+            let unbundled = Unbundled {
+                build: subject_build,
+                install: &install.path,
+                seen: &seen,
+                size,
+                moved_entry,
+                chunk: &moved_chunk,
+                exports_unrewritten: &exports_unrewritten,
+                throw_later_unrewritten: &throw_later_unrewritten,
+                stack_unrewritten: stack_unrewritten.as_ref(),
+                asset: &asset,
+            };
+            let mut checks = Vec::new();
+            for (oracle, name, judgement, sources) in bundle_column::judge(self, &lab, &unbundled)? {
+                let check = Check { oracle, name, judgement, known: known(Column::Bundled, oracle, name), sources };
+                console.print(&format!("{BUNDLED}: {}", check.render()));
+                checks.push(check);
+            }
+            Some(checks)
+        } else {
+            None
+        };
         let requested = self.cell.requested();
-        Ok(Report { scenario: self.cell.id(), requested, versions, checks, sdk, kept: None })
+        let mut report =
+            Report { scenario: self.cell.id(), requested, versions, checks, sdk, bundled, evidence, kept: None };
+        report.evidence.reference = self.reference(&report, &lab, &started_unrewritten, &asset)?;
+        Ok(report)
+    }
+
+    /// For oracles that are known to fail: what they say of the reference, where it fails them as well. The reference is
+    /// the unrewritten build under `--import`, which is how Sentry says that a server is to be started: what fails there
+    /// no order of modules can mend. Only these oracles ask for nothing but Sentry having started first, and only what fails in
+    /// a column of ours is asked for: what ours can do, the platform can.
+    fn reference(
+        &self,
+        report: &Report,
+        lab: &Lab<'_>,
+        unrewritten: &Path,
+        asset: &[u8],
+    ) -> Result<BTreeMap<u8, String>> {
+        let ours = report.columns().into_iter().filter(|(column, ..)| *column != document::SDK);
+        let checks = ours.flat_map(|(_, _, checks)| checks);
+        let asked: Vec<u8> = checks
+            .filter(|check| check.known.is_some() && check.judgement.is_err())
+            .filter_map(|check| check.oracle.filter(|oracle| [3, 7].contains(oracle)))
+            .collect();
+        if asked.is_empty() || !self.preloads() {
+            return Ok(BTreeMap::new());
+        }
+        let seen = self.timed("boot under --import, unrewritten, for reference", || {
+            lab.exercise("boot-reference", unrewritten, Manner::Preloaded)
+        })?;
+        // A reference that does not start shows nothing, so it excuses nothing.
+        let Ok(seen) = up(&seen) else { return Ok(BTreeMap::new()) };
+        let judge = |oracle| match oracle {
+            3 => oracles::libraries_instrumented(self.scenario, seen),
+            _ => oracles::page_and_assets(self.scenario, asset, seen),
+        };
+        Ok(asked.into_iter().filter_map(|oracle| Some((oracle, judge(oracle).err()?))).collect())
     }
 
     /// The SDK's own build; the inner error says why there is none, which is a finding about the SDK.
@@ -491,7 +623,13 @@ impl Run<'_> {
 
     /// Boots the SDK's own build and judges it as ours, as far as the oracles apply to it: it has no instrumentation to
     /// preload, and no controls.
-    fn judge_sdk(&self, build: SdkBuild, of: &Lab<'_>, before: &Unrewritten<'_>) -> Result<Vec<Judged>> {
+    fn judge_sdk(
+        &self,
+        build: SdkBuild,
+        of: &Lab<'_>,
+        before: &Unrewritten<'_>,
+        evidence: &mut Evidence,
+    ) -> Result<Vec<Judged>> {
         let SdkBuild { scenario, built } = build;
         let built = match built {
             Ok(built) => built,
@@ -523,6 +661,12 @@ impl Run<'_> {
         let proof = Proof { rewrite: None, check: checked.exit, check_controls: Vec::new() };
         let proven = oracles::static_proof(&proof).map(|_| "`presentry check` exits 0".to_owned());
         let modules = RuntimeModules { moved_entry: None, chunk: self.server(&started).join(&chunk) };
+        if let Some(timeline) = seen.timeline("SDK alone", &modules) {
+            // Behind ours, so that the drawing has both beside each other.
+            let behind = 1.min(evidence.timelines.len());
+            evidence.timelines.insert(behind, timeline);
+        }
+        evidence.exports.push(Exports::new("SDK alone", up(&exports)));
         let exported = up(before.exports).and_then(|before| Ok((before, up(&exports)?)));
         let exported = exported.and_then(|(before, after)| match &scenario.exports {
             None => oracles::exports_equal(before, after),
@@ -560,7 +704,7 @@ impl Run<'_> {
         ])
     }
 
-    fn timed<T>(&self, step: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn timed<T>(&self, step: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         self.console.step(step, || work().map(|done| (done, Took::Time)))
     }
 
@@ -590,6 +734,8 @@ impl Run<'_> {
             versions,
             checks,
             sdk: None,
+            bundled: None,
+            evidence: Evidence::default(),
             kept: None,
         })
     }
@@ -652,7 +798,7 @@ impl Run<'_> {
         let copy = |name: &str| copy_of(unrewritten, name);
         let subject = copy_of(subject, "app")?;
         for packages in &packages {
-            tree::link(&install.join(packages), &self.put_away(packages))?;
+            tree::link(&install.join(packages), &put_away(&subject).join(packages))?;
         }
         let unrewritten = copy(Control::Unrewritten.name())?;
         let mut controls = Vec::new();
@@ -695,7 +841,7 @@ impl Run<'_> {
     }
 
     /// Copies the output of a build, and nothing else, to an empty directory; the server is where it was in the app.
-    fn move_output(&self, name: &str, app: &Path) -> Result<PathBuf> {
+    pub(crate) fn move_output(&self, name: &str, app: &Path) -> Result<PathBuf> {
         let output = self.scenario.output();
         let elsewhere = self.work.join(name);
         let target = elsewhere.join(output);
@@ -710,9 +856,13 @@ impl Run<'_> {
         Ok(elsewhere)
     }
 
-    /// Where the subject's packages are while they are not in it.
-    fn put_away(&self, packages: &Path) -> PathBuf {
-        self.work.join("packages").join(packages)
+    /// The subject as it was before its build rewrote it, as far as the command itself tells.
+    pub(crate) fn restored(&self, name: &str, subject: &Copy) -> Result<Snapshot> {
+        let root = self.work.join(name);
+        tree::copy(&subject.root, &root, |_| true)?;
+        let copy = Copy { app: self.scenario.app_in(&root), root };
+        self.command(name, Some("restore"), &copy)?;
+        Snapshot::take(&copy.root)
     }
 
     /// Rewrites the subject and runs the proof on it and on the controls.
@@ -744,17 +894,27 @@ impl Run<'_> {
         Ok((Proof { rewrite, check, check_controls }, sources))
     }
 
-    /// Runs the command on a copy, with the app's packages in the subject where the scenario wants them.
+    /// Runs the command on a copy, with the packages in it that were put away for it.
     fn command(&self, log: &str, verb: Option<&str>, copy: &Copy) -> Result<(Finished, Source)> {
+        self.command_with(log, verb, &[], copy)
+    }
+
+    /// As [`Run::command`], with more arguments.
+    pub(crate) fn command_with(
+        &self,
+        log: &str,
+        verb: Option<&str>,
+        more: &[&str],
+        copy: &Copy,
+    ) -> Result<(Finished, Source)> {
         let log = self.logs().join(format!("{log}.log"));
-        let away = self.work.join("packages");
-        let packages =
-            if copy.root == self.work.join("app") && away.is_dir() { app::packages(&away)? } else { Vec::new() };
+        let away = put_away(copy);
+        let packages = if away.is_dir() { app::packages(&away)? } else { Vec::new() };
         for packages in &packages {
             tree::rename(&away.join(packages), &copy.root.join(packages))?;
         }
         let args = if verb == Some("restore") { &[][..] } else { &self.scenario.args[..] };
-        let command = Invocation::new(&self.config.binary, self.work).args(verb).args(args).arg(&copy.app);
+        let command = Invocation::new(&self.config.binary, self.work).args(verb).args(args).args(more).arg(&copy.app);
         let finished = self.builder.first_on_path(command).run(&log, COMMAND_LIMIT);
         for packages in &packages {
             tree::rename(&copy.root.join(packages), &away.join(packages))?;
@@ -853,12 +1013,12 @@ impl Run<'_> {
     }
 
     /// Whether the build is started with `--import` as well.
-    fn preloads(&self) -> bool {
+    pub(crate) fn preloads(&self) -> bool {
         self.scenario.start.host().is_none_or(|host| host.preload.is_some())
     }
 
     /// The server directory as a module trace names it: relative where a copy is started whose place is not known.
-    fn traced_server(&self, app: &Path) -> PathBuf {
+    pub(crate) fn traced_server(&self, app: &Path) -> PathBuf {
         let server = Path::new(&self.scenario.server);
         let unpacks = self.scenario.start.host().and_then(|host| host.unpacks.as_deref());
         match unpacks.and_then(|output| server.strip_prefix(output).ok()) {
@@ -871,13 +1031,13 @@ impl Run<'_> {
         self.work.join("logs")
     }
 
-    fn server(&self, app: &Path) -> PathBuf {
+    pub(crate) fn server(&self, app: &Path) -> PathBuf {
         app.join(&self.scenario.server)
     }
 }
 
 /// Runs all tasks, in order of their start, on as many threads as there are cores.
-fn run_beside(tasks: Vec<Task<'_>>, console: &Console) {
+pub(crate) fn run_beside(tasks: Vec<Task<'_>>, console: &Console) {
     let threads = std::thread::available_parallelism().map_or(2, usize::from).min(tasks.len());
     let queue = Mutex::new(tasks.into_iter());
     std::thread::scope(|scope| {
@@ -893,11 +1053,21 @@ fn run_beside(tasks: Vec<Task<'_>>, console: &Console) {
     });
 }
 
-/// Whether a difference is one of a file beside the entry, where everything is that the rewrite makes. Two builds of one
-/// app differ in the rest: in the date, in names of chunks that are hashes of paths, and in the packages that were traced.
-fn is_beside_the_entry(difference: &str, entry: &Path) -> bool {
+/// Where the packages of an app are while they are not in this copy of it.
+pub(crate) fn put_away(copy: &Copy) -> PathBuf {
+    let name = copy.root.file_name().unwrap_or_default();
+    copy.root.with_file_name("packages").join(name)
+}
+
+/// Whether a difference is one of a file beside the entry that does not vary, where everything is that the rewrite makes. Two
+/// builds of one app differ in the rest: in the date, in names of chunks that are hashes of paths, and in the packages that were
+/// traced.
+fn is_beside_the_entry(difference: &str, entry: &Path, varies: impl Fn(&str) -> bool) -> bool {
     let path = difference.split('`').nth(1).map(Path::new);
-    path.is_some_and(|path| path.parent() == entry.parent() && !path.ends_with("package.json"))
+    path.is_some_and(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        path.parent() == entry.parent() && name != "package.json" && !varies(name)
+    })
 }
 
 fn cached(entry: cache::Entry) -> (cache::Entry, Took) {
@@ -905,16 +1075,23 @@ fn cached(entry: cache::Entry) -> (cache::Entry, Took) {
     (entry, took)
 }
 
-fn taken<T>(slot: Slot<T>) -> Result<Seen<T>> {
+pub(crate) fn taken<T>(slot: Slot<T>) -> Result<Seen<T>> {
     slot.into_inner().unwrap_or_else(PoisonError::into_inner).context("a boot ended without a result")?
 }
 
+impl<T> Seen<T> {
+    /// The timeline of a start that was watched.
+    fn timeline(&self, of: &str, modules: &RuntimeModules) -> Option<Timeline> {
+        self.watched.as_ref().map(|watched| Timeline::new(of, watched, modules))
+    }
+}
+
 /// What was seen of a process; where it did not let itself be observed, that is the finding.
-fn up<T>(seen: &Seen<T>) -> Result<&T, String> {
+pub(crate) fn up<T>(seen: &Seen<T>) -> Result<&T, String> {
     seen.seen.as_ref().map_err(|error| format!("{error:#}"))
 }
 
-fn load_errors(
+pub(crate) fn load_errors(
     first: &Seen<ThrowObservation>,
     later: &Seen<ThrowObservation>,
     later_unrewritten: &Seen<ThrowObservation>,
@@ -936,8 +1113,10 @@ mod tests {
             ("`apps/web/.output/server/package.json` changed", false),
             ("`apps/web/.output/server/chunks/build/app-1.mjs` is gone", false),
             ("`apps/web/.output/nitro.json` changed", false),
+            ("`apps/web/.output/server/manifest-x.mjs` is new", false),
         ] {
-            assert_eq!(is_beside_the_entry(difference, entry), counts, "{difference}");
+            let beside = is_beside_the_entry(difference, entry, |name| name.starts_with("manifest-"));
+            assert_eq!(beside, counts, "{difference}");
         }
     }
 }

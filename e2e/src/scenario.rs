@@ -122,9 +122,15 @@ pub struct Scenario {
     /// Why a part that the oracles look for is not there. Each part is either described or named here.
     #[serde(default)]
     pub absent: Absent,
+    /// What the SDK does in the server beside spans of libraries.
+    #[serde(default, rename = "feature")]
+    pub features: Vec<Feature>,
     /// How the SDK's own build differs, which is judged beside ours.
     #[serde(default)]
     pub sdk: Sdk,
+    /// What there is to say of the build with the SDK bundled.
+    #[serde(default)]
+    pub bundled: Bundled,
 }
 
 /// The SDK's own build of a scenario.
@@ -140,12 +146,32 @@ pub struct Sdk {
     pub absent: Option<String>,
 }
 
+/// The build of a scenario that is rewritten with `--bundle-sdk --prune`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundled {
+    /// Why there is none.
+    pub absent: Option<String>,
+}
+
 /// The one line of configuration that has the build rewritten.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NitroModule {
     /// Files that are written over the app before it is built with the npm package, by paths relative to the app.
     pub files: BTreeMap<String, String>,
+    /// Files beside the entry that two builds of one app do not have in common, by how their names begin, with the reason.
+    /// They are not compared with those of the controls' build. Where the entry is one of them, what it was is told by
+    /// `restore` on a copy.
+    #[serde(default)]
+    pub varies: BTreeMap<String, String>,
+}
+
+impl NitroModule {
+    /// Whether a file beside the entry is one that two builds do not have in common.
+    pub fn varies(&self, name: &str) -> bool {
+        self.varies.keys().any(|start| name.starts_with(start))
+    }
 }
 
 /// What installs and builds an app.
@@ -307,6 +333,50 @@ pub struct Package {
     pub patched: String,
 }
 
+/// A request, and what Sentry makes of it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feature {
+    /// As it is printed.
+    pub name: String,
+    /// The path to request.
+    pub path: String,
+    /// Headers of the last request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Whether the form of the page is then sent.
+    #[serde(default)]
+    pub form: bool,
+    /// Whether the request is sent again where nothing arrives, for what a worker does that may not have started yet.
+    #[serde(default)]
+    pub again: bool,
+    /// The status of the last response.
+    #[serde(default = "usual_status")]
+    pub status: u16,
+    /// What that response contains.
+    #[serde(default)]
+    pub contains: String,
+    /// A span that arrives.
+    pub span: Option<WantedSpan>,
+    /// The trace that the transaction of the request belongs to.
+    pub trace: Option<String>,
+    /// An error that arrives: a part of its text.
+    pub error: Option<String>,
+    /// The value of a local variable in a frame of that error. Its name is the minifier's.
+    pub local: Option<Value>,
+}
+
+impl Feature {
+    /// Whether it looks at what arrives, which a build without Sentry cannot pass.
+    pub fn needs_sentry(&self) -> bool {
+        self.span.is_some() || self.trace.is_some() || self.error.is_some()
+    }
+}
+
+fn usual_status() -> u16 {
+    200
+}
+
 /// A route that answers with a JSON object, and what is in it when the instrumentation ran.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -399,17 +469,24 @@ impl Scenario {
     }
 
     fn parse(id: &str, text: &str, base: impl Fn(&str) -> Result<String>, hosts: &Path) -> Result<Scenario> {
-        let based = toml::from_str::<Table>(text)?.get("base").and_then(toml::Value::as_str).map(str::to_owned);
-        let mut scenario: Scenario = match based {
+        let base_of = |table: &Table| table.get("base").and_then(toml::Value::as_str).map(str::to_owned);
+        let mut next = base_of(&toml::from_str(text)?);
+        let mut scenario: Scenario = if next.is_none() {
             // From the text itself, so that an error shows the line.
-            None => toml::from_str(text)?,
-            Some(name) => {
-                let base: Table = toml::from_str(&base(&name)?)?;
-                if base.contains_key("base") {
-                    bail!("`base` is `{name}`, which has a base itself");
+            toml::from_str(text)?
+        } else {
+            let mut table = toml::from_str::<Table>(text)?;
+            let mut above = vec![id.to_owned()];
+            while let Some(name) = next {
+                if above.contains(&name) {
+                    bail!("`base` leads back to `{name}`");
                 }
-                over(base, toml::from_str(text)?).try_into()?
+                let base: Table = toml::from_str(&base(&name)?)?;
+                next = base_of(&base);
+                table = over(base, table);
+                above.push(name);
             }
+            table.try_into()?
         };
         scenario.id = id.to_owned();
         if let Some(id) = &scenario.host {
@@ -457,6 +534,12 @@ impl Scenario {
         }
         if let Some(library) = self.libraries.iter().find(|library| library.spans.is_empty()) {
             bail!("the library of `{}` has no `spans`", library.path);
+        }
+        if let Some(feature) = self.features.iter().find(|one| !one.needs_sentry() && one.contains.is_empty()) {
+            bail!("nothing is looked at of the feature `{}`", feature.name);
+        }
+        if let Some(feature) = self.features.iter().find(|one| one.error.is_none() && one.local.is_some()) {
+            bail!("the feature `{}` has `local` and no `error` that has it", feature.name);
         }
         if self.own_config && self.host.is_none() {
             bail!("`own_config` is about the config that `host` writes, and there is none");
@@ -582,7 +665,9 @@ pub(crate) mod tests {
         let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts");
         let base = |name: &str| match name {
             "basic" => Ok(BASIC.to_owned()),
-            "based" => Ok("base = \"basic\"".to_owned()),
+            "based" => Ok("about = \"the base\"\nbase = \"basic\"\nstatus = \"/base\"".to_owned()),
+            "around" => Ok("base = \"based-around\"".to_owned()),
+            "based-around" => Ok("base = \"around\"".to_owned()),
             _ => bail!("there is no `{name}`"),
         };
         Scenario::parse(id, text, base, &hosts)
@@ -664,7 +749,10 @@ pub(crate) mod tests {
         assert_eq!(scenario.libraries.len(), 1);
         assert!(scenario.package.is_none() && scenario.asset.is_some());
         refused("about = \"it\"\nbase = \"gone\"", "there is no `gone`");
-        refused("about = \"it\"\nbase = \"based\"", "has a base itself");
+        let upon_based = parse("x", "about = \"it\"\nbase = \"based\"").unwrap();
+        assert_eq!((upon_based.about.as_str(), upon_based.status.as_str()), ("it", "/base"));
+        assert_eq!(upon_based.libraries.len(), 1);
+        refused("about = \"it\"\nbase = \"around\"", "`base` leads back to `around`");
         assert!(based("colour = 1").is_err());
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 
@@ -58,6 +58,8 @@ pub struct Server {
     running: Running,
     port: u16,
     client: ureq::Agent,
+    started: SystemTime,
+    ready_after: Duration,
 }
 
 /// An HTTP response.
@@ -171,6 +173,7 @@ fn try_boot(spec: &Spec, port: u16) -> Result<Option<Boot>> {
         Busy,
         Ended,
     }
+    let (started, start) = (SystemTime::now(), Instant::now());
     let running = invocation(spec, port).spawn(&spec.log)?;
     let look = |output: &Output| {
         if output.contains("EADDRINUSE") {
@@ -188,6 +191,7 @@ fn try_boot(spec: &Spec, port: u16) -> Result<Option<Boot>> {
             Ok(if finished.text.contains("EADDRINUSE") { None } else { Some(Boot::Ended(finished)) })
         }
         Some(Seen::Ready(line)) => {
+            let ready_after = start.elapsed();
             if !line.contains(&format!(":{port}")) {
                 bail!("the server was given port `{port}` and printed `{line}`\n{}", running.describe());
             }
@@ -197,7 +201,7 @@ fn try_boot(spec: &Spec, port: u16) -> Result<Option<Boot>> {
                 .max_redirects(0)
                 .proxy(None)
                 .build();
-            Ok(Some(Boot::Up(Server { running, port, client: client.into() })))
+            Ok(Some(Boot::Up(Server { running, port, client: client.into(), started, ready_after })))
         }
         None => {
             bail!("the server did not print `{}…` within {}s\n{}", READY_LINES[0], READY.as_secs(), running.describe())
@@ -233,13 +237,61 @@ impl Server {
         self.running.id()
     }
 
+    /// When it was started, and when it said that it listens.
+    pub fn times(&self) -> (SystemTime, SystemTime) {
+        (self.started, self.started + self.ready_after)
+    }
+
+    /// The time from its start until it said that it listens.
+    pub fn ready_after(&self) -> Duration {
+        self.ready_after
+    }
+
     /// Sends `GET path` and reads the whole response, whatever its status.
     ///
     /// # Errors
     /// When no response comes; the message says how the server ended where it did.
     pub fn get(&self, path: &str) -> Result<Response> {
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
-        let sent = self.client.get(&url).call().and_then(|mut response| {
+        self.get_with(path, &[])
+    }
+
+    /// As [`Server::get`], with these headers.
+    ///
+    /// # Errors
+    /// As [`Server::get`].
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
+        let mut request = self.client.get(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.answered("GET", path, request.call())
+    }
+
+    /// Sends a form that stands on the page `from` to `path`, with these headers.
+    ///
+    /// # Errors
+    /// As [`Server::get`].
+    pub fn post_form(&self, path: &str, from: &str, headers: &[(&str, &str)]) -> Result<Response> {
+        let mut request =
+            self.client.post(self.url(path)).header("referer", self.url(from)).header("origin", self.url(""));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.answered("POST", path, request.send_form([("field", "value")]))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Reads the whole response.
+    fn answered(
+        &self,
+        method: &str,
+        path: &str,
+        sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Response> {
+        let sent = sent.and_then(|mut response| {
             let body = response.body_mut().read_to_vec()?;
             Ok(Response { status: response.status().as_u16(), body })
         });
@@ -248,9 +300,12 @@ impl Server {
             let soon = Instant::now() + Duration::from_secs(2);
             match self.running.wait_for(soon, Output::exit) {
                 Some(exit) => {
-                    anyhow::anyhow!("the server {exit} while `GET {path}` was under way\n{}", self.running.describe())
+                    anyhow::anyhow!(
+                        "the server {exit} while `{method} {path}` was under way\n{}",
+                        self.running.describe()
+                    )
                 }
-                None => anyhow::anyhow!("`GET {path}` failed: {error}\n{}", self.running.describe()),
+                None => anyhow::anyhow!("`{method} {path}` failed: {error}\n{}", self.running.describe()),
             }
         })
     }

@@ -1,6 +1,6 @@
 //! The module trace: what the instrumentation's own hooks saw, as the fixture writes it to `MODULE_TRACE_FILE`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -15,11 +15,22 @@ pub struct ModuleTrace {
     pub loads: Vec<String>,
 }
 
-#[derive(Deserialize)]
+/// A line of a trace file. The times are those of `Date.now()`: milliseconds since 1970, the clock that the harness has.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-enum Line {
-    Instrumentation,
-    Load { url: String },
+pub enum Event {
+    /// The instrumentation was evaluated: `Sentry.init()` has returned, and hooks are being registered.
+    Instrumentation {
+        /// When; nothing where the line does not say.
+        time: Option<u64>,
+    },
+    /// A module went through the hooks.
+    Load {
+        /// Its URL.
+        url: String,
+        /// When; nothing where the line does not say.
+        time: Option<u64>,
+    },
 }
 
 impl ModuleTrace {
@@ -28,32 +39,19 @@ impl ModuleTrace {
     /// # Errors
     /// When the file cannot be read or a line is not one of the two events.
     pub fn read(file: &Path) -> Result<ModuleTrace> {
-        match std::fs::read_to_string(file) {
-            Ok(text) => {
-                ModuleTrace::parse(&text).with_context(|| format!("`{}` is not a module trace", file.display()))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ModuleTrace::default()),
-            Err(error) => Err(error).with_context(|| format!("failed to read `{}`", file.display())),
-        }
+        Ok(ModuleTrace::of(&events(file)?))
     }
 
-    /// Reads a trace of JSON lines.
-    ///
-    /// # Errors
-    /// When a line is not one of the two events; the message has its number. A last line without its line end was cut
-    /// off when the server was killed, and does not count.
-    pub fn parse(text: &str) -> Result<ModuleTrace> {
+    /// What the events of a trace come to.
+    pub fn of(events: &[Event]) -> ModuleTrace {
         let mut trace = ModuleTrace::default();
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        for (index, line) in whole.lines().enumerate() {
-            let line: Line =
-                serde_json::from_str(line).with_context(|| format!("line {} is no event: `{line}`", index + 1))?;
-            match line {
-                Line::Instrumentation => trace.evaluations += 1,
-                Line::Load { url } => trace.loads.push(url),
+        for event in events {
+            match event {
+                Event::Instrumentation { .. } => trace.evaluations += 1,
+                Event::Load { url, .. } => trace.loads.push(url.clone()),
             }
         }
-        Ok(trace)
+        trace
     }
 
     /// Whether the module in `file` went through the hooks, under its plain URL.
@@ -63,7 +61,7 @@ impl ModuleTrace {
     ///
     /// A relative path is one in a copy of the build whose place is not known.
     pub fn saw(&self, file: &Path) -> bool {
-        self.files().any(|seen| seen.ends_with(file))
+        self.loads.iter().any(|url| is_module(url, file))
     }
 
     /// Whether a module of the external package `name` went through the hooks, under its plain URL.
@@ -72,13 +70,45 @@ impl ModuleTrace {
         self.urls().any(|url| url.scheme() == "file" && url.path().contains(&within))
     }
 
-    fn files(&self) -> impl Iterator<Item = PathBuf> {
-        self.urls().filter_map(|url| url.to_file_path().ok())
-    }
-
     fn urls(&self) -> impl Iterator<Item = Url> {
-        self.loads.iter().filter_map(|url| Url::parse(url).ok()).filter(|url| url.query().is_none())
+        self.loads.iter().filter_map(|url| plain(url))
     }
+}
+
+/// The events in `file`, in order. Without a file there are none: the instrumentation never ran.
+///
+/// # Errors
+/// When the file cannot be read or a line is not one of the two events.
+pub fn events(file: &Path) -> Result<Vec<Event>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => parse(&text).with_context(|| format!("`{}` is not a module trace", file.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("failed to read `{}`", file.display())),
+    }
+}
+
+/// Reads a trace of JSON lines.
+///
+/// # Errors
+/// When a line is not one of the two events; the message has its number. A last line without its line end was cut
+/// off when the server was killed, and does not count.
+pub fn parse(text: &str) -> Result<Vec<Event>> {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let lines = whole.lines().enumerate();
+    lines
+        .map(|(index, line)| {
+            serde_json::from_str(line).with_context(|| format!("line {} is no event: `{line}`", index + 1))
+        })
+        .collect()
+}
+
+/// Whether `url` is the plain URL of the module in `file`; as [`ModuleTrace::saw`].
+pub fn is_module(url: &str, file: &Path) -> bool {
+    plain(url).and_then(|url| url.to_file_path().ok()).is_some_and(|seen| seen.ends_with(file))
+}
+
+fn plain(url: &str) -> Option<Url> {
+    Url::parse(url).ok().filter(|url| url.query().is_none())
 }
 
 #[cfg(test)]
@@ -100,7 +130,10 @@ mod tests {
             serde_json::json!({"event": "load", "url": url(&seen), "time": 3}),
             serde_json::json!({"event": "load", "url": url(&package), "time": 3}),
         );
-        let trace = ModuleTrace::parse(&text).unwrap();
+        let events = parse(&text).unwrap();
+        assert_eq!(events[0], Event::Instrumentation { time: Some(2) });
+        assert!(matches!(events[1], Event::Load { time: Some(3), .. }));
+        let trace = ModuleTrace::of(&events);
         assert_eq!(trace.evaluations, 1);
         assert!(trace.saw(&seen));
         assert!(!trace.saw(&unseen));
@@ -128,10 +161,15 @@ mod tests {
     #[test]
     fn a_line_cut_off_does_not_count_but_nonsense_is_an_error() {
         let whole = r#"{"event":"instrumentation","pid":1,"time":2}"#;
-        let trace = ModuleTrace::parse(&format!("{whole}\n{{\"event\":\"lo")).unwrap();
-        assert_eq!(trace.evaluations, 1);
-        let error = ModuleTrace::parse(&format!("{whole}\nnonsense\n")).unwrap_err();
+        let events = parse(&format!("{whole}\n{{\"event\":\"lo")).unwrap();
+        assert_eq!(ModuleTrace::of(&events).evaluations, 1);
+        let error = parse(&format!("{whole}\nnonsense\n")).unwrap_err();
         assert_eq!(error.to_string(), "line 2 is no event: `nonsense`");
-        assert!(ModuleTrace::parse("{\"event\":\"other\"}\n").is_err());
+        assert!(parse("{\"event\":\"other\"}\n").is_err());
+    }
+
+    #[test]
+    fn a_line_without_a_time_is_an_event() {
+        assert_eq!(parse("{\"event\":\"instrumentation\"}\n").unwrap(), [Event::Instrumentation { time: None }]);
     }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask bench rewrite`: builds what is measured, and prints the table. The measuring is done by `presentry-e2e`.
+//! `cargo xtask bench rewrite` and `cargo xtask bench start`: build what is measured, and print the tables. The measuring is
+//! done by `presentry-e2e`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,13 +8,15 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use presentry_e2e::app::App;
+use presentry_e2e::bench::start::{self, FIXTURES, NODES};
 use presentry_e2e::bench::{self, Config, PEER};
 use presentry_e2e::cache::{self, Cache};
+use presentry_e2e::matrix::{self, Matrix, Versions};
 use presentry_e2e::node::Node;
 use presentry_e2e::pins::Pins;
-use presentry_e2e::scenario::Manager;
+use presentry_e2e::scenario::{DIRECTORY, Manager, Scenario};
 use presentry_e2e::toolchain::Toolchain;
-use presentry_e2e::{binary, tree};
+use presentry_e2e::{binary, sdk_column, tree};
 use xshell::Shell;
 
 use crate::{Outcome, flags};
@@ -45,10 +48,7 @@ impl FromStr for Format {
 impl flags::Rewrite {
     /// Green whatever the figures are, as machines are noisy; an error when an output is wrong.
     pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
-        let runs = self.runs.unwrap_or(RUNS);
-        if runs == 0 {
-            bail!("`--runs 0` measures nothing");
-        }
+        let runs = runs(self.runs)?;
         let root = sh.current_dir();
         let target = binary::target_directory(&root)?;
         let (work, logs) = (target.join("bench"), target.join("bench-logs"));
@@ -81,6 +81,80 @@ impl flags::Rewrite {
     }
 }
 
+impl flags::Start {
+    /// Green whatever the figures are; an error when a server is not the one that it should be.
+    pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
+        let runs = runs(self.runs)?;
+        let root = sh.current_dir();
+        let all = Scenario::read_all(&root.join(DIRECTORY))?;
+        let scenarios = names(&self.fixture, &FIXTURES).map(|name| fixture(&all, name)).collect::<Result<Vec<_>>>()?;
+        let target = binary::target_directory(&root)?;
+        let logs = target.join("bench-logs");
+        sh.create_dir(&logs)?;
+        let toolchain = Toolchain::find(std::env::var_os("PATH").as_deref(), &logs)?;
+        let list = Matrix::read(&root.join(matrix::FILE))?;
+        let ask = |package: &str, range: &str| matrix::ask(&toolchain, &logs, package, range);
+        let mut nodes = Vec::new();
+        for name in names(&self.node, &NODES) {
+            let wanted = Versions { node: Some(name.to_owned()), ..Versions::default() };
+            let cell = list.cell(&scenarios[0], &wanted, &ask)?;
+            nodes.push(cell.versions.node.with_context(|| format!("`{name}` is no version of Node.js"))?);
+        }
+        let presentry = match &self.presentry {
+            Some(presentry) => root.join(presentry),
+            None => {
+                say("cargo build --release");
+                binary::build_release(&root, &logs.join("cargo-build.log"))?
+            }
+        };
+        let config = start::Config {
+            scenarios,
+            nodes,
+            fixtures: root.join("fixtures-apps"),
+            overlays: root.join(sdk_column::DIRECTORY),
+            presentry,
+            toolchain,
+            target,
+            runs,
+        };
+        let figures = start::run(&config, &say)?;
+        if let Some(file) = &self.plot {
+            let file = root.join(file);
+            sh.write_file(&file, start::plot(&figures)?)?;
+            say(&format!("wrote {}", file.display()));
+        }
+        match self.format.unwrap_or(Format::Text) {
+            Format::Json => println!("{}", figures.json()?),
+            Format::Text => {
+                print!("{runs} runs\n\n{}\n", figures.table());
+                figures.goals().iter().for_each(|goal| println!("{goal}"));
+            }
+        }
+        Ok(Outcome::Green)
+    }
+}
+
+fn runs(given: Option<usize>) -> Result<usize> {
+    match given.unwrap_or(RUNS) {
+        0 => bail!("`--runs 0` measures nothing"),
+        runs => Ok(runs),
+    }
+}
+
+/// What was asked for, else everything usual.
+fn names<'a>(given: &'a [String], usual: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+    let usual = if given.is_empty() { usual } else { &[] };
+    given.iter().map(String::as_str).chain(usual.iter().copied())
+}
+
+/// The scenario whose app is started.
+fn fixture(all: &[Scenario], name: &str) -> Result<Scenario> {
+    let wanted = all.iter().find(|scenario| scenario.id == name).filter(|_| FIXTURES.contains(&name));
+    wanted.cloned().with_context(|| {
+        format!("`{name}` is no app that is started here\nhint: there are `{}`", FIXTURES.join("` and `"))
+    })
+}
+
 /// Puts the peer with its packages where Node finds them: beside the script, and outside of the sources.
 fn install_peer(root: &Path, target: &Path, toolchain: &Toolchain, logs: &Path, peer: &Path) -> Result<()> {
     say("npm ci, for the node peer");
@@ -106,4 +180,29 @@ fn install_peer(root: &Path, target: &Path, toolchain: &Toolchain, logs: &Path, 
 
 fn say(line: &str) {
     eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_replaces_the_usual() {
+        let of = |given: &[&str]| -> Vec<String> {
+            let given: Vec<String> = given.iter().map(|name| (*name).to_owned()).collect();
+            names(&given, &NODES).map(str::to_owned).collect()
+        };
+        assert_eq!(of(&[]), NODES);
+        assert_eq!(of(&["26"]), ["26"]);
+    }
+
+    #[test]
+    fn every_fixture_has_a_scenario_and_others_are_refused() {
+        let all = Scenario::read_all(&crate::root().join(DIRECTORY)).unwrap();
+        for name in FIXTURES {
+            assert_eq!(fixture(&all, name).unwrap().id, name);
+        }
+        let error = fixture(&all, "heroku").unwrap_err().to_string();
+        assert!(error.contains("hint: there are `basic` and `database`"), "{error}");
+    }
 }

@@ -1,16 +1,18 @@
 //! `cargo xtask e2e` and `cargo xtask matrix`: which cells run, and in which form the result is shown. The work is done by
 //! `presentry-e2e`.
 
+use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
+use presentry_e2e::document::{self, Document, Overview};
 use presentry_e2e::matrix::{self, LeftOut, Versions};
 use presentry_e2e::progress::{Console, Shown, Took};
 use presentry_e2e::report::{self, Ran};
 use presentry_e2e::scenario::{self, DEFAULT, DIRECTORY};
 use presentry_e2e::toolchain::Toolchain;
-use presentry_e2e::{Cell, Config, Matrix, Scenario, binary, sdk_column};
+use presentry_e2e::{Cell, Config, Matrix, Scenario, binary, cache, sdk_column};
 use serde_json::json;
 use xshell::Shell;
 
@@ -69,14 +71,15 @@ impl flags::E2e {
         let format = self.format.unwrap_or(ResultFormat::Text);
         let runs = self.runs(sh)?;
         if let Some(directory) = &self.report {
-            write_report(sh, &sh.current_dir().join(directory), &runs)?;
+            let step_summary = crate::report::step_summary();
+            write_report(sh, &sh.current_dir().join(directory), &runs, step_summary.as_deref())?;
         }
         let total = report::total(&runs);
         match format {
             // One cell has said it itself.
             ResultFormat::Text if runs.len() == 1 => {}
             ResultFormat::Text => print!("\n{total}"),
-            ResultFormat::Json => println!("{}", serde_json::to_string_pretty(&report::json(&runs))?),
+            ResultFormat::Json => println!("{}", serde_json::to_string_pretty(&report::json(&runs)?)?),
             ResultFormat::Junit => print!("{}", report::junit(&runs)),
         }
         if format != ResultFormat::Text {
@@ -129,7 +132,18 @@ impl flags::E2e {
             cache: !self.no_cache,
             keep: self.keep,
         };
-        presentry_e2e::run_all(&cells, &config, self.jobs.unwrap_or(1), shown)
+        let cells_report = self.report.as_ref().map(|report| root.join(report).join(CELLS));
+        if let Some(directory) = &cells_report {
+            // Of a run that was interrupted.
+            cache::remove(directory)?;
+        }
+        let keep = |run: &Ran| {
+            let kept = cells_report.as_ref().map(|directory| keep_cell(directory, run));
+            if let Some(Err(error)) = kept {
+                eprintln!("warning: the report of {} is not kept: {error:#}", run.scenario);
+            }
+        };
+        presentry_e2e::run_each(&cells, &config, self.jobs.unwrap_or(1), shown, &keep)
     }
 
     /// The cells that the flags name.
@@ -144,6 +158,10 @@ impl flags::E2e {
             bail!("`--sdk` and `--no-sdk` do not go together");
         }
         let sdk = self.sdk || self.all && !self.no_sdk;
+        if self.bundle && self.no_bundle {
+            bail!("`--bundle` and `--no-bundle` do not go together");
+        }
+        let bundle = self.bundle || self.all && !self.no_bundle;
         let of_preset =
             |scenario: &Scenario| self.preset.as_ref().is_none_or(|preset| preset == scenario.nitro_preset());
         let mut cells = if self.all && self.filter.is_empty() && versions.is_empty() {
@@ -185,6 +203,7 @@ impl flags::E2e {
         }
         for cell in &mut cells {
             cell.sdk = sdk;
+            cell.bundle = bundle;
         }
         Ok(cells)
     }
@@ -232,18 +251,39 @@ fn github(cells: &[Cell]) -> serde_json::Value {
     json!({ "include": rows.collect::<Vec<_>>() })
 }
 
-/// `e2e.json`, `e2e.xml`, and what each scenario printed, as `<id>.txt`.
-fn write_report(sh: &Shell, directory: &Path, runs: &[Ran]) -> Result<()> {
+/// Where a report has its cells while the run goes on.
+const CELLS: &str = "cells";
+
+/// A run of all cells takes hours. What it has so far can be read by `cargo xtask report` when it does not come to its end.
+fn keep_cell(directory: &Path, run: &Ran) -> Result<()> {
+    let directory = directory.join(&run.scenario);
+    fs::create_dir_all(&directory)?;
+    let document = Document::new(std::slice::from_ref(run));
+    fs::write(directory.join(document::FILE), serde_json::to_string(&document)?)?;
+    Ok(())
+}
+
+/// The report of these runs, beside it `e2e.xml`, and what each scenario printed, as `<id>.txt`.
+fn write_report(sh: &Shell, directory: &Path, runs: &[Ran], step_summary: Option<&Path>) -> Result<()> {
+    let document = Document::new(runs);
+    let overview = Overview::new(&document, &[], &[]);
+    crate::report::write(directory, &document, &overview)?;
+    if let Some(file) = step_summary {
+        crate::report::append(file, &overview)?;
+    }
     let write = |name: &str, text: &str| {
         sh.write_file(directory.join(name), text).with_context(|| format!("failed to write the report `{name}`"))
     };
-    write("e2e.json", &format!("{}\n", serde_json::to_string_pretty(&report::json(runs))?))?;
     write("e2e.xml", &report::junit(runs))?;
+    cache::remove(&directory.join(CELLS))?;
     runs.iter().try_for_each(|run| write(&format!("{}.txt", run.scenario), &run.text))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     fn scenarios() -> Vec<Scenario> {
@@ -256,7 +296,13 @@ mod tests {
         let flags::XtaskCmd::E2e(flags) = flags::Xtask::from_vec(args)?.subcommand else { bail!("no e2e") };
         let list = Matrix::read(&crate::root().join(matrix::FILE))?;
         let cells = flags.cells(&list, scenarios(), &|package, _| bail!("`{package}` is asked for"))?;
-        Ok(cells.iter().map(|cell| format!("{}{}", cell.id(), if cell.sdk { " + sdk" } else { "" })).collect())
+        let columns = |cell: &Cell| match (cell.sdk, cell.bundle) {
+            (true, true) => " + sdk + bundle",
+            (true, false) => " + sdk",
+            (false, true) => " + bundle",
+            (false, false) => "",
+        };
+        Ok(cells.iter().map(|cell| format!("{}{}", cell.id(), columns(cell))).collect())
     }
 
     #[test]
@@ -274,16 +320,18 @@ mod tests {
         assert_eq!(ids(&["--preset", "heroku"]).unwrap(), ["heroku", "preset-heroku"]);
         assert!(ids(&["js", "--preset", "heroku"]).unwrap_err().to_string().contains("has the preset `heroku`"));
         assert!(ids(&["basic@vinxi-0.5.3", "--node", "22"]).is_err());
+        assert_eq!(ids(&["bare", "--bundle"]).unwrap(), ["bare + bundle"]);
         assert!(ids(&["--sdk", "--no-sdk"]).is_err());
+        assert!(ids(&["--bundle", "--no-bundle"]).is_err());
         assert!(ids(&["--sentry", "latest"]).unwrap_err().to_string().contains("is asked for"));
     }
 
     #[test]
-    fn all_are_the_matrix_with_the_sdk_beside_it() {
+    fn all_are_the_matrix_with_all_columns() {
         let all = ids(&["--all"]).unwrap();
         assert!(all.len() >= 30, "{all:?}");
-        assert!(all.contains(&"basic@nitropack-2.9.7 + sdk".to_owned()));
-        assert!(ids(&["--all", "--no-sdk"]).unwrap().contains(&"basic@nitropack-2.9.7".to_owned()));
+        assert!(all.contains(&"basic@nitropack-2.9.7 + sdk + bundle".to_owned()));
+        assert!(ids(&["--all", "--no-sdk", "--no-bundle"]).unwrap().contains(&"basic@nitropack-2.9.7".to_owned()));
         // Another Node is for every scenario, as every package manager installs for it.
         assert_eq!(ids(&["--all", "--node", "22"]).unwrap().len(), scenarios().len());
     }
@@ -299,6 +347,33 @@ mod tests {
         for row in rows {
             let id = row["cell"].as_str().unwrap();
             assert_eq!(ids(&[id]).unwrap(), [id]);
+        }
+    }
+
+    #[test]
+    fn a_cell_is_kept_when_it_is_done_until_the_report_is_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let cells = root.path().join(CELLS);
+        let scenario = scenarios().into_iter().find(|scenario| scenario.id == DEFAULT).unwrap();
+        let run = Ran {
+            scenario: DEFAULT.to_owned(),
+            cell: document::Wanted::from(&Cell::locked(scenario)),
+            requested: BTreeMap::new(),
+            started: SystemTime::now(),
+            took: Duration::ZERO,
+            phases: Vec::new(),
+            report: Err(anyhow::anyhow!("npm failed")),
+            text: "what it printed\n".to_owned(),
+        };
+        keep_cell(&cells, &run).unwrap();
+        let kept = Document::read(&cells.join(DEFAULT)).unwrap();
+        assert_eq!(kept, Document::new(std::slice::from_ref(&run)));
+        let sh = Shell::new().unwrap();
+        write_report(&sh, root.path(), &[run], None).unwrap();
+        assert!(!cells.exists());
+        assert_eq!(Document::read(root.path()).unwrap(), kept);
+        for file in ["index.html", "summary.md", "e2e.xml", "basic.txt"] {
+            assert!(root.path().join(file).is_file(), "`{file}` is missing");
         }
     }
 

@@ -20,7 +20,7 @@ xflags::xflags! {
             /// Run the scenarios of this id, or those whose ids contain this; or a cell that `cargo xtask matrix` lists,
             /// such as `basic@vinxi-0.5.3`.
             repeated filter: String
-            /// Run all cells of the matrix, the SDK's own builds beside them; with versions, all scenarios with these.
+            /// Run all cells of the matrix, in all columns; with versions, all scenarios with these.
             optional --all
             /// Run with this version of Vinxi: one of `e2e/matrix.toml`, its beginning (`0.4`), another one, or `latest`.
             optional --vinxi vinxi: String
@@ -36,6 +36,10 @@ xflags::xflags! {
             optional --sdk
             /// Leave that out where `--all` has it.
             optional --no-sdk
+            /// Judge what `--bundle-sdk --prune` makes of the build as well.
+            optional --bundle
+            /// Leave that out where `--all` has it.
+            optional --no-bundle
             /// Run the I-th of N parts of the cells, such as `1/3`.
             optional --shard shard: Shard
             /// How many scenarios run beside each other; 1 if not given.
@@ -50,7 +54,8 @@ xflags::xflags! {
             optional --keep
             /// `text` (if not given), `json`, or `junit`.
             optional --format format: ResultFormat
-            /// Write `e2e.json`, `e2e.xml` and what each cell printed to this directory.
+            /// Write the report to this directory: `index.html`, `summary.md`, `e2e.json`, `e2e.xml`, and what each cell
+            /// printed.
             optional --report report: PathBuf
         }
 
@@ -60,6 +65,46 @@ xflags::xflags! {
             optional --format format: ListFormat
             /// List the I-th of N parts of the cells, such as `1/3`.
             optional --shard shard: Shard
+        }
+
+        /// Make one report of several, such as those of shards, beside the cells of the matrix: what is missing has failed.
+        cmd report {
+            /// What `cargo xtask e2e --report` wrote, or a directory of such directories.
+            repeated directory: PathBuf
+            /// Write `index.html`, `summary.md` and `e2e.json` to this directory.
+            optional --out out: PathBuf
+            /// Write this file, which `docs/compatibility.md` is, of a full run with the SDK's own builds.
+            optional --compatibility compatibility: PathBuf
+            /// Leave out the cells that were not run.
+            optional --partial
+        }
+
+        /// Make a directory that shows a bug of a setup to others: the app, its builds, what each does, and `REPORT.md`.
+        cmd repro {
+            /// The directory of the app. Nothing in it is changed.
+            optional --app app: PathBuf
+            /// A fixture of this repository instead.
+            optional --fixture fixture: String
+            /// Install this version of Vinxi: one of `e2e/matrix.toml`, its beginning (`0.4`), another one, or `latest`.
+            optional --vinxi vinxi: String
+            /// Install this version of nitropack.
+            optional --nitropack nitropack: String
+            /// Install this version of `@sentry/solidstart`.
+            optional --sentry sentry: String
+            /// Build and start with this version of Node.js, from npm.
+            optional --node node: String
+            /// Build for this preset of Nitro.
+            optional --preset preset: String
+            /// Where the directory is made; `target/repro/NAME` if not given.
+            optional --out out: PathBuf
+            /// Report on this command instead of the one of this repository.
+            optional --presentry presentry: PathBuf
+            /// Leave out the build that the SDK wraps alone.
+            optional --no-sdk
+            /// Have the package manager ask the registry for everything again.
+            optional --no-cache
+            /// Keep the copy that was built.
+            optional --keep
         }
 
         /// Run the tests that the platform hosts of the scenarios have of their own, on stand-ins of builds.
@@ -87,6 +132,24 @@ xflags::xflags! {
                 optional --runs runs: usize
                 /// `text` (if not given), or `json` for rows of label, median_ms, ratio and peak_mib.
                 optional --format format: Format
+            }
+
+            /// Measure how long servers take to listen: rewritten in each way, beside `--import` and the SDK's own build.
+            /// What the rewrite takes and what `--prune` saves is measured as well.
+            cmd start {
+                /// How often each contender starts; 15 if not given.
+                optional --runs runs: usize
+                /// Start with this version of Node.js, from npm: one of `e2e/matrix.toml`, its beginning (`22`), or another
+                /// one. With 20, 22 and 24 if none is given.
+                repeated --node node: String
+                /// Start this app: `basic` or `database`. Both if none is given.
+                repeated --fixture fixture: String
+                /// `text` (if not given), or `json` for rows of label, node, fixture, median_ms and ratio.
+                optional --format format: Format
+                /// Draw the medians to this file, an SVG.
+                optional --plot plot: PathBuf
+                /// Measure this command instead of the one of this repository.
+                optional --presentry presentry: PathBuf
             }
         }
 
@@ -138,6 +201,8 @@ pub enum XtaskCmd {
     Help(Help),
     E2e(E2e),
     Matrix(Matrix),
+    Report(Report),
+    Repro(Repro),
     Hosts(Hosts),
     Capture(Capture),
     Bench(Bench),
@@ -162,6 +227,8 @@ pub struct E2e {
     pub preset: Option<String>,
     pub sdk: bool,
     pub no_sdk: bool,
+    pub bundle: bool,
+    pub no_bundle: bool,
     pub shard: Option<Shard>,
     pub jobs: Option<usize>,
     pub presentry: Option<PathBuf>,
@@ -176,6 +243,31 @@ pub struct E2e {
 pub struct Matrix {
     pub format: Option<ListFormat>,
     pub shard: Option<Shard>,
+}
+
+#[derive(Debug)]
+pub struct Report {
+    pub directory: Vec<PathBuf>,
+
+    pub out: Option<PathBuf>,
+    pub compatibility: Option<PathBuf>,
+    pub partial: bool,
+}
+
+#[derive(Debug)]
+pub struct Repro {
+    pub app: Option<PathBuf>,
+    pub fixture: Option<String>,
+    pub vinxi: Option<String>,
+    pub nitropack: Option<String>,
+    pub sentry: Option<String>,
+    pub node: Option<String>,
+    pub preset: Option<String>,
+    pub out: Option<PathBuf>,
+    pub presentry: Option<PathBuf>,
+    pub no_sdk: bool,
+    pub no_cache: bool,
+    pub keep: bool,
 }
 
 #[derive(Debug)]
@@ -198,12 +290,23 @@ pub struct Bench {
 #[derive(Debug)]
 pub enum BenchCmd {
     Rewrite(Rewrite),
+    Start(Start),
 }
 
 #[derive(Debug)]
 pub struct Rewrite {
     pub runs: Option<usize>,
     pub format: Option<Format>,
+}
+
+#[derive(Debug)]
+pub struct Start {
+    pub runs: Option<usize>,
+    pub node: Vec<String>,
+    pub fixture: Vec<String>,
+    pub format: Option<Format>,
+    pub plot: Option<PathBuf>,
+    pub presentry: Option<PathBuf>,
 }
 
 #[derive(Debug)]

@@ -9,6 +9,8 @@ mod e2e;
 mod flags;
 mod fuzz;
 mod hosts;
+mod report;
+mod repro;
 mod test;
 mod tidy;
 
@@ -51,13 +53,18 @@ fn run(flags: flags::Xtask) -> Result<Outcome> {
             println!("{}", flags::Xtask::HELP);
             Ok(Outcome::Green)
         }
-        flags::XtaskCmd::Bench(flags::Bench { subcommand: flags::BenchCmd::Rewrite(verb) }) => verb.run(&sh),
+        flags::XtaskCmd::Bench(flags::Bench { subcommand }) => match subcommand {
+            flags::BenchCmd::Rewrite(verb) => verb.run(&sh),
+            flags::BenchCmd::Start(verb) => verb.run(&sh),
+        },
         flags::XtaskCmd::Capture(verb) => verb.run(&sh),
         flags::XtaskCmd::Dist(verb) => verb.run(&sh),
         flags::XtaskCmd::E2e(verb) => verb.run(&sh),
         flags::XtaskCmd::Fuzz(verb) => verb.run(&sh),
         flags::XtaskCmd::Hosts(verb) => verb.run(&sh),
         flags::XtaskCmd::Matrix(verb) => verb.run(&sh),
+        flags::XtaskCmd::Report(verb) => verb.run(&sh),
+        flags::XtaskCmd::Repro(verb) => verb.run(&sh),
         flags::XtaskCmd::Test(verb) => verb.run(&sh),
         flags::XtaskCmd::Tidy(verb) => verb.run(&sh),
     }

@@ -39,11 +39,6 @@ impl Measurement {
     fn median_ms(&self) -> f64 {
         median(self.samples.iter().map(|sample| sample.ms))
     }
-
-    fn extremes(&self) -> (f64, f64) {
-        let times = self.samples.iter().map(|sample| sample.ms);
-        (times.clone().fold(f64::INFINITY, f64::min), times.fold(0.0, f64::max))
-    }
 }
 
 /// One row of the result.
@@ -63,8 +58,13 @@ fn label(build: &str, contender: Contender) -> String {
     format!("{build}: {contender}")
 }
 
+/// The smallest and the largest of some numbers.
+pub(super) fn extremes(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    (values.clone().fold(f64::INFINITY, f64::min), values.fold(0.0, f64::max))
+}
+
 /// The middle of some numbers, or the mean of the two in the middle; NaN of none.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     match values.len() {
@@ -93,7 +93,7 @@ pub fn rows(measured: &[Measurement]) -> Vec<Row> {
 }
 
 /// To two places: the rest is noise.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
@@ -112,7 +112,7 @@ pub fn table(measured: &[Measurement]) -> String {
     let mut text =
         format!("{:width$}  {:>9}  {:>19}  {:>6}  {:>8}\n", "", "median ms", "fastest … slowest", "ratio", "peak MiB");
     for (row, one) in rows.iter().zip(measured) {
-        let (fastest, slowest) = one.extremes();
+        let (fastest, slowest) = extremes(one.samples.iter().map(|sample| sample.ms));
         let range = format!("{fastest:.1} … {slowest:.1}");
         let peak = row.peak_mib.map_or("?".to_owned(), |peak| format!("{peak:.1}"));
         let Row { label, median_ms, ratio, .. } = row;
@@ -125,7 +125,7 @@ pub fn table(measured: &[Measurement]) -> String {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Goal {
     /// What is wanted.
-    pub text: &'static str,
+    pub text: String,
     /// What was measured.
     pub seen: String,
     /// Whether it holds; nothing for a figure that is only shown beside, or that could not be measured.
@@ -155,8 +155,8 @@ pub fn goals(rows: &[Row]) -> Vec<Goal> {
     let back = row("10,000 chunks, 500 import back", Contender::Presentry);
     let time = |row: Option<&Row>| row.map(|row| row.median_ms);
     let peak_mb = |row: Option<&Row>| row.and_then(|row| row.peak_mib).map(|mib| mib * 1.048_576);
-    let goal = |text, unit: &str, value: Option<f64>, holds: Option<fn(f64) -> bool>| Goal {
-        text,
+    let goal = |text: &str, unit: &str, value: Option<f64>, holds: Option<fn(f64) -> bool>| Goal {
+        text: text.to_owned(),
         seen: value.map_or("not measured".to_owned(), |value| format!("{value:.1}{unit}")),
         holds: value.zip(holds).map(|(value, holds)| holds(value)),
     };

@@ -11,7 +11,8 @@ fn matrix() -> Matrix {
 
 fn scenarios() -> Vec<Scenario> {
     let pnpm = Scenario { id: "pnpm".to_owned(), package_manager: Manager::Pnpm, ..basic() };
-    vec![basic(), pnpm]
+    let nitro = Scenario { id: "nitro".to_owned(), ..basic() };
+    vec![basic(), pnpm, nitro]
 }
 
 fn offline(package: &str, range: &str) -> Result<String> {
@@ -127,9 +128,10 @@ fn a_known_failure_is_one_of_its_column_its_versions_and_its_checks() {
         "{LIST}\n[[known]]\ncolumn = [\"presentry\"]\nwhen = {{ scenario = [\"basic\"], sentry = \"9.99\" }}\nfails = [3, \"build\"]\nbecause = \"odd\"\n"
     );
     let matrix = Matrix::parse(&list).unwrap();
+    let of = |scenario: &str| Scenario { id: scenario.to_owned(), preset: scenario.to_owned(), ..basic() };
     let known = |column, scenario: &str, version: &str, oracle, name: &str| {
         let installed = BTreeMap::from([("@sentry/solidstart".to_owned(), version.to_owned())]);
-        matrix.known(column, scenario, &installed, (oracle, name)) == Some("odd")
+        matrix.known(column, &of(scenario), &installed, (oracle, name)) == Some("odd")
     };
     assert!(known(Column::Presentry, "basic", "9.99.1", Some(3), "x"));
     assert!(known(Column::Presentry, "basic", "9.99.1", None, "build"));
@@ -137,7 +139,22 @@ fn a_known_failure_is_one_of_its_column_its_versions_and_its_checks() {
     assert!(!known(Column::Presentry, "basic", "9.9.9", Some(3), "x"));
     assert!(!known(Column::Presentry, "bare", "9.99.1", Some(3), "x"));
     assert!(!known(Column::Sdk, "basic", "9.99.1", Some(3), "x"));
-    let sdk =
-        |scenario: &str, oracle| matrix.known(Column::Sdk, scenario, &BTreeMap::new(), (Some(oracle), "x")).is_some();
+    let sdk = |scenario: &str, oracle| {
+        matrix.known(Column::Sdk, &of(scenario), &BTreeMap::new(), (Some(oracle), "x")).is_some()
+    };
     assert!(sdk("basic", 4) && !sdk("heroku", 4) && sdk("heroku", 7) && !sdk("basic", 7));
+}
+
+#[test]
+fn the_list_names_presets_and_scenarios_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let scenarios = Scenario::read_all(&root.join(crate::scenario::DIRECTORY)).unwrap();
+    let matrix = matrix();
+    for preset in &matrix.not_wrapped {
+        assert!(scenarios.iter().any(|scenario| scenario.nitro_preset() == preset), "no scenario has `{preset}`");
+    }
+    let whens = matrix.known.iter().map(|row| &row.when).chain(matrix.impossible.iter().map(|row| &row.when));
+    for id in whens.flat_map(|when| when.scenario.iter().chain(&when.except)) {
+        assert!(scenarios.iter().any(|scenario| scenario.id == *id), "there is no scenario `{id}`");
+    }
 }

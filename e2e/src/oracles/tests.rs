@@ -38,12 +38,18 @@ fn span(origin: &str, trace_id: &str) -> Span {
 }
 
 fn transaction(path: &str, spans: Vec<Span>) -> Transaction {
-    Transaction { name: format!("GET {path}"), root: span(HTTP_ORIGIN, "t"), path: Some(path.to_owned()), spans }
+    Transaction {
+        name: format!("GET {path}"),
+        root: span(HTTP_ORIGIN, "t"),
+        path: Some(path.to_owned()),
+        spans,
+        sdk: Value::Null,
+    }
 }
 
 fn received(transactions: Vec<Transaction>) -> Received {
     let items = transactions.into_iter().map(Item::Transaction).collect();
-    Received { envelopes: vec![Envelope { event_id: None, items }], refused: Vec::new() }
+    Received { envelopes: vec![Envelope { event_id: None, sdk: Value::Null, items }], refused: Vec::new() }
 }
 
 fn loads(files: &[&str]) -> Vec<String> {
@@ -51,7 +57,7 @@ fn loads(files: &[&str]) -> Vec<String> {
 }
 
 /// What a proven build shows.
-fn right() -> Observation {
+pub(crate) fn right() -> Observation {
     let meta = format!(r#"<meta name="sentry-trace" content="{}-{}-1">"#, "a".repeat(32), "b".repeat(16));
     Observation {
         page: response(&format!("<head>{meta}</head><p>Hello from the server, Node 20</p>")),
@@ -59,6 +65,7 @@ fn right() -> Observation {
         libraries: vec![response(r#"{"data":{"hello":"Hello, presentry"}}"#)],
         package: Some(response(r#"{"probe":"patched"}"#)),
         values: vec![response(r#"{"team":"storefront"}"#)],
+        features: Vec::new(),
         status: response(r#"{"active":true,"flushed":true}"#),
         trace: ModuleTrace {
             evaluations: 1,
@@ -69,7 +76,7 @@ fn right() -> Observation {
 }
 
 /// What the unrewritten build shows.
-fn unrewritten() -> Observation {
+pub(crate) fn unrewritten() -> Observation {
     Observation {
         package: Some(response(r#"{"probe":"original"}"#)),
         values: vec![response("null")],
@@ -82,7 +89,7 @@ fn unrewritten() -> Observation {
 
 /// What a build shows whose entry imports the instrumentation first: the CommonJS library is instrumented, and lazy
 /// chunks go through the hooks.
-fn top_level() -> Observation {
+pub(crate) fn top_level() -> Observation {
     Observation {
         package: Some(response(r#"{"probe":"original"}"#)),
         trace: ModuleTrace { evaluations: 1, loads: loads(&["chunks/build/probe.mjs"]) },
@@ -445,6 +452,7 @@ fn with_spans(seen: Observation, descriptions: &[&str]) -> Observation {
     let mut received = seen.received;
     received.envelopes.push(Envelope {
         event_id: None,
+        sdk: Value::Null,
         items: vec![Item::Transaction(transaction("/api/postgres", spans.collect()))],
     });
     let libraries = vec![seen.libraries[0].clone(), response("postgres")];
@@ -490,4 +498,59 @@ fn the_command_of_the_package_is_the_one_that_is_judged() {
     assert!(command_is("presentry 0.1.0", "presentry 0.1.0").is_ok());
     assert!(command_is("presentry 0.1.0", "presentry 0.0.9").is_err());
     assert!(command_is("", "").is_err());
+}
+
+/// What arrives of a feature with everything that can be looked at.
+fn with_feature() -> (Scenario, Observation) {
+    let feature = Feature {
+        name: "all".to_owned(),
+        path: "/api/fail".to_owned(),
+        status: 200,
+        contains: "captured".to_owned(),
+        span: Some(WantedSpan { origin: "manual".to_owned(), op: None, description: None }),
+        trace: Some("t".to_owned()),
+        error: Some("it fails".to_owned()),
+        local: Some(json!(42)),
+        ..Feature::default()
+    };
+    let event = Event {
+        messages: vec!["it fails with 42".to_owned()],
+        variables: vec![BTreeMap::from([("a".to_owned(), json!(42))])],
+        sdk: Value::Null,
+    };
+    let mut received = received(vec![transaction("/api/fail", vec![span("manual", "t")])]);
+    received.envelopes[0].items.push(Item::Event(event));
+    let seen = Observation { features: vec![response("captured")], received, ..right() };
+    (Scenario { features: vec![feature], ..basic() }, seen)
+}
+
+#[test]
+fn features_need_the_answer_the_span_the_trace_and_the_error_with_its_variables() {
+    let (scenario, seen) = with_feature();
+    let judge = |seen: &Observation| features(&scenario, seen, Some(&unrewritten()));
+    passes(judge(&seen));
+    let with = |change: &dyn Fn(&mut Observation)| {
+        let mut changed = seen.clone();
+        change(&mut changed);
+        judge(&changed)
+    };
+    fails(with(&|seen| seen.features[0].status = 500), "the answer is 500");
+    fails(with(&|seen| seen.features.clear()), "`GET /api/fail` was not sent");
+    fails(with(&|seen| seen.received = Received::default()), "no span `manual` arrived");
+    fails(with(&|seen| seen.received = received(vec![transaction("/api/fail", Vec::new())])), "no error `it fails`");
+    let event = |change: &dyn Fn(&mut Event)| {
+        with(&|seen| {
+            for item in &mut seen.received.envelopes[0].items {
+                if let Item::Event(event) = item {
+                    change(event);
+                }
+            }
+        })
+    };
+    fails(event(&|event| event.variables.clear()), "without its local variables");
+    fails(event(&|event| event.messages.clear()), "no error `it fails` arrived");
+    let other_trace = Transaction { root: span(HTTP_ORIGIN, "u"), ..transaction("/api/fail", Vec::new()) };
+    fails(with(&|seen| seen.received = received(vec![other_trace.clone()])), "the traces of `/api/fail` are [u]");
+    fails(features(&scenario, &seen, Some(&seen)), "unrewritten: all arrives");
+    fails(features(&basic(), &seen, None), "no feature is looked at");
 }

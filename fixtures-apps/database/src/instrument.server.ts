@@ -7,4 +7,7 @@ Sentry.init({
   tracesSampleRate: 1,
 });
 
+// For `/api/sentry`, which tells whether the app has the same client.
+Reflect.set(globalThis, Symbol.for("presentry.client"), Sentry.getClient());
+
 startModuleTrace();

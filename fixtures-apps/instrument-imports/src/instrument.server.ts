@@ -32,4 +32,7 @@ globalThis.instrumentation = {
   sharedWithNitro: getRequestURL.name,
 };
 
+// For `/api/sentry`, which tells whether the app has the same client.
+Reflect.set(globalThis, Symbol.for("presentry.client"), Sentry.getClient());
+
 startModuleTrace();

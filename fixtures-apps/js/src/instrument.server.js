@@ -12,4 +12,7 @@ new Hook(["esm-probe"], (exports) => {
   exports.probe = () => "patched";
 });
 
+// For `/api/sentry`, which tells whether the app has the same client.
+Reflect.set(globalThis, Symbol.for("presentry.client"), Sentry.getClient());
+
 startModuleTrace();

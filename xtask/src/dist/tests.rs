@@ -100,6 +100,34 @@ fn an_incomplete_package_cannot_be_published() {
     assert_eq!(main["optionalDependencies"], Value::Null);
 }
 
+/// As far as npm does that without a registry and an account: it reads, corrects and packs.
+#[test]
+fn npm_publishes_the_packages_as_they_are() {
+    let (directory, packed) = packed(|platform| platform.os == "linux");
+    let publish = |package: &str| {
+        let mut npm = Command::new("npm");
+        npm.args(["publish", "--dry-run", "--access", "public", "--fetch-retries", "0"]);
+        // Nobody listens there.
+        npm.args(["--registry", "http://127.0.0.1:9/"]);
+        let output = npm.arg(directory.path().join("out/packages").join(package)).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    assert!(packed.len() > 2, "{packed:?}");
+    for package in ["@presentry/linux-x64-gnu", "presentry"] {
+        let said = publish(package);
+        assert!(said.contains("with tag latest and public access") && !said.contains("corrected"), "{said}");
+    }
+
+    // The control: npm says what it had to correct.
+    let file = directory.path().join("out/packages/presentry/package.json");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("bin/presentry.js\"", "/bin/presentry.js\"")).unwrap();
+    let said = publish("presentry");
+    assert!(said.contains("corrected"), "{said}");
+}
+
 #[test]
 fn a_platform_without_an_executable_stops_a_release() {
     let directory = tempfile::tempdir().unwrap();

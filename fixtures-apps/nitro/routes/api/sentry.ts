@@ -1,8 +1,9 @@
 import * as Sentry from "@sentry/node";
+import { described } from "../../lib/client.mjs";
 
 // Answers after everything that has ended so far is delivered, so that a test needs no sleep.
 export default defineEventHandler(async () => {
-  const active = Sentry.getClient() !== undefined;
-  const flushed = active && (await Sentry.flush(5000));
-  return { active, flushed, sdk: Sentry.SDK_VERSION };
+  const client = Sentry.getClient();
+  const flushed = client !== undefined && (await Sentry.flush(5000));
+  return { active: client !== undefined, flushed, sdk: Sentry.SDK_VERSION, ...described(client) };
 });

@@ -16,4 +16,7 @@ new Hook(["esm-probe"], (exports) => {
 
 globalThis.instrumentation = { team: settings.team };
 
+// For `/api/sentry`, which tells whether the app has the same client.
+Reflect.set(globalThis, Symbol.for("presentry.client"), Sentry.getClient());
+
 startModuleTrace();

@@ -1,0 +1,464 @@
+//! What must not leave the machine of whoever reports: known values in every form that tools write them in, and what looks
+//! like a secret. Bytes to bytes; where the values come from is told by the caller.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use aho_corasick::{AhoCorasick, Input, MatchKind};
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use regex::bytes::{Captures, Regex};
+
+/// What stands in the place of a secret.
+pub(crate) const REDACTED: &str = "<redacted>";
+
+/// What stands in the place of a DSN: one that the SDK accepts, so that the app behaves as before, and that leads nowhere,
+/// as `.invalid` is a domain that nobody can have.
+pub(crate) const DSN: &str = "https://redacted@redacted.invalid/0";
+
+/// Shorter values occur in any text.
+const SHORTEST: usize = 6;
+
+/// Variables whose values are no secrets, and words of any program besides.
+const HARMLESS_NAMES: [&str; 14] = [
+    "NODE_ENV",
+    "SERVER_PRESET",
+    "NITRO_PRESET",
+    "PRESET",
+    "TARGET",
+    "PORT",
+    "HOST",
+    "NITRO_PORT",
+    "NITRO_HOST",
+    "LOG_LEVEL",
+    "NITRO_LOG_LEVEL",
+    "SENTRY_ENVIRONMENT",
+    "TZ",
+    "LANG",
+];
+
+/// Values that say nothing, whatever variable has them.
+const HARMLESS_VALUES: [&str; 12] = [
+    "production",
+    "development",
+    "staging",
+    "preview",
+    "localhost",
+    "127.0.0.1",
+    "0.0.0.0",
+    "silent",
+    "verbose",
+    "warning",
+    "disabled",
+    "enabled",
+];
+
+/// Whether a variable, or a value, is no secret by what it is called or says.
+pub(crate) fn is_harmless(name: &str, value: &str) -> bool {
+    HARMLESS_NAMES.contains(&name) || HARMLESS_VALUES.contains(&value)
+}
+
+/// What has to go, as it is collected.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Secrets {
+    /// What each value is, by the value.
+    values: BTreeMap<String, String>,
+    /// What stands for each path.
+    paths: BTreeMap<String, String>,
+    /// Values that are something else as well, such as the name of the app.
+    kept: Vec<String>,
+}
+
+impl Secrets {
+    /// A value that must not be seen; `what` is said where it is found. Lines of a value are values. Those that are too
+    /// short to be told from any text are left alone.
+    pub(crate) fn value(&mut self, what: &str, value: &str) {
+        let trimmed = value.trim();
+        for part in std::iter::once(trimmed).chain(trimmed.lines().map(str::trim)) {
+            let told = part.chars().count() >= SHORTEST && !HARMLESS_VALUES.contains(&part);
+            if told && !REDACTED.contains(part) && !DSN.contains(part) {
+                self.values.entry(part.to_owned()).or_insert_with(|| what.to_owned());
+            }
+        }
+    }
+
+    /// A directory that tells of the machine; `shown` stands in its place.
+    pub(crate) fn path(&mut self, path: &Path, shown: &str) {
+        if path.components().any(|part| matches!(part, Component::Normal(_))) {
+            self.paths.entry(path.to_string_lossy().into_owned()).or_insert_with(|| shown.to_owned());
+        }
+    }
+
+    /// A value that stays, although a variable has it too.
+    pub(crate) fn keep(&mut self, value: &str) {
+        self.kept.push(value.to_owned());
+    }
+
+    /// What removes all of it.
+    ///
+    /// # Errors
+    /// When there is more of it than can be searched for.
+    pub(crate) fn redactor(&self) -> Result<Redactor> {
+        Redactor::new(self, |_| true)
+    }
+
+    /// As [`Secrets::redactor`], for the sources of an app: there `/app` is more often a route than a directory.
+    ///
+    /// # Errors
+    /// As [`Secrets::redactor`].
+    pub(crate) fn redactor_of_sources(&self) -> Result<Redactor> {
+        Redactor::new(self, |path| Path::new(path).components().count() > 2)
+    }
+}
+
+/// Something to be searched for.
+#[derive(Debug, Clone)]
+struct Needle {
+    what: String,
+    with: String,
+    /// Whether it is one only where no name goes on before or behind it.
+    bounded: bool,
+}
+
+/// Removes what was collected, and what looks like a secret.
+#[derive(Debug)]
+pub(crate) struct Redactor {
+    needles: Vec<Needle>,
+    search: AhoCorasick,
+    patterns: Vec<Pattern>,
+}
+
+/// What looks like a secret.
+#[derive(Debug)]
+struct Pattern {
+    what: &'static str,
+    regex: Regex,
+    with: Replacement,
+}
+
+/// What stands in the place of something found; nothing where it is no secret after all.
+type Replacement = fn(&Captures<'_>) -> Option<Vec<u8>>;
+
+impl Redactor {
+    fn new(secrets: &Secrets, is_wanted: impl Fn(&str) -> bool) -> Result<Redactor> {
+        let mut needles: BTreeMap<Vec<u8>, Needle> = BTreeMap::new();
+        for (value, what) in secrets.values.iter().filter(|(value, _)| !secrets.kept.contains(value)) {
+            let with = if is_dsn(value) { DSN } else { REDACTED };
+            let needle = Needle { what: what.clone(), with: with.to_owned(), bounded: false };
+            for form in forms(value) {
+                needles.entry(form).or_insert_with(|| needle.clone());
+            }
+        }
+        for (path, shown) in secrets.paths.iter().filter(|(path, _)| is_wanted(path)) {
+            let needle = Needle { what: "a path of this machine".to_owned(), with: shown.clone(), bounded: true };
+            for form in path_forms(path) {
+                needles.entry(form).or_insert_with(|| needle.clone());
+            }
+            // As a part of a query, where a letter may stand before it. Of a short one too much would be meant.
+            if Path::new(path).components().count() > 2 {
+                let form = url::form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>();
+                needles.entry(form.into_bytes()).or_insert_with(|| Needle { bounded: false, ..needle.clone() });
+            }
+        }
+        let (bytes, needles): (Vec<_>, Vec<_>) = needles.into_iter().unzip();
+        let search = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(bytes)
+            .context("there are too many secrets to search for")?;
+        Ok(Redactor { needles, search, patterns: patterns()? })
+    }
+
+    /// The bytes without secrets.
+    pub(crate) fn redact(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut redacted = Vec::with_capacity(bytes.len());
+        let mut at = 0;
+        while let Some((needle, start, end)) = self.next(bytes, at) {
+            redacted.extend_from_slice(&bytes[at..start]);
+            redacted.extend_from_slice(needle.with.as_bytes());
+            at = end;
+        }
+        redacted.extend_from_slice(&bytes[at..]);
+        for pattern in &self.patterns {
+            let replaced = pattern.regex.replace_all(&redacted, |found: &Captures<'_>| {
+                (pattern.with)(found).unwrap_or_else(|| found[0].to_vec())
+            });
+            if let std::borrow::Cow::Owned(replaced) = replaced {
+                redacted = replaced;
+            }
+        }
+        redacted
+    }
+
+    /// The text without secrets.
+    pub(crate) fn text(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.redact(text.as_bytes())).into_owned()
+    }
+
+    /// What is left of what must not be there, by what it is and never by its value; nothing where all is well.
+    pub(crate) fn remains(&self, bytes: &[u8]) -> Option<&str> {
+        if let Some((needle, _, _)) = self.next(bytes, 0) {
+            return Some(&needle.what);
+        }
+        let left =
+            |pattern: &&Pattern| pattern.regex.captures_iter(bytes).any(|found| (pattern.with)(&found).is_some());
+        self.patterns.iter().find(left).map(|pattern| pattern.what)
+    }
+
+    fn next(&self, bytes: &[u8], mut from: usize) -> Option<(&Needle, usize, usize)> {
+        while let Some(found) = self.search.find(Input::new(bytes).range(from..)) {
+            let needle = &self.needles[found.pattern().as_usize()];
+            let goes_on = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+            let before = found.start().checked_sub(1).and_then(|at| bytes.get(at));
+            let behind = bytes.get(found.end());
+            if !needle.bounded || !(goes_on(before) || goes_on(behind) || behind == Some(&b'-')) {
+                return Some((needle, found.start(), found.end()));
+            }
+            from = found.start() + 1;
+        }
+        None
+    }
+}
+
+/// A value as it is, as it is in a URL, in JSON, and in the middle of something that was encoded in base 64.
+fn forms(value: &str) -> Vec<Vec<u8>> {
+    let mut forms = vec![value.as_bytes().to_vec()];
+    let mut add = |form: String| {
+        if form != value && form.len() >= SHORTEST {
+            forms.push(form.into_bytes());
+        }
+    };
+    add(url::form_urlencoded::byte_serialize(value.as_bytes()).collect());
+    add(url::form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20"));
+    add(serde_json::Value::from(value).to_string().trim_matches('"').to_owned());
+    // Six bits make a letter, so what stands before the value decides how its letters fall: three ways.
+    for shift in 0..3 {
+        let mut shifted = vec![0; shift];
+        shifted.extend_from_slice(value.as_bytes());
+        let whole = shifted.len() / 3 * 3;
+        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            let encoded = engine.encode(&shifted[..whole]);
+            // The letters that the bytes before have a part in.
+            let own = encoded.get(if shift == 0 { 0 } else { 4 }..).unwrap_or_default();
+            if own.len() >= 8 {
+                add(own.to_owned());
+            }
+        }
+    }
+    forms
+}
+
+/// A path as it is, and as it is in a URL and in JSON.
+fn path_forms(path: &str) -> Vec<Vec<u8>> {
+    let mut forms = vec![path.to_owned()];
+    if let Ok(address) = url::Url::from_file_path(path) {
+        forms.push(address.path().to_owned());
+    }
+    forms.push(serde_json::Value::from(path).to_string().trim_matches('"').to_owned());
+    forms.into_iter().map(String::into_bytes).collect()
+}
+
+/// The form of a DSN. The part before `@` is the key, with the secret of old ones behind a colon.
+const DSN_PATTERN: &str =
+    r"https?://[0-9A-Za-z]{2,}(?::[0-9A-Za-z]+)?@([A-Za-z0-9.-]+)(?::[0-9]+)?/(?:[A-Za-z0-9._-]+/)*[0-9]+";
+
+/// The passwords of `.npmrc` and `.yarnrc.yml`. A property `_auth` of a program is none.
+const REGISTRY_PATTERN: &str = r#"(?m)(//[^\s=]+:(?:_authToken|_auth|_password)\s*=\s*"?|^(?:_authToken|_auth|_password)=|npmAuth(?:Token|Ident)["']?:\s*["']?)([^\s"',;]{6,})"#;
+
+fn is_dsn(value: &str) -> bool {
+    Regex::new(&format!("^{DSN_PATTERN}$")).is_ok_and(|regex| regex.is_match(value.as_bytes()))
+}
+
+/// The DSNs in `bytes` that lead away from this machine, replaced by `dsn`; nothing where there are none.
+///
+/// # Errors
+/// When the pattern is none.
+pub(crate) fn redirect(bytes: &[u8], dsn: &str) -> Result<Option<Vec<u8>>> {
+    let regex = Regex::new(DSN_PATTERN)?;
+    if !regex.captures_iter(bytes).any(|found| is_elsewhere(&found)) {
+        return Ok(None);
+    }
+    let to = |found: &Captures<'_>| if is_elsewhere(found) { dsn.as_bytes().to_vec() } else { found[0].to_vec() };
+    Ok(Some(regex.replace_all(bytes, to).into_owned()))
+}
+
+fn is_elsewhere(dsn: &Captures<'_>) -> bool {
+    let own: [&[u8]; 3] = [b"127.0.0.1", b"localhost", b"redacted.invalid"];
+    !own.contains(&&dsn[1])
+}
+
+fn patterns() -> Result<Vec<Pattern>> {
+    fn all(_: &Captures<'_>) -> Option<Vec<u8>> {
+        Some(REDACTED.as_bytes().to_vec())
+    }
+    // What stands before the secret and says what it is stays.
+    fn behind_first(found: &Captures<'_>) -> Option<Vec<u8>> {
+        let secret = found.get(2).map_or(&b""[..], |secret| secret.as_bytes());
+        (!secret.starts_with(b"<redacted") && !secret.starts_with(b"$"))
+            .then(|| [&found[1], REDACTED.as_bytes()].concat())
+    }
+    fn dsn(found: &Captures<'_>) -> Option<Vec<u8>> {
+        is_elsewhere(found).then(|| DSN.as_bytes().to_vec())
+    }
+    let rows: [(&str, &str, Replacement); 11] = [
+        ("a token of Sentry", r"sntry[a-z]_[A-Za-z0-9+/=_-]{8,}", all),
+        ("a DSN", DSN_PATTERN, dsn),
+        (
+            "a name and password in a URL",
+            r#"([a-z][a-z0-9+.-]{1,20}://)([^\s/:@"'`<>{}\\]*:[^\s/@"'`<>{}\\]+)@"#,
+            |found| Some([&found[1], REDACTED.as_bytes(), b"@"].concat()),
+        ),
+        ("an `authToken`", r#"(?i)(auth_?token["']?\s*[:=]\s*["'`])([^"'`\s]{6,})"#, behind_first),
+        ("the password of a registry", REGISTRY_PATTERN, behind_first),
+        ("a token of npm", r"\bnpm_[A-Za-z0-9]{36}\b", all),
+        ("a token of GitHub", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})", all),
+        ("a token of GitLab", r"\bglpat-[A-Za-z0-9_-]{20,}", all),
+        ("a key of AWS", r"\bAKIA[0-9A-Z]{16}\b", all),
+        ("a JSON web token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}", all),
+        ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.)*?-----END [A-Z ]*PRIVATE KEY-----", all),
+    ];
+    rows.into_iter()
+        .map(|(what, pattern, with)| {
+            let regex =
+                Regex::new(&format!("(?-u){pattern}")).with_context(|| format!("the pattern of {what} is none"))?;
+            Ok(Pattern { what, regex, with })
+        })
+        .collect()
+}
+
+/// The values of `authToken` and its like in the text of a configuration.
+///
+/// # Errors
+/// When the pattern is none.
+pub(crate) fn auth_tokens(text: &str) -> Result<Vec<String>> {
+    let literal = regex::Regex::new(r#"(?i)auth_?token["']?\s*[:=]\s*["'`]([^"'`\s$]{6,})["'`]"#)?;
+    let registry = regex::Regex::new(REGISTRY_PATTERN)?;
+    // `.sentryclirc` and `sentry.properties`
+    let client = regex::Regex::new(r"(?m)^\s*(?:auth\.)?token\s*=\s*([A-Za-z0-9_+/=-]{6,})\s*$")?;
+    let registry =
+        registry.captures_iter(text).map(|found| found[2].to_owned()).filter(|token| !token.starts_with('$'));
+    let found = literal.captures_iter(text).chain(client.captures_iter(text)).map(|found| found[1].to_owned());
+    Ok(found.chain(registry).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(values: &[&str]) -> Secrets {
+        let mut secrets = Secrets::default();
+        for value in values {
+            secrets.value("`SECRET` of `.env`", value);
+        }
+        secrets
+    }
+
+    #[track_caller]
+    fn check(secrets: &Secrets, before: &str, after: &str) {
+        let redactor = secrets.redactor().unwrap();
+        assert_eq!(redactor.text(before), after);
+        assert_eq!(redactor.remains(before.as_bytes()).is_some(), before != after, "`{before}`");
+        assert_eq!(redactor.remains(after.as_bytes()), None, "`{after}`");
+    }
+
+    #[test]
+    fn values_go_in_every_form() {
+        let known = secrets(&["s3cret/with spaces&more"]);
+        check(&known, "a s3cret/with spaces&more b", "a <redacted> b");
+        check(&known, "?q=s3cret%2Fwith+spaces%26more&x", "?q=<redacted>&x");
+        check(&known, "?q=s3cret%2Fwith%20spaces%26more&x", "?q=<redacted>&x");
+        check(&secrets(&["quote\"d value"]), r#"{"a":"quote\"d value"}"#, r#"{"a":"<redacted>"}"#);
+        for before in ["", "x", "xy", "xyz"] {
+            let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{before}s3cret/with spaces&more!"));
+            let redacted = known.redactor().unwrap().text(&encoded);
+            assert!(redacted.contains(REDACTED), "{before}: {encoded} → {redacted}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_redacted_too() {
+        let redactor = secrets(&["planted-secret"]).redactor().unwrap();
+        let bytes = b"\x00\xff\x01planted-secret\xfe\x00";
+        assert_eq!(redactor.remains(bytes), Some("`SECRET` of `.env`"));
+        assert_eq!(redactor.redact(bytes), b"\x00\xff\x01<redacted>\xfe\x00");
+    }
+
+    #[test]
+    fn what_is_short_or_says_nothing_stays() {
+        for value in ["true", "12345", "production", "redacted"] {
+            check(&secrets(&[value]), &format!("a {value} b"), &format!("a {value} b"));
+        }
+        let mut known = secrets(&["storefront"]);
+        known.keep("storefront");
+        check(&known, "\"name\": \"storefront\"", "\"name\": \"storefront\"");
+        assert!(is_harmless("NODE_ENV", "anything") && !is_harmless("TOKEN", "anything"));
+    }
+
+    #[test]
+    fn the_longest_value_goes_first() {
+        check(
+            &secrets(&["secret-one", "secret-one-and-more"]),
+            "secret-one-and-more secret-one",
+            "<redacted> <redacted>",
+        );
+        check(&secrets(&["first line\nsecond line"]), "x second line", "x <redacted>");
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_goes() {
+        let none = Secrets::default();
+        let token = format!("sntrys_{}", "eyJpYXQiOjE3MDAwMDAwMDB9_abc");
+        check(&none, &format!("Token: {token}."), "Token: <redacted>.");
+        let dsn = "https://0123456789abcdef0123456789abcdef@o1.ingest.us.sentry.io/42";
+        check(&none, &format!("dsn: \"{dsn}\""), &format!("dsn: \"{DSN}\""));
+        check(&none, "dsn: \"http://key@127.0.0.1:4000/1\"", "dsn: \"http://key@127.0.0.1:4000/1\"");
+        check(&none, "authToken: \"abcdef123\",", "authToken: \"<redacted>\",");
+        check(&none, "authToken: process.env.TOKEN", "authToken: process.env.TOKEN");
+        check(&none, "//npm.example/:_authToken=abc-def-ghi", "//npm.example/:_authToken=<redacted>");
+        check(&none, "//npm.example/:_authToken=${NPM_TOKEN}", "//npm.example/:_authToken=${NPM_TOKEN}");
+        check(&none, "npmAuthToken: \"abc-def-ghi\"", "npmAuthToken: \"<redacted>\"");
+        check(&none, "  this._auth = options.auth;", "  this._auth = options.auth;");
+        check(&none, "postgres://app:hunter2@db/x", "postgres://<redacted>@db/x");
+        check(&none, "`postgres://${user}:${password}@db/x`", "`postgres://${user}:${password}@db/x`");
+        check(&none, "git+ssh://git@host/x https://a.b/c:d", "git+ssh://git@host/x https://a.b/c:d");
+        check(&none, &format!("npm_{}", "a".repeat(36)), REDACTED);
+        check(&none, "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----", REDACTED);
+    }
+
+    #[test]
+    fn a_dsn_stays_one_so_that_the_app_behaves_as_before() {
+        let known = secrets(&["https://abc@o1.ingest.sentry.io/42"]);
+        check(&known, "init(\"https://abc@o1.ingest.sentry.io/42\")", &format!("init(\"{DSN}\")"));
+        let local = "http://key@127.0.0.1:1/1";
+        let redirected = redirect(b"a https://abc@o1.ingest.sentry.io/42 b", local).unwrap().unwrap();
+        assert_eq!(redirected, format!("a {local} b").as_bytes());
+        assert_eq!(redirect(local.as_bytes(), local).unwrap(), None);
+    }
+
+    #[test]
+    fn paths_go_where_they_are_paths() {
+        let mut known = Secrets::default();
+        known.path(Path::new("/home/somebody"), "<home>");
+        known.path(Path::new("/home/somebody/my app"), "<app>");
+        known.path(Path::new("/app"), "<app>");
+        known.path(Path::new("/"), "<root>");
+        check(&known, "at /home/somebody/my app/src/a.ts", "at <app>/src/a.ts");
+        check(&known, "file:///home/somebody/my%20app/src/a.ts", "file://<app>/src/a.ts");
+        check(&known, "?at=file%3A%2F%2F%2Fhome%2Fsomebody%2Fx", "?at=file%3A%2F%2F<home>%2Fx");
+        check(&known, "/home/somebody/.npmrc", "<home>/.npmrc");
+        check(&known, "/home/somebodyelse /home/somebody-2", "/home/somebodyelse /home/somebody-2");
+        check(&known, "/app/x y/app/x /apps", "<app>/x y/app/x /apps");
+        assert_eq!(known.redactor_of_sources().unwrap().text("href=\"/app/x\""), "href=\"/app/x\"");
+    }
+
+    #[test]
+    fn tokens_are_found_where_they_are_written() {
+        let config = "sourceMapsUploadOptions: { authToken: 'tok-123456', org: 'x' }";
+        assert_eq!(auth_tokens(config).unwrap(), ["tok-123456"]);
+        assert_eq!(auth_tokens("[auth]\ntoken=abcdef1\n").unwrap(), ["abcdef1"]);
+        assert_eq!(auth_tokens("authToken: process.env.SENTRY_AUTH_TOKEN").unwrap(), [""; 0]);
+        assert_eq!(auth_tokens("//h/:_authToken=${TOKEN}").unwrap(), [""; 0]);
+        assert_eq!(auth_tokens("//h/:_authToken=abc-def-1").unwrap(), ["abc-def-1"]);
+        assert_eq!(auth_tokens("token = process.env.TOKEN\n_password = other.password").unwrap(), [""; 0]);
+    }
+}
