@@ -12,7 +12,8 @@ fn matrix() -> Matrix {
 fn scenarios() -> Vec<Scenario> {
     let pnpm = Scenario { id: "pnpm".to_owned(), package_manager: Manager::Pnpm, ..basic() };
     let nitro = Scenario { id: "nitro".to_owned(), ..basic() };
-    vec![basic(), pnpm, nitro]
+    let features = Scenario { id: "features".to_owned(), ..basic() };
+    vec![basic(), pnpm, nitro, features]
 }
 
 fn offline(package: &str, range: &str) -> Result<String> {
