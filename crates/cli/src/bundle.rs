@@ -34,7 +34,7 @@ use crate::{
 /// The module with the code of the SDK.
 const CODE: &str = "sentry";
 
-/// What is never bundled, as `bundle.mjs` has it. Which other packages an earlier run left out is not written down.
+/// What is never bundled, as `common.mjs` has it. Which other packages an earlier run left out is not written down.
 const HOOKS: [&str; 2] = ["import-in-the-middle", "require-in-the-middle"];
 
 /// What a bundled build asks packages for.
@@ -277,6 +277,7 @@ fn make(
         app: &app,
         server: &place.server,
         specifiers: &remaining.sdk,
+        names: vec![None; remaining.sdk.len()],
         used: remaining.others.iter().map(String::as_str).collect(),
         header: bundle_line(remaining.sdk.first().filter(|_| alone).map(String::as_str)),
         name: names.code.file_name(),

@@ -1,4 +1,4 @@
-//! Runs the bundler of the app in a child process of Node. The script is `bundle.mjs`, which writes nothing.
+//! Runs the bundler of the app in a child process of Node. The script writes nothing.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,13 @@ use crate::{
     failure::Failure,
 };
 
-const SCRIPT: &str = include_str!("bundle.mjs");
+/// What both bundlers need, how each is driven, and what chooses one and answers.
+const SCRIPT: &str = concat!(
+    include_str!("common.mjs"),
+    include_str!("esbuild.mjs"),
+    include_str!("rolldown.mjs"),
+    include_str!("answer.mjs")
+);
 
 /// What is to be bundled.
 #[derive(Debug, Serialize)]
@@ -26,6 +32,8 @@ pub(super) struct Order<'a> {
     pub(super) server: &'a Path,
     /// The specifiers of the SDK.
     pub(super) specifiers: &'a [String],
+    /// For each of them the names of the exports that the build asks for, as far as the SDK has them; `None` is all.
+    pub(super) names: Vec<Option<Vec<String>>>,
     /// The specifiers that the build asks for beside them.
     pub(super) used: Vec<&'a str>,
     /// The first line of the module that holds the code.
@@ -84,9 +92,10 @@ pub(super) fn run(order: &Order<'_>) -> Result<Bundled, Failure> {
     let Ok(node) = which::which("node") else {
         return Err(bundler_not_found::diagnostic("there is no `node` on the `PATH` to run it with").into());
     };
+    let request = serde_json::to_string(order).context("failed to write down what is to be bundled")?;
     // What is set for the app's own processes, `--import` above all, must not reach this one.
     let mut child = Command::new(&node)
-        .args(["--input-type=module", "--eval", SCRIPT])
+        .args(["--input-type=module", "-"])
         .current_dir(order.app)
         .env_remove("NODE_OPTIONS")
         .stdin(Stdio::piped())
@@ -94,10 +103,9 @@ pub(super) fn run(order: &Order<'_>) -> Result<Bundled, Failure> {
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("failed to start `{}`", node.display()))?;
-    let order = serde_json::to_vec(order).context("failed to write down what is to be bundled")?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A child that ended early says why on its stderr.
-        let _ = stdin.write_all(&order);
+        // A command line has room for 32 kB on Windows. A child that ended early says why on its stderr.
+        let _ = stdin.write_all(format!("const request = {request};\n{SCRIPT}").as_bytes());
     }
     let output = child.wait_with_output().context("failed to wait for the bundler")?;
     let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| {

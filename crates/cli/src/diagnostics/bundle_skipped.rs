@@ -17,7 +17,9 @@ pub(crate) fn diagnostic(reason: &str, cause: Option<&Diagnostic>) -> Diagnostic
     let mut diagnostic = Diagnostic::new(&CODE, format!("the SDK is not bundled: {reason}"));
     diagnostic.labels = cause.map(|cause| cause.labels.clone()).unwrap_or_default();
     let cure = match cause.map(|cause| cause.code.name) {
-        Some("bundler-not-found") => "install the packages of the app, or `npm install --save-dev esbuild`",
+        Some("bundler-not-found") => {
+            "install the packages of the app, or `npm install --save-dev esbuild` (or `rolldown`)"
+        }
         Some("bundle-failed") => "install the packages of the app anew and build it again",
         Some("bundle-two-copies") => "import the SDK by a plain `import` in modules of the app alone",
         _ => "run with `--bundle-sdk` to see all that is in the way",

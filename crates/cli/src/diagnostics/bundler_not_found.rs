@@ -6,12 +6,13 @@ pub(super) static CODE: Code = Code {
     name: "bundler-not-found",
     severity: Severity::Error,
     summary: "there is no bundler to bundle the SDK with",
-    explanation: r#"`--bundle-sdk` runs esbuild, which the app has already: it is a dependency of Vinxi, Nitro and Vite, and is looked for below each of
-them, wherever the package manager has put it. Its binary has to be the one for this platform. In an image that holds the build
-alone there are no packages of the app: run `presentry` where the app was built."#,
+    explanation: r#"`--bundle-sdk` runs a bundler that the app has already: esbuild, which Vinxi, Nitro 2 and Vite up to 7 depend on, or rolldown, which
+Vite 8 and Nitro 3 depend on. Both are looked for below each of them, wherever the package manager has put them, and esbuild is taken
+where both are there. Its binary has to be the one for this platform. A rolldown before 1.0.2 is not taken: what it makes of the SDK
+cannot be loaded. In an image that holds the build alone there are no packages of the app: run `presentry` where the app was built."#,
 };
 
 pub(crate) fn diagnostic(reason: &str) -> Diagnostic {
     Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}"))
-        .hint("install the packages of the app, or `npm install --save-dev esbuild`, or leave `--bundle-sdk` out")
+        .hint("install the packages of the app, or `npm install --save-dev esbuild` (or `rolldown`), or leave `--bundle-sdk` out")
 }

@@ -1,13 +1,20 @@
-//! `--bundle-sdk` and `--prune`, with a stand-in for the bundler and packages that are written here. These tests start the
+//! `--bundle-sdk` and `--prune`, with stand-ins for the bundlers and packages that are written here. These tests start the
 //! Node that is on `PATH`, and no npm.
 
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use expect_test::expect;
 
 use crate::{archive, builds::App, packages::TRACER};
 
-const STAND_IN: &str = include_str!("esbuild.cjs");
+/// The script that drives the bundler, as the command puts it together.
+const SCRIPT: &str = concat!(
+    include_str!("../../src/bundle/common.mjs"),
+    include_str!("../../src/bundle/esbuild.mjs"),
+    include_str!("../../src/bundle/rolldown.mjs"),
+    include_str!("../../src/bundle/answer.mjs")
+);
 
 /// The SDK, as one file. It says that it was started.
 const SDK: &str = r#"import { Hook } from "import-in-the-middle";
@@ -25,7 +32,7 @@ pub(crate) fn app_with_packages() -> App {
         let manifest = format!(r#"{{ "name": "{name}", "version": "1.0.0", "main": "{main}", "dependencies": {{}} }}"#);
         app.write(&format!("{root}/node_modules/{name}/package.json"), manifest);
     };
-    package(".", "esbuild", "main.js", STAND_IN);
+    install_esbuild(&app, "node_modules/esbuild");
     for root in [".", ".output/server"] {
         package(root, "@sentry/solidstart", "index.mjs", SDK);
         app.write(&format!("{root}/node_modules/@sentry/solidstart/router.mjs"), ROUTER);
@@ -40,10 +47,93 @@ pub(crate) fn app_with_packages() -> App {
     app
 }
 
+fn install_esbuild(app: &App, directory: &str) {
+    app.write(&format!("{directory}/package.json"), r#"{ "name": "esbuild", "version": "1.0.0", "main": "main.js" }"#);
+    app.write(&format!("{directory}/main.js"), include_str!("esbuild.cjs"));
+    app.write(&format!("{directory}/bundler.cjs"), include_str!("bundler.cjs"));
+}
+
+fn install_rolldown(app: &App, directory: &str) {
+    app.write(
+        &format!("{directory}/package.json"),
+        r#"{ "name": "rolldown", "version": "1.2.19", "main": "main.js" }"#,
+    );
+    app.write(&format!("{directory}/main.js"), include_str!("rolldown.cjs"));
+    app.write(&format!("{directory}/utils.js"), include_str!("rolldown-utils.cjs"));
+    app.write(&format!("{directory}/bundler.cjs"), include_str!("bundler.cjs"));
+}
+
 fn without_esbuild() -> App {
     let app = app_with_packages();
     std::fs::remove_dir_all(app.join("node_modules/esbuild")).unwrap();
     app
+}
+
+/// An app as Vite 8 and Nitro 3 leave it: with rolldown alone.
+fn with_rolldown() -> App {
+    let app = without_esbuild();
+    install_rolldown(&app, "node_modules/rolldown");
+    app
+}
+
+/// An app with a rolldown that bundles CommonJS wrongly.
+pub(crate) fn with_old_rolldown() -> App {
+    let app = with_rolldown();
+    let main = app.read("node_modules/rolldown/main.js");
+    app.write("node_modules/rolldown/main.js", main.replace("1.2.19", "1.0.1"));
+    app
+}
+
+/// An app for each bundler.
+fn with_each_bundler() -> [(App, &'static str); 2] {
+    [(app_with_packages(), "esbuild 1.0.0"), (with_rolldown(), "rolldown 1.2.19")]
+}
+
+/// Bundles, and checks which bundler did.
+#[track_caller]
+fn bundles_with(app: &App, bundler: &str) {
+    let output = app.presentry(&["--bundle-sdk", "-v"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains(&format!("{bundler} bundled the packages of the build: ")), "{said}");
+    assert!(run(app, ".output/server/instrument.server.mjs").starts_with("started function"));
+    app.succeeds(&["check"]);
+}
+
+/// What the script answers when the build asks for these names of these specifiers.
+fn answer(app: &App, specifiers: &[(&str, Option<&[&str]>)]) -> serde_json::Value {
+    let root = app.path().canonicalize().unwrap();
+    let request = serde_json::json!({
+        "app": root,
+        "server": root.join(".output/server"),
+        "specifiers": specifiers.iter().map(|(specifier, _)| specifier).collect::<Vec<_>>(),
+        "names": specifiers.iter().map(|(_, names)| names).collect::<Vec<_>>(),
+        "used": [],
+        "header": "// header",
+        "name": "sentry.mjs",
+        "from_app": false,
+    });
+    let mut node = Command::new("node")
+        .args(["--input-type=module", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    node.stdin.take().unwrap().write_all(format!("const request = {request};\n{SCRIPT}").as_bytes()).unwrap();
+    serde_json::from_slice(&node.wait_with_output().unwrap().stdout).unwrap()
+}
+
+/// Writes a bundle into the build, and says what a module of it exports.
+fn exports(app: &App, answer: &serde_json::Value, module: Option<usize>) -> String {
+    app.write(".output/server/sentry.mjs", answer["code"].as_str().expect("a bundle"));
+    if let Some(number) = module {
+        app.write(".output/server/sentry-1.mjs", answer["modules"][number].as_str().expect("a module"));
+    }
+    let file = app.join(&format!(".output/server/{}", if module.is_some() { "sentry-1.mjs" } else { "sentry.mjs" }));
+    let script = format!("console.log(Object.keys(await import({:?})).join())", file.to_str().unwrap());
+    let output = Command::new("node").args(["--input-type=module", "--eval", &script]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
 /// An app that has a bundler, and no SDK anywhere.
@@ -121,6 +211,164 @@ fn the_sdk_in_one_module() {
 }
 
 #[test]
+fn rolldown_bundles_where_there_is_no_esbuild() {
+    let app = with_rolldown();
+    let original = app.snapshot();
+    bundles_with(&app, "rolldown 1.2.19");
+    let code = app.read(".output/server/sentry.mjs");
+    assert!(code.starts_with("// presentry ") && code.contains("m0_init as init"), "{code}");
+    assert!(code.ends_with("\n//# sourceURL=sentry.mjs#node_modules/@sentry\n"), "{code}");
+    let bundled = app.snapshot();
+    assert_eq!(app.succeeds(&["--bundle-sdk"]), "already first, nothing changed\n");
+    assert_eq!(app.snapshot(), bundled);
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn esbuild_is_the_first_choice_and_what_cannot_be_loaded_is_none() {
+    let app = app_with_packages();
+    install_rolldown(&app, "node_modules/nitro/node_modules/rolldown");
+    app.write("node_modules/nitro/package.json", r#"{ "name": "nitro", "version": "3.0.0" }"#);
+    bundles_with(&app, "esbuild 1.0.0");
+    app.succeeds(&["restore"]);
+    // What it prints is no answer. The other starts its binary when it is first asked for something.
+    for broken in [
+        "console.log('no binary for this platform'); throw new Error();",
+        "exports.transform = async () => { throw new Error('no binary for this platform'); };",
+    ] {
+        app.write("node_modules/esbuild/main.js", broken);
+        bundles_with(&app, "rolldown 1.2.19");
+        app.succeeds(&["restore"]);
+    }
+    app.write("node_modules/nitro/node_modules/rolldown/main.js", "throw new Error('no binding');");
+    let said = app.fails(&["--bundle-sdk"], 1);
+    assert!(said.contains("there is neither esbuild nor rolldown among the packages of the app"), "{said}");
+}
+
+#[test]
+fn a_rolldown_that_bundles_wrongly_is_none() {
+    let app = with_old_rolldown();
+    let said = app.fails(&["--bundle-sdk"], 1);
+    assert!(said.starts_with("error[bundler-not-found]: the SDK cannot be bundled: rolldown 1.0.1 "), "{said}");
+    install_rolldown(&app, "node_modules/vite/node_modules/rolldown");
+    app.write("node_modules/vite/package.json", r#"{ "name": "vite", "version": "8.0.0" }"#);
+    bundles_with(&app, "rolldown 1.2.19");
+}
+
+#[test]
+fn a_bundle_exports_the_names_that_are_asked_for() {
+    const ROUTER: &str = "@sentry/solidstart/router.mjs";
+    const SDK: &str = "@sentry/solidstart";
+    for (app, bundler) in with_each_bundler() {
+        app.append(".output/server/node_modules/@sentry/solidstart/index.mjs", "export function flush() {}\n");
+        let all = answer(&app, &[(SDK, None)]);
+        assert!(all["bundler"] == bundler, "{all}");
+        assert_eq!(exports(&app, &all, None), "flush,init");
+        assert_eq!(exports(&app, &answer(&app, &[(SDK, Some(&["init", "gone", "init"]))]), None), "init");
+        assert_eq!(exports(&app, &answer(&app, &[(SDK, Some(&[]))]), None), "");
+        let both = answer(&app, &[(SDK, None), (ROUTER, Some(&["gone"]))]);
+        assert_eq!(exports(&app, &both, Some(0)), "flush,init");
+        assert_eq!(exports(&app, &both, Some(1)), "");
+        let both = answer(&app, &[(SDK, Some(&["flush"])), (ROUTER, None)]);
+        assert_eq!(exports(&app, &both, None), "s0_flush,s1_withSentryRouterRouting");
+        assert_eq!(exports(&app, &both, Some(0)), "flush");
+        assert_eq!(exports(&app, &both, Some(1)), "withSentryRouterRouting");
+    }
+}
+
+/// What a module does when it is loaded, it does also where nobody asks for a name of it.
+#[test]
+fn a_specifier_without_names_is_evaluated() {
+    for (app, _) in with_each_bundler() {
+        app.append(".output/server/node_modules/@sentry/solidstart/router.mjs", "console.log('evaluated');\n");
+        let asked = [("@sentry/solidstart", Some(&["init"][..])), ("@sentry/solidstart/router.mjs", Some(&[]))];
+        assert_eq!(exports(&app, &answer(&app, &asked), Some(1)), "evaluated");
+    }
+}
+
+#[test]
+fn a_module_keeps_its_place_and_what_builds_use_is_a_stub() {
+    let module = "export const place = import.meta.url.split(\"/\").slice(-4).join(\"/\") + typeof require;\n";
+    let build_time = "import \"gone\";\nexport function withSentry() { return \"a config\"; }\n";
+    for (app, bundler) in with_each_bundler() {
+        let sdk = ".output/server/node_modules/@sentry/solidstart";
+        app.write(
+            &format!("{sdk}/index.mjs"),
+            "export * from \"./inner/place.mjs\";\nexport * from \"./build/config/index.mjs\";\n",
+        );
+        app.write(&format!("{sdk}/inner/place.mjs"), module);
+        app.write(&format!("{sdk}/build/config/index.mjs"), build_time);
+        let answer = answer(&app, &[("@sentry/solidstart", None)]);
+        assert_eq!(exports(&app, &answer, None), "place,withSentry", "{bundler}");
+        let script = format!(
+            "const sdk = await import({:?}); console.log(sdk.place); try {{ sdk.withSentry(); }} catch (error) {{ console.log(sdk.withSentry.name, error.message); }}",
+            app.join(".output/server/sentry.mjs")
+        );
+        let output = Command::new("node").args(["--input-type=module", "--eval", &script]).output().unwrap();
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            "@sentry/solidstart/inner/place.mjsundefined\nwithSentry `withSentry` is for builds alone, and presentry has left it out of this server\n",
+            "{bundler}"
+        );
+    }
+}
+
+#[test]
+fn names_are_known_by_a_look_where_that_tells_them() {
+    for (app, bundler) in with_each_bundler() {
+        let sdk = |file: &str, text: &str| {
+            app.write(&format!(".output/server/node_modules/@sentry/solidstart/{file}"), text);
+        };
+        let bundled_for_names = || {
+            let directory = bundler.split(' ').next().unwrap();
+            let trace = app.join(&format!("node_modules/{directory}/bundled-for-names"));
+            std::fs::remove_file(trace).is_ok()
+        };
+        let asked = [("@sentry/solidstart", None), ("@sentry/solidstart/router.mjs", None)];
+        sdk("index.mjs", "export * from \"./one.mjs\";\nexport * from \"./two.mjs\";\nexport const own = 1;\n");
+        sdk("one.mjs", "export const one = 1;\nexport const own = 2;\n");
+        sdk("two.mjs", "export const two = 1;\n");
+        assert_eq!(exports(&app, &answer(&app, &asked), Some(0)), "one,own,two");
+        assert!(!bundled_for_names(), "{bundler}: a look tells them");
+        // Of two by one name neither counts, and a look does not see whether they are two.
+        sdk("two.mjs", "export const two = 1;\nexport const one = 2;\n");
+        assert_eq!(exports(&app, &answer(&app, &asked), Some(0)), "own,two");
+        assert!(bundled_for_names(), "{bundler}: a look does not tell them");
+        // A specifier of which no name is asked for has none to be known.
+        let asked = [("@sentry/solidstart", Some(&[][..])), ("@sentry/solidstart/router.mjs", None)];
+        assert_eq!(exports(&app, &answer(&app, &asked), Some(0)), "");
+        assert!(!bundled_for_names(), "{bundler}: nothing has to be told");
+    }
+}
+
+#[test]
+fn what_cannot_be_bundled_is_said_in_one_line() {
+    for (app, bundler) in with_each_bundler() {
+        let refused = |specifier: &str, names: Option<&[&str]>| {
+            let answer = answer(&app, &[(specifier, names)]);
+            assert_eq!(answer["error"]["code"], "bundle-failed", "{bundler}: {answer}");
+            answer["error"]["message"].as_str().unwrap().to_owned()
+        };
+        for root in [".", ".output/server"] {
+            app.write(&format!("{root}/node_modules/@sentry/solidstart/old.cjs"), "exports.init = 1;\n");
+        }
+        for names in [None, Some(&["init"][..])] {
+            let message = refused("@sentry/solidstart/old.cjs", names);
+            assert_eq!(message, "`@sentry/solidstart/old.cjs` is no ES module, so its export names are not known");
+        }
+        assert_eq!(refused("@sentry/solidstart/gone.mjs", None), "Could not resolve \"@sentry/solidstart/gone.mjs\"");
+    }
+    // Rolldown takes what it does not find for external.
+    let app = with_rolldown();
+    for root in [".", ".output/server"] {
+        app.append(&format!("{root}/node_modules/@sentry/solidstart/index.mjs"), "import { x } from \"gone\";\n");
+    }
+    let answer = answer(&app, &[("@sentry/solidstart", None)]);
+    assert_eq!(answer["error"]["message"], "Could not resolve 'gone'", "{answer}");
+}
+
+#[test]
 fn a_run_without_the_option_takes_the_bundle_away() {
     let app = app_with_packages();
     app.succeeds(&[]);
@@ -135,19 +383,18 @@ fn a_run_without_the_option_takes_the_bundle_away() {
 
 #[test]
 fn each_specifier_has_a_module() {
-    let app = app_with_packages();
-    app.append(
-        ".output/server/chunks/nitro/nitro.mjs",
-        "export { withSentryRouterRouting } from '@sentry/solidstart/router.mjs';\n",
-    );
-    app.succeeds(&["--bundle-sdk"]);
-    let text = |file: &str| app.read(&format!(".output/server/{file}"));
-    assert!(text("instrument.server.mjs").contains("/sentry-1.mjs';"), "{}", text("instrument.server.mjs"));
-    assert!(text("chunks/nitro/nitro.mjs").contains("entry-2.mjs';"), "{}", text("chunks/nitro/nitro.mjs"));
-    assert!(text("sentry-1.mjs").contains("s0_init as init"), "{}", text("sentry-1.mjs"));
-    assert!(text("sentry-2.mjs").lines().next().unwrap().ends_with(" @sentry/solidstart/router.mjs"));
-    assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started "));
-    app.succeeds(&["check"]);
+    for (app, bundler) in with_each_bundler() {
+        app.append(
+            ".output/server/chunks/nitro/nitro.mjs",
+            "export { withSentryRouterRouting } from '@sentry/solidstart/router.mjs';\n",
+        );
+        bundles_with(&app, bundler);
+        let text = |file: &str| app.read(&format!(".output/server/{file}"));
+        assert!(text("instrument.server.mjs").contains("/sentry-1.mjs';"), "{}", text("instrument.server.mjs"));
+        assert!(text("chunks/nitro/nitro.mjs").contains("entry-2.mjs';"), "{}", text("chunks/nitro/nitro.mjs"));
+        assert!(text("sentry-1.mjs").contains("s0_init as init"), "{}", text("sentry-1.mjs"));
+        assert!(text("sentry-2.mjs").lines().next().unwrap().ends_with(" @sentry/solidstart/router.mjs"));
+    }
 }
 
 #[test]
@@ -270,7 +517,9 @@ fn what_stays_a_package_is_traced_in() {
 #[test]
 fn what_the_bundle_requires_in_a_function_is_traced_in() {
     let app = bare();
-    let sdk = r#"const load = () => require("import-in-the-middle"); export function init() { load(); }"#;
+    // As a bundler writes the `require` of CommonJS.
+    let sdk =
+        r#"const load = (__require) => __require("import-in-the-middle"); export function init() { load(() => {}); }"#;
     app.write("node_modules/@sentry/solidstart/index.mjs", sdk);
     let said = app.succeeds(&["--bundle-sdk"]);
     assert!(said.contains("package    .output/server/node_modules/import-in-the-middle 1.0.0 "), "{said}");
@@ -402,7 +651,7 @@ fn nothing_is_changed_where_the_sdk_cannot_be_bundled() {
 #[test]
 fn where_it_is_only_wished_for_the_build_is_rewritten_all_the_same() {
     for (app, reason) in [
-        (without_esbuild(), "there is no esbuild among the packages of the app"),
+        (without_esbuild(), "there is neither esbuild nor rolldown among the packages of the app"),
         (without_sdk(), "neither in the build nor among the packages of the app"),
         (with_second_copy(), "the package `graphql` asks for `@sentry/solidstart` itself"),
     ] {

@@ -47,6 +47,7 @@ static CASES: &[Case] = &[
     }),
     case("bundle-two-copies", 1, &["--bundle-sdk"], bundle::with_second_copy),
     case("bundler-not-found", 1, &["--bundle-sdk"], App::facade),
+    case("bundler-not-found", 1, &["--bundle-sdk"], bundle::with_old_rolldown),
     case("changed-since-rewrite", 1, &[], changed_since_rewrite),
     case("changed-since-rewrite", 1, &["restore"], changed_since_rewrite),
     case("double-init", 0, &[], || {

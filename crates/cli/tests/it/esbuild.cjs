@@ -1,61 +1,50 @@
-// Stands in for esbuild in tests without npm. It joins nothing: the SDK of these tests is one file, whose text becomes
-// the output between banner and footer. Packages that the file imports go through the plugin, as they would in esbuild.
-const fs = require("node:fs");
-const { createRequire } = require("node:module");
+// Stands in for esbuild: what the SDK asks packages for goes through the plugin, as it would there.
 const path = require("node:path");
+const { find, declared, exportsOf, join, packages, all, defined, bundledForNames } = require("./bundler.cjs");
 
-function find(specifier, from) {
-  try {
-    return createRequire(path.join(from, "x.js")).resolve(specifier);
-  } catch {
-    return undefined;
-  }
-}
+const MAP = '{"version":3,"sources":[],"mappings":""}';
+const failure = (text, detail) => Object.assign(new Error(text), { errors: [{ text, detail }] });
 
-function failure(text, detail) {
-  return Object.assign(new Error(text), { errors: [{ text, detail }] });
-}
+exports.transform = async (text, options) => ({ code: defined(text, options?.define), map: MAP });
 
-async function throughPlugin(options, file) {
+exports.build = async (options) => {
+  if (!options.bundle) return { metafile: { outputs: { one: { exports: declared(options.entryPoints[0]) } } } };
   let resolved;
+  let started = async () => {};
+  const loads = [];
   const resolve = async (specifier, { resolveDir }) => {
     const found = find(specifier, resolveDir);
     return found ? { errors: [], path: found } : { errors: [{ text: "not found" }] };
   };
-  options.plugins[0].setup({ resolve, onLoad() {}, onResolve: (_, callback) => (resolved = callback) });
-  const text = fs.readFileSync(file, "utf8");
-  for (const [, specifier] of text.matchAll(/from "([^".][^"]*)"/g)) {
-    try {
-      await resolved({ path: specifier, resolveDir: path.dirname(file), importer: file, kind: "import-statement" });
-    } catch (error) {
-      throw failure(error.message, error);
-    }
-  }
-  return text;
-}
-
-const names = (text) => [...text.matchAll(/export (?:const|function) (\w+)/g)].map(([, name]) => name);
-
-exports.build = async (options) => {
-  const from = options.absWorkingDir;
-  const named = options.entryPoints ?? [...options.stdin.contents.matchAll(/from "([^"]*)"/g)].map(([, name]) => name);
-  const files = {};
-  for (const [key, specifier] of Object.entries(named)) {
-    files[key] = find(specifier, from);
-    if (!files[key]) throw failure(`Could not resolve "${specifier}"`);
-  }
-  const texts = {};
-  for (const [key, file] of Object.entries(files)) texts[key] = await throughPlugin(options, file);
+  options.plugins[0].setup({ resolve, onLoad: (...load) => loads.push(load), onResolve: (_, callback) => (resolved = callback), onStart: (callback) => (started = callback) });
+  await started();
+  if (options.stdin?.contents === "") return {};
+  const of = options.stdin && { kind: "import-statement", resolveDir: options.stdin.resolveDir, importer: path.join(options.stdin.resolveDir, options.stdin.sourcefile) };
+  const fileOf = async (specifier) => {
+    const { path: file } = (await resolved({ path: specifier, kind: "entry-point", ...of })) ?? {};
+    if (!file) throw failure(`Could not resolve "${specifier}"`);
+    return file;
+  };
   const metafile = { inputs: {}, outputs: {} };
-  for (const [key, file] of Object.entries(files)) {
-    metafile.inputs[file] = { format: "esm" };
-    metafile.outputs[`${key}.js`] = { entryPoint: file, exports: names(texts[key]) };
+  for (const [key, specifier] of Object.entries(options.entryPoints ?? {})) {
+    const file = await fileOf(specifier);
+    metafile.inputs[file] = { format: file.endsWith(".mjs") ? "esm" : "cjs" };
+    metafile.outputs[`${key}.js`] = { entryPoint: file, exports: [...exportsOf(file).keys()] };
   }
-  if (!options.outfile) return { metafile, outputFiles: [] };
-  const parts = Object.keys(files).map((key) =>
-    options.stdin ? texts[key].replaceAll(/export (const|function) (\w+)/g, `export $1 s${key}_$2`) : texts[key],
-  );
-  const code = `${options.banner.js}\n${parts.join("\n")}\n${options.footer.js}\n`;
+  if (options.splitting) bundledForNames();
+  if (!options.outfile) return { metafile };
+  const entry = options.stdin?.contents ?? all(options.entryPoints[0], await fileOf(options.entryPoints[0]));
+  const joined = await join(entry, fileOf, async (file) => {
+    for (const specifier of packages(file)) {
+      try {
+        await resolved({ path: specifier, resolveDir: path.dirname(file), importer: file, kind: "import-statement" });
+      } catch (error) {
+        throw failure(error.message, error);
+      }
+    }
+    const [, load] = loads.find(([{ filter, namespace }]) => namespace === "file" && filter.test(file));
+    return (await load({ path: file }))?.contents;
+  });
   const file = (suffix, text) => ({ path: options.outfile + suffix, text });
-  return { metafile, outputFiles: [file("", code), file(".map", '{"version":3,"sources":[],"mappings":""}')] };
+  return { metafile, outputFiles: [file("", `${options.banner.js}\n${joined}\n${options.footer.js}\n`), file(".map", MAP)] };
 };
