@@ -176,7 +176,8 @@ impl Config {
     }
 
     fn presentry(&self, app: &Path) -> Invocation {
-        self.helper().arg(&self.presentry).arg(app)
+        // Bundling the SDK is the work of another program; `bench start` has its time.
+        self.helper().arg(&self.presentry).arg("--no-bundle-sdk").arg(app)
     }
 
     fn peer(&self, build: &Build, app: &Path) -> Invocation {

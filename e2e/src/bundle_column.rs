@@ -1,5 +1,5 @@
-//! The build with the SDK bundled, beside ours: the same build rewritten with `--bundle-sdk --prune`, started from what is
-//! left of its output alone, judged by the same oracles, and compared with what the unbundled build does.
+//! The build with the SDK bundled, as it is by default: the same build rewritten with `--prune`, started from what is left
+//! of its output alone, judged by the same oracles, and compared with what the unbundled build does.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -14,12 +14,14 @@ use crate::app;
 use crate::intake::Received;
 use crate::observe::{Lab, Manner, Seen};
 use crate::oracles::{self, Judgement, Observation, Proof, RuntimeModules, ThrowObservation, verdict};
+use crate::report::BUNDLED;
 use crate::run::{Copy, Judged, Run, Slot, Task, load_errors, put_away, run_beside, taken, up};
 use crate::runtime;
 use crate::tree::{self, Snapshot};
 
-/// What the command gets beside the scenario's arguments.
-const FLAGS: [&str; 2] = ["--bundle-sdk", "--prune"];
+/// What the command gets beside the scenario's arguments. It bundles without being told; where it does not, packages of the
+/// SDK are left, which is a check.
+const FLAGS: [&str; 1] = ["--prune"];
 
 /// What is known of the same cell without the bundle.
 pub(crate) struct Unbundled<'a> {
@@ -72,7 +74,7 @@ pub(crate) fn judge(run: &Run<'_>, lab: &Lab<'_>, unbundled: &Unbundled<'_>) -> 
         Some(_) => run.restored("bundled-restored", &copy)?,
     };
     let (rewrite, rewrite_source) =
-        run.timed("presentry, bundled", || run.command_with("bundled-presentry", None, &FLAGS, &copy))?;
+        run.timed(BUNDLED, || run.command_with("bundled-presentry", None, &FLAGS, &copy))?;
     let (checked, check_source) = run.command_with("bundled-presentry-check", Some("check"), &[], &copy)?;
     let rewritten = Snapshot::take(&copy.root)?;
     let size = size_of_packages(&run.server(&copy.app))?;
@@ -261,20 +263,29 @@ fn names(status: &Value) -> Vec<String> {
     list.map(|name| name.as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// The options of the client, without the address of the intake, which each boot has of its own.
+/// The options of the client, without what each boot has of its own: the address of the intake, and what integrations keep
+/// to themselves, such as the profiler with the ids of its session.
 fn options(status: &Value) -> serde_json::Map<String, Value> {
     let mut options = status["options"].as_object().cloned().unwrap_or_default();
     options.remove("dsn");
+    let integrations = options.get_mut("integrations").and_then(Value::as_array_mut);
+    for integration in integrations.into_iter().flatten().filter_map(Value::as_object_mut) {
+        integration.retain(|member, _| !member.starts_with('_'));
+    }
     options
 }
 
-/// What envelopes say of the SDK: name, version, packages and integrations.
+/// What envelopes say of the SDK: name, version, packages and integrations. That nothing arrives at all is for the oracle of
+/// the libraries to judge.
 ///
 /// # Errors
-/// Says what each of the builds says, where they differ; or that nothing arrived, as nothing is compared then.
+/// Says what each of the builds says, where they differ.
 fn same_sdk(unbundled: &Received, bundled: &Received) -> Judgement {
     let (before, after) = (sdk_blocks(unbundled), sdk_blocks(bundled));
-    if before.is_empty() || before != after {
+    if before.is_empty() && after.is_empty() {
+        return Ok("nothing arrives from either build".to_owned());
+    }
+    if before != after {
         // A block lists every integration, so only the beginning of those that differ is shown.
         let shown = |these: &BTreeSet<String>, those: &BTreeSet<String>| {
             let more = these.difference(those).map(|block| block.chars().take(400).collect::<String>());
@@ -329,11 +340,14 @@ pub(crate) fn size_of_packages(server: &Path) -> Result<u64> {
     })
 }
 
-/// The packages of the SDK that a build has.
+/// The packages of the SDK that a build has, those with a native add-on left out: such a package stays.
 fn sdk_packages_in(server: &Path) -> Vec<String> {
     let scope: PathBuf = server.join("node_modules/@sentry");
+    let is_add_on = |entry: &walkdir::DirEntry| entry.path().extension() == Some(OsStr::new("node"));
+    let has_add_on = |package: &Path| WalkDir::new(package).into_iter().flatten().any(|entry| is_add_on(&entry));
     let entries = std::fs::read_dir(scope).into_iter().flatten().flatten();
-    entries.map(|entry| format!("`@sentry/{}`", entry.file_name().to_string_lossy())).collect()
+    let packages = entries.filter(|entry| !has_add_on(&entry.path()));
+    packages.map(|entry| format!("`@sentry/{}`", entry.file_name().to_string_lossy())).collect()
 }
 
 #[cfg(test)]
@@ -374,6 +388,11 @@ mod tests {
         fails_with("integrations", json!(["Graphql", "Http"]), "[Graphql, Http], unbundled [Http, Graphql]");
         fails_with("options", json!({ "transport": "function a of 1" }), "the option `transport` is");
         fails_with("options", json!({}), "is absent, unbundled");
+        let profiler = |name: &str, id: u8| {
+            with("options", json!({ "integrations": [{ "name": name, "_profiler": { "id": id } }] }))
+        };
+        assert!(same_client(&profiler("ProfilingIntegration", 1), &profiler("ProfilingIntegration", 2)).is_ok());
+        fails(same_client(&profiler("ProfilingIntegration", 1), &profiler("Other", 1)), "the option `integrations` is");
         fails(same_client(&with("ofInstrumentation", Value::Null), &status()), "unbundled: the route has not");
         fails(same_client(&Value::Null, &Value::Null), "tells no options");
     }
@@ -397,7 +416,9 @@ mod tests {
             same_sdk(&right, &received(header(), json!({ "packages": [], "integrations": [] }))),
             "unbundled alone [event",
         );
-        fails(same_sdk(&Received::default(), &Received::default()), "0 blocks");
+        fails(same_sdk(&right, &Received::default()), "0 blocks");
+        fails(same_sdk(&Received::default(), &right), "2 blocks");
+        assert_eq!(same_sdk(&Received::default(), &Received::default()).unwrap(), "nothing arrives from either build");
     }
 
     #[test]
@@ -411,6 +432,10 @@ mod tests {
         std::fs::create_dir_all(&package).unwrap();
         std::fs::write(package.join("index.js"), "12345").unwrap();
         assert_eq!(size_of_packages(server.path()).unwrap(), 5);
+        assert_eq!(sdk_packages_in(server.path()), ["`@sentry/node`"]);
+        let add_on = server.path().join("node_modules/@sentry/node-cpu-profiler/lib");
+        std::fs::create_dir_all(&add_on).unwrap();
+        std::fs::write(add_on.join("linux.node"), "").unwrap();
         assert_eq!(sdk_packages_in(server.path()), ["`@sentry/node`"]);
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::Evidence;
 use crate::matrix::{Cell, LeftOut};
 use crate::progress::Phase;
-use crate::report::{self, Check, Ran};
+use crate::report::{self, Check, Ran, UNBUNDLED};
 
 /// The name of the file in a report.
 pub const FILE: &str = "e2e.json";
@@ -313,7 +313,7 @@ impl<'a> Overview<'a> {
                 rows.push(Row { cell: Wanted { id, about, preset, server }, entry: Some(entry) });
             }
         }
-        let mut columns = vec![(OURS.to_owned(), OURS.to_owned())];
+        let mut columns = vec![(OURS.to_owned(), UNBUNDLED.to_owned())];
         for column in document.scenarios.iter().flat_map(|entry| &entry.columns) {
             if !columns.iter().any(|(key, _)| *key == column.column) {
                 columns.push((column.column.clone(), column.title.clone()));
@@ -334,19 +334,24 @@ impl<'a> Overview<'a> {
         self.rows.iter().filter(|row| !row.cell.server)
     }
 
+    /// How many of the rows that are counted have each column of ours proven that was judged.
+    fn proven_ours(&self) -> usize {
+        self.counted().filter(|row| matches!(row.ours(&self.columns), Standing::Proven { .. })).count()
+    }
+
     /// How many of the rows that are counted have this column proven.
     pub fn proven(&self, column: &str) -> usize {
         self.counted().filter(|row| matches!(row.standing(column), Standing::Proven { .. })).count()
     }
 
-    /// `presentry: 3 of 3 cells proven; SDK alone: 1 of 3`
+    /// `presentry: 3 of 3 cells proven; SDK alone: 1 of 3`. A cell is proven when each of our columns is.
     pub fn headline(&self) -> String {
         let cells = self.counted().count();
         let sdk = match self.columns.iter().any(|(key, _)| key == SDK) {
             true => format!("{} of {cells}", self.proven(SDK)),
             false => "not run".to_owned(),
         };
-        format!("presentry: {} of {cells} cells proven; SDK alone: {sdk}", self.proven(OURS))
+        format!("presentry: {} of {cells} cells proven; SDK alone: {sdk}", self.proven_ours())
     }
 
     /// What the headline does not say: the other columns, and what was not run or cannot be. Whole sentences.
@@ -356,8 +361,9 @@ impl<'a> Overview<'a> {
             self.counted().filter(|row| wanted(&row.standing(column))).count()
         };
         let mut remarks = Vec::new();
-        for (key, title) in self.columns.iter().filter(|(key, _)| key != OURS && key != SDK) {
-            remarks.push(format!("{title}: {} of {cells} cells proven.", self.proven(key)));
+        let ours = self.columns.iter().filter(|(key, _)| key != SDK);
+        for (key, title) in ours.clone().filter(|_| ours.clone().count() > 1) {
+            remarks.push(format!("`{title}`: {} of {cells} cells proven.", self.proven(key)));
         }
         match count(OURS, |standing| *standing == Standing::Missing) {
             0 => {}

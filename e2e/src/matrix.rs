@@ -140,7 +140,7 @@ pub enum Column {
     Presentry,
     /// The one that the SDK wrapped.
     Sdk,
-    /// The one that was rewritten with `--bundle-sdk --prune`.
+    /// The one whose SDK is bundled.
     Bundled,
 }
 

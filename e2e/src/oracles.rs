@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::envelope::{Event, Span, Transaction};
+use crate::envelope::{Event, Item, Span, Transaction};
 use crate::host::{Assets, Host};
 use crate::intake::Received;
 use crate::process::Exit;
@@ -635,6 +635,12 @@ pub fn feature_arrived(feature: &Feature, received: &Received) -> Result<(), Str
             wrong.push(format!("no error `{text}` arrived"));
         } else if !of_error.iter().any(has_local) {
             wrong.push(format!("the error `{text}` arrived without its local variables"));
+        }
+    }
+    if let Some(wanted) = &feature.item {
+        let mut items = received.envelopes.iter().flat_map(|envelope| &envelope.items);
+        if !items.any(|item| matches!(item, Item::Other(kind) if kind == wanted)) {
+            wrong.push(format!("no item `{wanted}` arrived"));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}{}", wrong.join(", "), refused(received))) }

@@ -14,7 +14,10 @@ use crate::process::Source;
 use crate::progress::Phase;
 
 /// The title of the column of the build with the SDK bundled.
-pub const BUNDLED: &str = "presentry --bundle-sdk";
+pub const BUNDLED: &str = "presentry --prune";
+
+/// What the column without the bundle is called. The npm package rewrites a build as it does by default.
+pub const UNBUNDLED: &str = "presentry --no-bundle-sdk";
 
 /// One oracle, or one check beside them.
 #[derive(Debug, Clone)]
@@ -94,7 +97,7 @@ pub(crate) fn label(oracle: Option<u8>, name: &str) -> String {
 impl Report {
     /// The columns: what a program calls them, what a reader is shown, and their checks. Ours is the first.
     pub fn columns(&self) -> Vec<(&'static str, &'static str, &[Check])> {
-        let mut columns = vec![(document::OURS, document::OURS, &self.checks[..])];
+        let mut columns = vec![(document::OURS, UNBUNDLED, &self.checks[..])];
         columns.extend(self.bundled.iter().map(|checks| (document::BUNDLED, BUNDLED, &checks[..])));
         columns.extend(self.sdk.iter().map(|checks| (document::SDK, "SDK alone", &checks[..])));
         columns
@@ -388,12 +391,12 @@ mod tests {
         whole.bundled = Some(report(&[Ok("fine".to_owned()), Err("lost".to_owned())]).checks);
         assert!(!whole.success());
         assert_eq!((whole.passed(), whole.failed()), (2, 1));
-        assert_eq!(whole.summary(), "presentry --bundle-sdk: 1 passed, 1 failed\nscenario basic: 1 passed, 0 failed\n");
+        assert_eq!(whole.summary(), "presentry --prune: 1 passed, 1 failed\nscenario basic: 1 passed, 0 failed\n");
         let runs = [ran(Ok(whole))];
         assert_eq!(json(&runs).unwrap()["scenarios"][0]["columns"][1]["checks"][1]["passed"], false);
         let junit = junit(&runs);
         assert!(junit.contains("<testsuites tests=\"3\" failures=\"1\">"), "{junit}");
-        assert!(junit.contains("name=\"presentry --bundle-sdk: oracle 2 name\"><failure"), "{junit}");
+        assert!(junit.contains("name=\"presentry --prune: oracle 2 name\"><failure"), "{junit}");
     }
 
     #[test]

@@ -21,13 +21,16 @@ use crate::observe::{Lab, Manner, Seen};
 use crate::oracles::{self, ControlSeen, Judgement, Observation, Proof, RuntimeModules, StartSeen, ThrowObservation};
 use crate::process::{Exit, Finished, Invocation, Source};
 use crate::progress::{Bar, Console, Shown, Took};
-use crate::report::{BUNDLED, Check, Ran, Report};
+use crate::report::{BUNDLED, Check, Ran, Report, UNBUNDLED};
 use crate::runtime;
 use crate::scenario::{Control, Ends, Manager, Scenario};
 use crate::sdk_column;
 use crate::timeline::Timeline;
 use crate::toolchain::Toolchain;
 use crate::tree::{self, Snapshot};
+
+/// What the command gets so that the SDK stays in its packages.
+const NO_BUNDLE: &str = "--no-bundle-sdk";
 
 /// The command reads one build, and traces packages where the build lacks some; what takes longer than this hangs.
 const COMMAND_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -214,6 +217,16 @@ struct Copies {
     controls: Vec<(Control, Copy)>,
 }
 
+/// From what the reference is made.
+struct Reference<'a> {
+    /// The build as it was.
+    unrewritten: &'a Copy,
+    /// The same where it is started, which may be without the rest of the app.
+    started: &'a Path,
+    /// The app as it is installed.
+    install: &'a Path,
+}
+
 /// What the boots showed. Each is filled by a task of its own.
 #[derive(Default)]
 struct Boots {
@@ -325,11 +338,14 @@ impl Run<'_> {
         let rewritten = Snapshot::take(&subject.root)?;
         let size = bundle_column::size_of_packages(&self.server(&subject.app))?;
         // Found by its bytes, so that the harness need not know how the command names it. It must be a module beside the
-        // old place, from where it finds `../public`; a copy put by for `restore` is not meant.
+        // old place, from where it finds `../public`; a copy put by for `restore` is not meant. Where the SDK is bundled its
+        // specifiers are others, and a copy without the bundle tells the name.
+        let unbundled = module.map(|_| self.unbundled(subject)).transpose()?;
         let entry_in_root = scenario.app_in(Path::new("")).join(&entry);
         let beside =
             |at: &PathBuf| at.parent() == entry_in_root.parent() && at.extension() == entry_in_root.extension();
-        let moved_entry = rewritten.same_bytes(&entry_in_root, &original).into_iter().find(beside);
+        let unbundled = unbundled.as_ref().unwrap_or(&rewritten);
+        let moved_entry = unbundled.same_bytes(&entry_in_root, &original).into_iter().find(beside);
         let moved_entry = moved_entry.as_deref().and_then(Path::file_name);
 
         // Where the builds are started: where they are, or from where they were moved to.
@@ -567,7 +583,9 @@ impl Run<'_> {
         let requested = self.cell.requested();
         let mut report =
             Report { scenario: self.cell.id(), requested, versions, checks, sdk, bundled, evidence, kept: None };
-        report.evidence.reference = self.reference(&report, &lab, &started_unrewritten, &asset)?;
+        let reference =
+            Reference { unrewritten: &copies.unrewritten, started: &started_unrewritten, install: &install.path };
+        report.evidence.reference = self.reference(&report, &lab, &reference, &asset)?;
         Ok(report)
     }
 
@@ -579,7 +597,7 @@ impl Run<'_> {
         &self,
         report: &Report,
         lab: &Lab<'_>,
-        unrewritten: &Path,
+        reference: &Reference<'_>,
         asset: &[u8],
     ) -> Result<BTreeMap<u8, String>> {
         let ours = report.columns().into_iter().filter(|(column, ..)| *column != document::SDK);
@@ -592,7 +610,8 @@ impl Run<'_> {
             return Ok(BTreeMap::new());
         }
         let seen = self.timed("boot under --import, unrewritten, for reference", || {
-            lab.exercise("boot-reference", unrewritten, Manner::Preloaded)
+            let app = self.preloadable(reference)?;
+            lab.exercise("boot-reference", &app, Manner::Preloaded)
         })?;
         // A reference that does not start shows nothing, so it excuses nothing.
         let Ok(seen) = up(&seen) else { return Ok(BTreeMap::new()) };
@@ -601,6 +620,21 @@ impl Run<'_> {
             _ => oracles::page_and_assets(self.scenario, asset, seen),
         };
         Ok(asked.into_iter().filter_map(|oracle| Some((oracle, judge(oracle).err()?))).collect())
+    }
+
+    /// The unrewritten build with an instrumentation that can be preloaded: its own, or what the controls get, with the
+    /// packages that it needs.
+    fn preloadable(&self, reference: &Reference<'_>) -> Result<PathBuf> {
+        let Reference { unrewritten, started, install } = reference;
+        let Some(module) = &self.scenario.control_instrumentation else { return Ok(started.to_path_buf()) };
+        let root = self.work.join("reference");
+        tree::copy(&unrewritten.root, &root, |_| true)?;
+        let app = self.scenario.app_in(&root);
+        runtime::place_instrumentation(&app.join(module), &self.server(&app).join(&self.scenario.instrumentation))?;
+        for packages in app::packages(install)? {
+            tree::symlink_directory(&install.join(&packages), &root.join(&packages))?;
+        }
+        Ok(app)
     }
 
     /// The SDK's own build; the inner error says why there is none, which is a finding about the SDK.
@@ -858,10 +892,20 @@ impl Run<'_> {
 
     /// The subject as it was before its build rewrote it, as far as the command itself tells.
     pub(crate) fn restored(&self, name: &str, subject: &Copy) -> Result<Snapshot> {
+        self.copied_and(name, Some("restore"), &[], subject)
+    }
+
+    /// The subject as it would be if its build had left the SDK in its packages.
+    fn unbundled(&self, subject: &Copy) -> Result<Snapshot> {
+        self.copied_and("unbundled", None, &[NO_BUNDLE], subject)
+    }
+
+    /// What the command makes of a copy.
+    fn copied_and(&self, name: &str, verb: Option<&str>, args: &[&str], subject: &Copy) -> Result<Snapshot> {
         let root = self.work.join(name);
         tree::copy(&subject.root, &root, |_| true)?;
         let copy = Copy { app: self.scenario.app_in(&root), root };
-        self.command(name, Some("restore"), &copy)?;
+        self.command_with(name, verb, args, &copy)?;
         Snapshot::take(&copy.root)
     }
 
@@ -878,7 +922,7 @@ impl Run<'_> {
             self.console.print("  presentry: not run, the build ran it\n");
             None
         } else if self.config.rewrite {
-            Some(run("presentry", "presentry", None, &copies.subject)?)
+            Some(run(UNBUNDLED, "presentry", None, &copies.subject)?)
         } else {
             self.console.print("  presentry: not run, the rewrite is disabled\n");
             None
@@ -894,9 +938,11 @@ impl Run<'_> {
         Ok((Proof { rewrite, check, check_controls }, sources))
     }
 
-    /// Runs the command on a copy, with the packages in it that were put away for it.
+    /// Runs the command on a copy, with the packages in it that were put away for it. A rewrite leaves the SDK in its
+    /// packages, unless the build was rewritten by the npm package, which bundles it.
     fn command(&self, log: &str, verb: Option<&str>, copy: &Copy) -> Result<(Finished, Source)> {
-        self.command_with(log, verb, &[], copy)
+        let unbundled = verb.is_none() && self.scenario.module.is_none();
+        self.command_with(log, verb, if unbundled { &[NO_BUNDLE] } else { &[] }, copy)
     }
 
     /// As [`Run::command`], with more arguments.

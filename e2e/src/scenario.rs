@@ -146,7 +146,7 @@ pub struct Sdk {
     pub absent: Option<String>,
 }
 
-/// The build of a scenario that is rewritten with `--bundle-sdk --prune`.
+/// The build of a scenario whose SDK is bundled.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bundled {
@@ -364,12 +364,14 @@ pub struct Feature {
     pub error: Option<String>,
     /// The value of a local variable in a frame of that error. Its name is the minifier's.
     pub local: Option<Value>,
+    /// The type of an item that arrives, one that is looked at no further: `profile_chunk`.
+    pub item: Option<String>,
 }
 
 impl Feature {
     /// Whether it looks at what arrives, which a build without Sentry cannot pass.
     pub fn needs_sentry(&self) -> bool {
-        self.span.is_some() || self.trace.is_some() || self.error.is_some()
+        self.span.is_some() || self.trace.is_some() || self.error.is_some() || self.item.is_some()
     }
 }
 

@@ -145,7 +145,7 @@ mod tests {
             text,
             "## presentry: 1 of 4 cells proven; SDK alone: 0 of 4\n\n\
              Missing, and counted as failed: 1 of the 4 cells.\n\n\
-             | cell | presentry | SDK alone |\n|---|---|---|\n\
+             | cell | presentry --no-bundle-sdk | SDK alone |\n|---|---|---|\n\
              | `basic` | proven | known: 4 |\n\
              | `bare` | **failed**: 2 | known: 4 |\n\
              | `js` | **failed**: no judgement | **failed**: no judgement |\n\

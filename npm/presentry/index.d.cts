@@ -26,13 +26,12 @@ export interface RewriteOptions extends BuildOptions {
   /** Where the runtime goes: behind `import()` (the default, proven), or below the instrumentation (not proven). */
   mode?: "dynamic-import" | "top-level-import";
   /**
-   * Puts the SDK into one module beside the entry, so that the server starts faster. With `true` or `"always"` the rewrite is
-   * refused where that cannot be done, with `"if-possible"` it does without and warns.
+   * Whether the SDK is put into one module beside the entry, so that the server starts faster. With `"if-possible"` (the
+   * default) the rewrite does without where that cannot be done, and warns; with `true` or `"always"` it is refused there.
+   * `false` leaves the SDK in its packages.
    */
   bundleSdk?: boolean | "always" | "if-possible";
-  /** Leaves the SDK in its packages. */
-  noBundleSdk?: boolean;
-  /** Takes the packages out of the build that nothing reaches any more; only with `bundleSdk`. */
+  /** Takes the packages out of the build that nothing reaches any more once the SDK is bundled. */
   prune?: boolean;
   /** Has Node (22.8 or later) keep compiled code in a directory, relative to that of the entry; `true` for `.compile-cache`. */
   compileCache?: boolean | string;

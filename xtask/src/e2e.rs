@@ -158,10 +158,7 @@ impl flags::E2e {
             bail!("`--sdk` and `--no-sdk` do not go together");
         }
         let sdk = self.sdk || self.all && !self.no_sdk;
-        if self.bundle && self.no_bundle {
-            bail!("`--bundle` and `--no-bundle` do not go together");
-        }
-        let bundle = self.bundle || self.all && !self.no_bundle;
+        let bundle = !self.no_bundle;
         let of_preset =
             |scenario: &Scenario| self.preset.as_ref().is_none_or(|preset| preset == scenario.nitro_preset());
         let mut cells = if self.all && self.filter.is_empty() && versions.is_empty() {
@@ -297,10 +294,10 @@ mod tests {
         let list = Matrix::read(&crate::root().join(matrix::FILE))?;
         let cells = flags.cells(&list, scenarios(), &|package, _| bail!("`{package}` is asked for"))?;
         let columns = |cell: &Cell| match (cell.sdk, cell.bundle) {
-            (true, true) => " + sdk + bundle",
-            (true, false) => " + sdk",
-            (false, true) => " + bundle",
-            (false, false) => "",
+            (true, true) => " + sdk",
+            (true, false) => " + sdk - bundle",
+            (false, true) => "",
+            (false, false) => " - bundle",
         };
         Ok(cells.iter().map(|cell| format!("{}{}", cell.id(), columns(cell))).collect())
     }
@@ -320,9 +317,8 @@ mod tests {
         assert_eq!(ids(&["--preset", "heroku"]).unwrap(), ["heroku", "preset-heroku"]);
         assert!(ids(&["js", "--preset", "heroku"]).unwrap_err().to_string().contains("has the preset `heroku`"));
         assert!(ids(&["basic@vinxi-0.5.3", "--node", "22"]).is_err());
-        assert_eq!(ids(&["bare", "--bundle"]).unwrap(), ["bare + bundle"]);
+        assert_eq!(ids(&["bare", "--no-bundle"]).unwrap(), ["bare - bundle"]);
         assert!(ids(&["--sdk", "--no-sdk"]).is_err());
-        assert!(ids(&["--bundle", "--no-bundle"]).is_err());
         assert!(ids(&["--sentry", "latest"]).unwrap_err().to_string().contains("is asked for"));
     }
 
@@ -330,8 +326,8 @@ mod tests {
     fn all_are_the_matrix_with_all_columns() {
         let all = ids(&["--all"]).unwrap();
         assert!(all.len() >= 30, "{all:?}");
-        assert!(all.contains(&"basic@nitropack-2.9.7 + sdk + bundle".to_owned()));
-        assert!(ids(&["--all", "--no-sdk", "--no-bundle"]).unwrap().contains(&"basic@nitropack-2.9.7".to_owned()));
+        assert!(all.contains(&"basic@nitropack-2.9.7 + sdk".to_owned()));
+        assert!(ids(&["--all", "--no-sdk"]).unwrap().contains(&"basic@nitropack-2.9.7".to_owned()));
         // Another Node is for every scenario, as every package manager installs for it.
         assert_eq!(ids(&["--all", "--node", "22"]).unwrap().len(), scenarios().len());
     }

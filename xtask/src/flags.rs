@@ -36,9 +36,7 @@ xflags::xflags! {
             optional --sdk
             /// Leave that out where `--all` has it.
             optional --no-sdk
-            /// Judge what `--bundle-sdk --prune` makes of the build as well.
-            optional --bundle
-            /// Leave that out where `--all` has it.
+            /// Judge the build that leaves the SDK in its packages alone, and not the one with the bundle, which is the default.
             optional --no-bundle
             /// Run the I-th of N parts of the cells, such as `1/3`.
             optional --shard shard: Shard
@@ -227,7 +225,6 @@ pub struct E2e {
     pub preset: Option<String>,
     pub sdk: bool,
     pub no_sdk: bool,
-    pub bundle: bool,
     pub no_bundle: bool,
     pub shard: Option<Shard>,
     pub jobs: Option<usize>,

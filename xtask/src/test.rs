@@ -53,7 +53,6 @@ impl flags::Test {
                 preset: None,
                 sdk: false,
                 no_sdk: false,
-                bundle: false,
                 no_bundle: false,
                 shard: None,
                 jobs: None,

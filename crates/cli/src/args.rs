@@ -73,8 +73,9 @@ impl Cli {
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         if args.prune && args.bundling() == Bundling::No {
-            let message = "`--prune` takes out what a bundle of the SDK makes superfluous, so it needs `--bundle-sdk`";
-            return Err(command.error(ErrorKind::MissingRequiredArgument, message));
+            let message = "`--prune` takes out what a bundle of the SDK makes superfluous, so it goes neither with \
+                           `--no-bundle-sdk` nor with what writes no facade";
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         if args.exports != ExportsArg::Wrap && !args.wrap.is_empty() {
             let message = "`--wrap` needs `--exports wrap`; under `--exports await` every export is passed on as it is";
@@ -179,7 +180,8 @@ pub(crate) struct RewriteArgs {
     #[arg(long, value_enum, value_name = "MODE", default_value = "dynamic-import")]
     pub(crate) mode: ModeArg,
 
-    /// Put the SDK into one module beside the entry, so that the server starts in less than half the time
+    /// When the SDK is put into one module beside the entry, from which the server starts in about half the time [default:
+    /// if-possible]
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pub(crate) bundle_sdk: Option<BundleArg>,
 
@@ -436,7 +438,7 @@ mod tests {
     }
 
     /// Every line of a code block that runs the command, with or without `$` and `npx`, up to a comment or a pipe. Lines
-    /// that are indented are output.
+    /// that are indented are output, and so are those that name a column: `presentry --prune: ok …`.
     fn command_lines(page: &str) -> Vec<Vec<&str>> {
         let mut lines = Vec::new();
         let mut in_block = false;
@@ -448,7 +450,8 @@ mod tests {
             let line = line.trim_start_matches("$ ").trim_start_matches("- run: ").trim_start_matches("npx ");
             let words: Vec<&str> =
                 line.split_whitespace().take_while(|word| !["#", "|", ">", ">>", "&&"].contains(word)).collect();
-            if in_block && line.starts_with("presentry") && words.first() == Some(&"presentry") {
+            let is_output = words.iter().any(|word| word.ends_with(':'));
+            if in_block && !is_output && line.starts_with("presentry") && words.first() == Some(&"presentry") {
                 lines.push(words);
             }
         }

@@ -1,5 +1,5 @@
-//! `--bundle-sdk`: the SDK of a build in one module beside the entry, made by the bundler of the app. Finds out what has
-//! to be in it; what is written, the plan says.
+//! The SDK of a build in one module beside the entry, made by the bundler of the app. Finds out what has to be in it; what
+//! is written, the plan says.
 
 mod bundler;
 mod packages;
@@ -11,8 +11,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use presentry_parser::commonjs_wrappers;
 use presentry_rewriter::{
-    Bundle, ChangeKind, Digest, ModulePath, PackageImports, Plan, Sources, bundle_header, bundle_line,
+    AskedFor, Bundle, ChangeKind, Digest, ModulePath, PackageImports, Plan, Sources, bundle_header, bundle_line,
     diagnostics::{Diagnostic, sdk_of_package},
     is_script, package_imports, package_name, sealed, with_bundle,
 };
@@ -40,8 +41,8 @@ const HOOKS: [&str; 2] = ["import-in-the-middle", "require-in-the-middle"];
 /// What a bundled build asks packages for.
 #[derive(Debug)]
 pub(crate) struct Remaining {
-    /// The specifiers of the SDK that are bundled.
-    sdk: Vec<String>,
+    /// The specifiers of the SDK that are bundled, with the exports that the build asks for.
+    sdk: BTreeMap<String, AskedFor>,
     /// The other bare specifiers of the build.
     others: Vec<String>,
     /// Those of the bundle.
@@ -75,7 +76,7 @@ pub(crate) enum Bundling {
 
 impl Bundling {
     /// What a run does that is not told.
-    pub(crate) const DEFAULT: Self = Self::No;
+    pub(crate) const DEFAULT: Self = Self::WherePossible;
 }
 
 /// Which packages a bundle is made of.
@@ -143,7 +144,7 @@ pub(crate) fn add(
     Ok(WithBundle { plan: with_bundle(sources, plan.clone(), &build.entry, &bundle), remaining: Some(remaining) })
 }
 
-/// The plan that an earlier run with `--bundle-sdk` has carried out, as far as it is the same as one without; `None` where
+/// The plan that an earlier run with a bundle has carried out, as far as it is the same as one without; `None` where
 /// the build has no bundle, or one that would be made anew.
 pub(crate) fn remembered(
     plan: &Plan,
@@ -168,6 +169,11 @@ impl Remaining {
         Asks { modules: &self.modules, specifiers, files: &self.files }
     }
 
+    /// Whether a package is one of the SDK's that went into the bundle.
+    fn has_bundled(&self, package: &str) -> bool {
+        package.starts_with("@sentry/") && !self.of_bundle.iter().any(|specifier| package_name(specifier) == package)
+    }
+
     /// Whether a package of the build is asked for by its place.
     fn names_below(&self, directory: &Path) -> bool {
         self.nested.iter().any(|file| file.starts_with(directory))
@@ -178,14 +184,14 @@ impl Remaining {
         let (record, _) = presentry_parser::parse(text);
         let requested = record.requested_modules.iter().map(|request| &request.specifier);
         let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
-        let by_import = requested.chain(imported).map(|literal| literal.value.clone());
-        let by_call =
-            packages::literals_behind(text, &["equire", "register", "resolve"]).into_iter().map(str::to_owned);
-        for specifier in by_import.chain(by_call) {
+        let by_import = requested.chain(imported).map(|literal| (literal.value.clone(), true));
+        let by_call = packages::literals_behind(text, &["equire", "register", "resolve"]);
+        for (specifier, certain) in by_import.chain(by_call.into_iter().map(|literal| (literal.to_owned(), false))) {
             match specifier.strip_prefix("./") {
                 Some(file) if file.starts_with("node_modules/") => self.nested.push(place.server.join(file)),
                 Some(_) => {}
-                None if specifier.starts_with("@sentry/") => {}
+                // The SDK names its own packages in what it says. One with an add-on it asks for.
+                None if specifier.starts_with("@sentry/") && !certain && !self.files.contains_key(&specifier) => {}
                 None => self.of_bundle.push(specifier),
             }
         }
@@ -210,7 +216,11 @@ pub(crate) fn can_stay(place: &Place, tracked: &[Tracked]) -> Result<bool, Failu
 
 /// The bundle that an earlier run has written, when it holds what is asked for. The packages it was made of are part of
 /// the build, and a new build has no bundle.
-fn written_before(place: &Place, tracked: &[Tracked], specifiers: &[String]) -> Result<Option<Bundle>, Failure> {
+fn written_before(
+    place: &Place,
+    tracked: &[Tracked],
+    sdk: &BTreeMap<String, AskedFor>,
+) -> Result<Option<Bundle>, Failure> {
     if !can_stay(place, tracked)? {
         return Ok(None);
     }
@@ -219,14 +229,16 @@ fn written_before(place: &Place, tracked: &[Tracked], specifiers: &[String]) -> 
         let (Some(path), Some(bytes)) = (one.file.path.module(), place.read_file(&one.file.path)?) else {
             return Ok(None);
         };
-        if let Some(specifier) = bundle_header(&bytes).and_then(|header| header.stands_for) {
+        let header = bundle_header(&bytes);
+        if let Some((specifier, has)) = header.and_then(|header| Some((header.stands_for?, header.asked_for))) {
+            if !sdk.get(&specifier).is_some_and(|asked_for| has.covers(asked_for)) {
+                return Ok(None);
+            }
             bundle.modules.insert(specifier, path.clone());
         }
         bundle.files.insert(path, bytes);
     }
-    let same = bundle.modules.len() == specifiers.len()
-        && specifiers.iter().all(|specifier| bundle.modules.contains_key(specifier));
-    Ok(same.then_some(bundle))
+    Ok((bundle.modules.len() == sdk.len()).then_some(bundle))
 }
 
 /// A package that stays outside of the bundle and asks for the SDK would load a copy of its own.
@@ -272,14 +284,14 @@ fn make(
 ) -> Result<(Bundle, BTreeMap<String, PathBuf>), Failure> {
     let app = fs::canonicalize(app).map_err(|error| Failure::Unexpected(error.into()))?;
     let names = Names::free_in(original, remaining.sdk.len());
-    let alone = remaining.sdk.len() == 1;
+    let alone = remaining.sdk.iter().next().filter(|_| remaining.sdk.len() == 1);
     let bundled = bundler::run(&Order {
         app: &app,
         server: &place.server,
-        specifiers: &remaining.sdk,
-        names: vec![None; remaining.sdk.len()],
+        specifiers: remaining.sdk.keys().map(String::as_str).collect(),
+        names: remaining.sdk.values().map(names_of).collect(),
         used: remaining.others.iter().map(String::as_str).collect(),
-        header: bundle_line(remaining.sdk.first().filter(|_| alone).map(String::as_str)),
+        header: bundle_line(alone.map(|(specifier, asked_for)| (specifier.as_str(), asked_for))),
         name: names.code.file_name(),
         from_app: from == From::App,
     })?;
@@ -289,17 +301,40 @@ fn make(
     let beside = |suffix: &str| ModulePath::new(format!("{}{suffix}", names.code)).expect("a file name");
     bundle.files.insert(beside(".map"), bundled.map.into_bytes());
     bundle.files.insert(beside(".LEGAL.txt"), bundled.licences.into_bytes());
-    bundle.files.insert(names.code.clone(), sealed(bundled.code).into_bytes());
-    if alone {
-        bundle.modules.insert(remaining.sdk[0].clone(), names.code);
+    bundle.files.insert(names.code.clone(), sealed(compiled_at_once(bundled.code)).into_bytes());
+    if let Some((specifier, _)) = alone {
+        bundle.modules.insert(specifier.clone(), names.code);
         return Ok((bundle, files));
     }
-    for ((specifier, module), path) in remaining.sdk.iter().zip(bundled.modules).zip(names.specifiers) {
-        let text = sealed(format!("{}\n{module}", bundle_line(Some(specifier))));
+    for (((specifier, asked_for), module), path) in remaining.sdk.iter().zip(bundled.modules).zip(names.specifiers) {
+        let text = sealed(format!("{}\n{module}", bundle_line(Some((specifier, asked_for)))));
         bundle.files.insert(path.clone(), text.into_bytes());
         bundle.modules.insert(specifier.clone(), path);
     }
     Ok((bundle, files))
+}
+
+/// The names of exports for the bundler; `None` for all.
+fn names_of(asked_for: &AskedFor) -> Option<Vec<&str>> {
+    match asked_for {
+        AskedFor::All => None,
+        AskedFor::Names(names) => Some(names.iter().map(String::as_str).collect()),
+    }
+}
+
+/// The code with a parenthesis around each function that holds a CommonJS module. V8 compiles such a function with the
+/// code around it, and reads any other twice: all of these are called while the bundle is loaded. A source map has one
+/// position for each of the lines that change, at its start.
+fn compiled_at_once(code: String) -> String {
+    let wrappers = commonjs_wrappers(&code);
+    let mut result = String::with_capacity(code.len() + wrappers.len() * ": (function)".len());
+    let mut done = 0;
+    for wrapper in wrappers {
+        result.extend([&code[done..wrapper.start], ": (function", wrapper.of(&code), ")"]);
+        done = wrapper.end;
+    }
+    result.push_str(&code[done..]);
+    result
 }
 
 fn say_what_is_in_it(bundled: &Bundled, output: &Output) {
@@ -358,4 +393,18 @@ fn relative(from: &Path, to: &Path) -> PathBuf {
     let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = std::iter::repeat_n("..", from.components().count() - common);
     up.map(PathBuf::from).chain(to.components().skip(common).map(|part| PathBuf::from(part.as_os_str()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compiled_at_once;
+
+    #[test]
+    fn what_holds_commonjs_is_compiled_at_once() {
+        let code = "var require_a = __commonJS({\n  \"a.js\"(exports, module) {\n    module.exports = { b() {} };\n  }\n});\nvar b = 1;\n";
+        let expected = "var require_a = __commonJS({\n  \"a.js\": (function(exports, module) {\n    module.exports = { b() {} };\n  })\n});\nvar b = 1;\n";
+        assert_eq!(compiled_at_once(code.to_owned()), expected);
+        assert_eq!(compiled_at_once(expected.to_owned()), expected);
+        assert_eq!(compiled_at_once("no { script".to_owned()), "no { script");
+    }
 }

@@ -7,12 +7,14 @@ mod app_config;
 mod bindings;
 mod compile;
 mod error;
+mod namespaces;
 mod nesting;
 mod parse;
 mod position;
 mod record;
 mod requires;
 mod syntax;
+mod wrappers;
 
 pub use analyze::analyze;
 pub use app_config::{AppConfig, AutoInject, ConfigSyntax, Known, ListItem, app_config};
@@ -21,6 +23,7 @@ pub use compile::{
     CompileOptions, Compiled, Environment, EnvironmentValue, ModuleUse, SourceSyntax, UseKind, compile, is_binding_name,
 };
 pub use error::SyntaxError;
+pub use namespaces::namespace_members;
 pub use parse::parse;
 pub use position::{Position, line_text, position};
 pub use record::{
@@ -29,6 +32,7 @@ pub use record::{
     StringLiteral, UrlForm, UrlReference,
 };
 pub use requires::{FileGoal, RequestMeans, RunTimeRequest, run_time_requests};
+pub use wrappers::commonjs_wrappers;
 
 #[cfg(test)]
 mod tests;

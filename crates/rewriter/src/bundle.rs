@@ -7,7 +7,7 @@ use std::{
 };
 
 use memchr::memmem;
-use presentry_parser::{Span, StringLiteral};
+use presentry_parser::{ImportName, ModuleExportName, RequestForm, Span, StringLiteral, namespace_members};
 
 use crate::{
     debug_id::without_debug_id,
@@ -17,6 +17,7 @@ use crate::{
     graph::{Graph, Module},
     overlay::Overlay,
     plan::{ChangeKind, Digest, FileChange, Outcome, Plan},
+    prefilter::{literals, may_name},
     proof::prove,
     sources::{ModulePath, Sources},
     specifier::{Target, package_name, relative, resolve},
@@ -26,6 +27,64 @@ use crate::{
 const MARK: &str = "// presentry ";
 const WORD: &str = "bundle";
 
+/// Which exports of a module somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedFor {
+    /// Any of them: its namespace is handed on, or asked for a name that is put together.
+    All,
+    /// Those of these names; none where it is loaded for what it does.
+    Names(BTreeSet<String>),
+}
+
+impl AskedFor {
+    /// Nothing yet.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::Names(BTreeSet::new())
+    }
+
+    /// Whether everything is among this that is among `other`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::Names(_), Self::All) => false,
+            (Self::Names(these), Self::Names(those)) => those.is_subset(these),
+        }
+    }
+
+    fn name(&mut self, name: &ModuleExportName) {
+        // A name that cannot stand in the first line of a module of a bundle.
+        if name.value.contains(|char: char| char.is_whitespace() || matches!(char, ',' | '{' | '}')) {
+            *self = Self::All;
+        } else if let Self::Names(names) = self {
+            names.insert(name.value.clone());
+        }
+    }
+
+    fn members(&mut self, members: Option<&BTreeSet<String>>) {
+        match (&mut *self, members) {
+            (Self::Names(names), Some(members)) => names.extend(members.iter().cloned()),
+            _ => *self = Self::All,
+        }
+    }
+
+    /// The word of the first line of a module of a bundle, `None` for everything.
+    fn word(&self) -> Option<String> {
+        match self {
+            Self::All => None,
+            Self::Names(names) => {
+                Some(format!("{{{}}}", names.iter().map(String::as_str).collect::<Vec<_>>().join(",")))
+            }
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        let names = word.strip_prefix('{')?.strip_suffix('}')?;
+        Some(Self::Names(names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()))
+    }
+}
+
 /// What the first line of a module of a bundle says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleHeader {
@@ -33,6 +92,8 @@ pub struct BundleHeader {
     pub version: String,
     /// The specifier whose exports the module has; `None` where it holds code for other modules of the bundle.
     pub stands_for: Option<String>,
+    /// Which of those exports were asked for when it was made: it has no others.
+    pub asked_for: AskedFor,
     /// Whether the module is as it was written, but for a debug id.
     pub intact: bool,
 }
@@ -40,16 +101,22 @@ pub struct BundleHeader {
 /// The first line of a module of a bundle, before its digest is known.
 ///
 /// ```
-/// # use presentry_rewriter::{bundle_header, bundle_line, sealed};
-/// let text = format!("{}\nexport const init = () => {{}};\n", bundle_line(Some("@sentry/node")));
+/// # use presentry_rewriter::{AskedFor, bundle_header, bundle_line, sealed};
+/// let line = bundle_line(Some(("@sentry/node", &AskedFor::All)));
+/// let text = format!("{line}\nexport const init = () => {{}};\n");
 /// let header = bundle_header(sealed(text).as_bytes()).unwrap();
 /// assert!(header.intact);
 /// assert_eq!(header.stands_for.as_deref(), Some("@sentry/node"));
 /// ```
 #[must_use]
-pub fn bundle_line(stands_for: Option<&str>) -> String {
-    let specifier = stands_for.map(|specifier| format!(" {specifier}")).unwrap_or_default();
-    format!("{MARK}{} {WORD} {}{specifier}", env!("CARGO_PKG_VERSION"), Digest::of(b""))
+pub fn bundle_line(stands_for: Option<(&str, &AskedFor)>) -> String {
+    let mut line = format!("{MARK}{} {WORD} {}", env!("CARGO_PKG_VERSION"), Digest::of(b""));
+    let words = stands_for.map(|(specifier, asked_for)| [Some(specifier.to_owned()), asked_for.word()]);
+    for word in words.into_iter().flatten().flatten() {
+        line.push(' ');
+        line.push_str(&word);
+    }
+    line
 }
 
 /// Writes the digest of a module into its first line, which [`bundle_line`] made.
@@ -65,7 +132,8 @@ pub fn sealed(text: String) -> String {
 pub fn bundle_header(bytes: &[u8]) -> Option<BundleHeader> {
     let parts = Parts::of(bytes)?;
     let intact = parts.digest_of_rest() == parts.digest;
-    Some(BundleHeader { version: parts.version, stands_for: parts.stands_for, intact })
+    let asked_for = parts.asked_for.as_deref().and_then(AskedFor::of_word).unwrap_or(AskedFor::All);
+    Some(BundleHeader { version: parts.version, stands_for: parts.stands_for, asked_for, intact })
 }
 
 /// The first line, taken apart, and what stands around it.
@@ -73,6 +141,7 @@ struct Parts<'a> {
     version: String,
     digest: Digest,
     stands_for: Option<String>,
+    asked_for: Option<String>,
     text: Cow<'a, [u8]>,
     line: std::ops::Range<usize>,
 }
@@ -91,18 +160,23 @@ impl<'a> Parts<'a> {
             start = range.end;
             let Some(words) = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(MARK)) else { continue };
             let words: Vec<&str> = words.split_ascii_whitespace().collect();
-            let ([version, WORD, digest] | [version, WORD, digest, _]) = words[..] else { continue };
+            let [version, WORD, digest, ref stands_for @ ..] = words[..] else { continue };
+            if stands_for.len() > 2 {
+                continue;
+            }
             let digest = Digest::from_hex(digest)?;
-            let stands_for = words.get(3).map(|specifier| (*specifier).to_owned());
-            return Some(Self { version: version.to_owned(), digest, stands_for, text, line: range });
+            let word = |at: usize| stands_for.get(at).map(|word| (*word).to_owned());
+            let (stands_for, asked_for) = (word(0), word(1));
+            return Some(Self { version: version.to_owned(), digest, stands_for, asked_for, text, line: range });
         }
         None
     }
 
     fn digest_of_rest(&self) -> Digest {
-        let specifier = self.stands_for.as_deref().unwrap_or_default();
+        let words = [&self.stands_for, &self.asked_for].into_iter().flatten().map(String::as_str);
+        let words = words.collect::<Vec<_>>().join(" ");
         let (before, after) = (&self.text[..self.line.start], &self.text[self.line.end..]);
-        Digest::of(&[specifier.as_bytes(), b"\n", before, after].concat())
+        Digest::of(&[words.as_bytes(), b"\n", before, after].concat())
     }
 }
 
@@ -129,9 +203,10 @@ pub(crate) fn stands_for(graph: &Graph<'_>, module: &Module) -> Result<Option<St
 /// What the modules of a build ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackageImports {
-    /// The specifiers of `@sentry/*` packages, sorted.
-    pub sdk: Vec<String>,
-    /// All other bare specifiers, sorted.
+    /// The specifiers of `@sentry/*` packages, with the exports that are asked for.
+    pub sdk: BTreeMap<String, AskedFor>,
+    /// All other bare specifiers, sorted. In a module that has nothing to do with the SDK, what stands in a comment as a
+    /// specifier would counts, too.
     pub others: BTreeSet<String>,
 }
 
@@ -144,32 +219,81 @@ pub fn package_imports(sources: &dyn Sources, plan: &Plan) -> Result<PackageImpo
     let graph = Graph::new(&overlay);
     let mut imports = PackageImports::default();
     for path in overlay.scripts().map_err(|error| Box::new(codes::unreadable(&error)))? {
+        let bytes = overlay.read(&path).map_err(|error| Box::new(codes::unreadable(&error)))?.unwrap_or_default();
+        if !may_name(&bytes, SCOPE) {
+            imports.others.extend(literals(&bytes).filter_map(|literal| package_of(&path, literal)));
+            continue;
+        }
         let Some(module) = graph.load(&path)?.filter(|module| module.bundle.is_none()) else {
             refuse_hidden_import(&graph, &path)?;
             continue;
         };
         refuse_other_requests(&module)?;
+        let mut asks_for_sdk = false;
         for specifier in specifiers(&module) {
-            if specifier.value.strip_prefix(DENO_SCHEME).is_some_and(is_sdk) {
-                return Err(Box::new(codes::bundle_two_copies(&module.path, &module.text, specifier.span)));
-            }
-            let Target::Package(specifier) = resolve(&module.path, &specifier.value) else { continue };
-            if !is_sdk(&specifier) {
-                imports.others.insert(specifier);
-            } else if !imports.sdk.contains(&specifier) {
-                imports.sdk.push(specifier);
+            match package_of(&module.path, &specifier.value) {
+                Some(specifier) if is_sdk(&specifier) => asks_for_sdk = true,
+                Some(specifier) => {
+                    imports.others.insert(specifier);
+                }
+                None => {}
             }
         }
+        if asks_for_sdk {
+            note_asked_for(&module, &mut imports.sdk);
+        }
     }
-    imports.sdk.sort();
     Ok(imports)
 }
 
-/// What Nitro's presets for Deno put before the name of a package.
-const DENO_SCHEME: &str = "npm:";
+/// Notes which exports of the SDK a module asks for.
+fn note_asked_for(module: &Module, sdk: &mut BTreeMap<String, AskedFor>) {
+    let record = &module.record;
+    let sdk_of =
+        |literal: &StringLiteral| package_of(&module.path, &literal.value).filter(|specifier| is_sdk(specifier));
+    let mut members = None;
+    for (index, request) in record.requested_modules.iter().enumerate() {
+        let Some(specifier) = sdk_of(&request.specifier) else { continue };
+        let asked_for = sdk.entry(specifier).or_insert_with(AskedFor::nothing);
+        if matches!(request.form, RequestForm::ExportStar | RequestForm::ExportStarAs) {
+            *asked_for = AskedFor::All;
+        }
+        for entry in record.import_entries.iter().filter(|entry| entry.request == index) {
+            match &entry.import_name {
+                ImportName::Name(name) => asked_for.name(name),
+                ImportName::Namespace => {
+                    let members = members.get_or_insert_with(|| namespace_members(&module.text));
+                    asked_for.members(members.get(&entry.local_name).and_then(Option::as_ref));
+                }
+                ImportName::Source => *asked_for = AskedFor::All,
+            }
+        }
+        for entry in record.indirect_export_entries.iter().filter(|entry| entry.request == index) {
+            match &entry.import_name {
+                ImportName::Name(name) => asked_for.name(name),
+                ImportName::Namespace | ImportName::Source => *asked_for = AskedFor::All,
+            }
+        }
+    }
+    for import in &record.dynamic_imports {
+        if let Some(specifier) = import.specifier.as_ref().and_then(sdk_of) {
+            sdk.insert(specifier, AskedFor::All);
+        }
+    }
+}
+
+/// The beginning of the names of all packages of the SDK.
+const SCOPE: &str = "@sentry/";
 
 fn is_sdk(specifier: &str) -> bool {
-    package_name(specifier).starts_with("@sentry/")
+    package_name(specifier).starts_with(SCOPE)
+}
+
+fn package_of(importer: &ModulePath, specifier: &str) -> Option<String> {
+    match resolve(importer, specifier) {
+        Target::Package(specifier) => Some(specifier),
+        _ => None,
+    }
 }
 
 fn planned<'p>(sources: &'p dyn Sources, plan: &'p Plan) -> Overlay<'p> {
@@ -249,7 +373,11 @@ fn repointed(
     let mut changes: BTreeMap<ModulePath, FileChange> =
         plan.changes.iter().map(|change| (change.path.clone(), change.clone())).collect();
     for path in overlay.scripts().map_err(|error| Box::new(codes::unreadable(&error)))? {
-        let Some(module) = graph.load(&path)?.filter(|_| !bundle.files.contains_key(&path)) else { continue };
+        let bytes = overlay.read(&path).map_err(|error| Box::new(codes::unreadable(&error)))?;
+        if bundle.files.contains_key(&path) || !bytes.is_some_and(|bytes| may_name(&bytes, SCOPE)) {
+            continue;
+        }
+        let Some(module) = graph.load(&path)? else { continue };
         let edits: Vec<TextEdit> =
             specifiers(&module).filter_map(|literal| repoint(&module, literal, bundle)).collect();
         if edits.is_empty() {

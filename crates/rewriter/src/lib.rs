@@ -22,7 +22,7 @@ mod specifier;
 mod top_level;
 
 pub use bundle::{
-    Bundle, BundleHeader, PackageImports, bundle_header, bundle_line, package_imports, sealed, with_bundle,
+    AskedFor, Bundle, BundleHeader, PackageImports, bundle_header, bundle_line, package_imports, sealed, with_bundle,
 };
 pub use debug_id::without_debug_id;
 pub use facade::{FacadeHeader, facade_header};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use aho_corasick::AhoCorasick;
-use memchr::{memchr2, memmem, memrchr};
+use memchr::{memchr, memchr2, memmem, memrchr};
 
 use crate::{
     sources::ModulePath,
@@ -93,17 +93,25 @@ const LONGEST_SPECIFIER: usize = 4096;
 /// The words before a specifier.
 const ODD_WORDS: [&[u8]; 2] = [b"from", b"import"];
 
+/// The literals behind the words before a specifier: all specifiers of a script that holds no odd one, and what stands in
+/// comments and strings as a specifier would.
+pub(crate) fn literals(script: &[u8]) -> impl Iterator<Item = &str> {
+    let behind = move |word: &'static [u8]| memmem::find_iter(script, word).map(move |at| &script[at + word.len()..]);
+    ODD_WORDS.into_iter().flat_map(behind).filter_map(|rest| {
+        let rest = behind_parenthesis(rest);
+        let quote = rest.first().filter(|quote| matches!(quote, b'"' | b'\'' | b'`'))?;
+        let literal = &rest[1..];
+        std::str::from_utf8(&literal[..memchr(*quote, literal)?]).ok().filter(|literal| !literal.contains(' '))
+    })
+}
+
 /// Whether an odd specifier may follow one of the words.
 fn odd(script: &[u8], word: &[u8]) -> bool {
     memmem::find_iter(script, word).any(|at| odd_specifier(&script[at + word.len()..]))
 }
 
 fn odd_specifier(rest: &[u8]) -> bool {
-    let rest = skip_space_and_comments(rest);
-    let rest = match rest.first() {
-        Some(b'(') => skip_space_and_comments(&rest[1..]),
-        _ => rest,
-    };
+    let rest = behind_parenthesis(rest);
     match rest.first() {
         Some(quote @ (b'"' | b'\'' | b'`')) => {
             // An unescaped quote ends the literal; with an escape in it the answer is yes anyhow.
@@ -116,6 +124,15 @@ fn odd_specifier(rest: &[u8]) -> bool {
         // `import.defer(…)` and `import.source(…)`, but not the common `import.meta`.
         Some(b'.') => !skip_space(&rest[1..]).starts_with(b"meta"),
         _ => false,
+    }
+}
+
+/// What follows a word, or the parenthesis behind it.
+fn behind_parenthesis(rest: &[u8]) -> &[u8] {
+    let rest = skip_space_and_comments(rest);
+    match rest.first() {
+        Some(b'(') => skip_space_and_comments(&rest[1..]),
+        _ => rest,
     }
 }
 
@@ -233,6 +250,16 @@ mod tests {
         ] {
             assert!(may_name(script.as_bytes(), "index.mjs"), "{script}");
         }
+    }
+
+    #[test]
+    fn literals_behind_the_words() {
+        let script = b"import a from'x';import \"@y/z\";export*from/* */`w`;import( // c\n'v' );import.meta.url;from 'no such';'u';import('t"
+            .as_slice();
+        let mut found: Vec<&str> = literals(script).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["@y/z", "v", "w", "x"]);
+        assert!(!may_name(script, "@sentry/"));
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub enum Target {
     File(ModulePath),
     /// A module that is part of the host, `node:fs` or `fs`.
     Builtin(String),
-    /// A package, by a bare specifier such as `pg` or `@sentry/node/init`; also `#internal` imports.
+    /// A package, by a bare specifier such as `pg` or `@sentry/node/init`; also `#internal` imports. Deno's `npm:pg@8` is
+    /// `pg`.
     Package(String),
     /// A relative specifier that leaves the server directory, or an absolute URL.
     Elsewhere(String),
@@ -31,6 +32,7 @@ const ROOT: &str = "file:///presentry/0/1/2/3/4/5/6/7/8/9/";
 /// assert_eq!(resolve(&importer, "../[...404]%20x.mjs?v=1"), Target::File(ModulePath::new("[...404] x.mjs").unwrap()));
 /// assert_eq!(resolve(&importer, "node:fs"), Target::Builtin("node:fs".into()));
 /// assert_eq!(resolve(&importer, "pg"), Target::Package("pg".into()));
+/// assert_eq!(resolve(&importer, "npm:pg@8/lib"), Target::Package("pg/lib".into()));
 /// ```
 #[must_use]
 pub fn resolve(importer: &ModulePath, specifier: &str) -> Target {
@@ -47,10 +49,26 @@ pub fn resolve(importer: &ModulePath, specifier: &str) -> Target {
     if is_builtin(specifier) {
         return Target::Builtin(specifier.to_owned());
     }
+    if let Some(package) = specifier.strip_prefix("npm:").and_then(npm_specifier) {
+        return Target::Package(package);
+    }
     if Url::parse(specifier).is_ok() {
         return Target::Elsewhere(specifier.to_owned());
     }
     Target::Package(specifier.to_owned())
+}
+
+/// The bare specifier that stands for one of Deno's, given without `npm:`
+/// (<https://docs.deno.com/runtime/fundamentals/node/#using-npm-packages>). Nitro's presets for Deno start it so that it
+/// looks for packages as Node does, and the version is left out.
+fn npm_specifier(specifier: &str) -> Option<String> {
+    let specifier = specifier.trim_start_matches('/');
+    let name = package_name(specifier);
+    let (_, subpath) = specifier.split_at(name.len());
+    // The first character may be the one of a scope.
+    let version = name.char_indices().skip(1).find(|(_, char)| *char == '@');
+    let name = version.map_or(name, |(at, _)| &name[..at]);
+    (!name.is_empty() && name != "@").then(|| format!("{name}{subpath}"))
 }
 
 /// The package a bare specifier belongs to: `@sentry/node/init` → `@sentry/node`.

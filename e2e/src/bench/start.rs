@@ -42,6 +42,7 @@ pub const NODES: [&str; 3] = ["20", "22", "24"];
 
 /// What the others are compared with.
 pub const BASELINE: &str = "--import";
+const UNBUNDLED: &str = "--no-bundle-sdk";
 const BUNDLED: &str = "--bundle-sdk";
 const PRUNED: &str = "--bundle-sdk --prune";
 
@@ -93,7 +94,7 @@ enum Build {
 const CONTENDERS: [Contender; 6] = [
     Contender { label: BASELINE, build: Build::Unrewritten },
     Contender { label: "SDK dynamic", build: Build::Sdk },
-    Contender { label: "presentry", build: Build::Presentry(&[]) },
+    Contender { label: UNBUNDLED, build: Build::Presentry(&[UNBUNDLED]) },
     Contender { label: BUNDLED, build: Build::Presentry(&["--bundle-sdk"]) },
     Contender { label: PRUNED, build: Build::Presentry(&["--bundle-sdk", "--prune"]) },
     Contender {
@@ -104,8 +105,8 @@ const CONTENDERS: [Contender; 6] = [
 
 /// What is timed of the command, in this order; after each but the first, what it did is undone.
 const COMMANDS: [(&str, &[&str]); 4] = [
-    ("presentry", &[]),
-    ("presentry, a second run", &[]),
+    (UNBUNDLED, &[UNBUNDLED]),
+    ("--no-bundle-sdk, a second run", &[UNBUNDLED]),
     (BUNDLED, &["--bundle-sdk"]),
     (PRUNED, &["--bundle-sdk", "--prune"]),
 ];
@@ -505,7 +506,7 @@ server.listen(port, host, () => console.log(`Listening on http://${host}:${port}
     #[test]
     fn a_start_without_sentry_is_an_error() {
         let error = starts(false).unwrap_err().to_string();
-        assert!(error.starts_with("Sentry is not active in `presentry`: {\"active\":false}"), "{error}");
+        assert!(error.starts_with("Sentry is not active in `--no-bundle-sdk`: {\"active\":false}"), "{error}");
     }
 
     #[test]

@@ -133,7 +133,8 @@ fn a_build_without_a_server_is_not_counted_and_one_that_the_sdk_cannot_make_is_s
     assert_eq!(overview.headline(), "presentry: 2 of 2 cells proven; SDK alone: 0 of 2");
     let keys: Vec<&str> = overview.columns.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, [OURS, "bundled", SDK]);
-    assert_eq!(overview.remarks().len(), 3, "{:?}", overview.remarks());
+    assert_eq!(overview.remarks().len(), 4, "{:?}", overview.remarks());
+    assert_eq!(overview.remarks()[1], "`bundled`: 1 of 2 cells proven.");
     assert_eq!(overview.rows[1].standing(SDK), Standing::Absent("another SDK".to_owned()));
     assert_eq!(overview.rows[1].standing("bundled"), Standing::NotRun);
     // What the SDK's own build does never makes ours worse.

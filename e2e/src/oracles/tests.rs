@@ -511,6 +511,7 @@ fn with_feature() -> (Scenario, Observation) {
         trace: Some("t".to_owned()),
         error: Some("it fails".to_owned()),
         local: Some(json!(42)),
+        item: Some("profile_chunk".to_owned()),
         ..Feature::default()
     };
     let event = Event {
@@ -519,7 +520,7 @@ fn with_feature() -> (Scenario, Observation) {
         sdk: Value::Null,
     };
     let mut received = received(vec![transaction("/api/fail", vec![span("manual", "t")])]);
-    received.envelopes[0].items.push(Item::Event(event));
+    received.envelopes[0].items.extend([Item::Event(event), Item::Other("profile_chunk".to_owned())]);
     let seen = Observation { features: vec![response("captured")], received, ..right() };
     (Scenario { features: vec![feature], ..basic() }, seen)
 }
@@ -549,6 +550,9 @@ fn features_need_the_answer_the_span_the_trace_and_the_error_with_its_variables(
     };
     fails(event(&|event| event.variables.clear()), "without its local variables");
     fails(event(&|event| event.messages.clear()), "no error `it fails` arrived");
+    let other =
+        |seen: &mut Observation| seen.received.envelopes[0].items.retain(|item| !matches!(item, Item::Other(_)));
+    fails(with(&other), "no item `profile_chunk` arrived");
     let other_trace = Transaction { root: span(HTTP_ORIGIN, "u"), ..transaction("/api/fail", Vec::new()) };
     fails(with(&|seen| seen.received = received(vec![other_trace.clone()])), "the traces of `/api/fail` are [u]");
     fails(features(&scenario, &seen, Some(&seen)), "unrewritten: all arrives");

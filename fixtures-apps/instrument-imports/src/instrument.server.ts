@@ -1,3 +1,4 @@
+import { nodeProfilingIntegration } from "@sentry/profiling-node";
 import * as Sentry from "@sentry/solidstart";
 import { getRequestURL } from "h3";
 import { Hook } from "import-in-the-middle";
@@ -13,6 +14,10 @@ Sentry.init({
   release: release(),
   tracesSampleRate: Sampling.Everything,
   initialScope: { tags: tagsOf(defaults.team) },
+  // A package of Sentry that nothing else in the app imports; it loads a native add-on.
+  integrations: [nodeProfilingIntegration()],
+  profileSessionSampleRate: 1,
+  profileLifecycle: "trace",
 });
 
 // The hook that Sentry.init() registered rewrites `esm-probe` while it is loaded. Loaded earlier, it stays as it is.

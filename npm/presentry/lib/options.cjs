@@ -12,7 +12,7 @@ const report = {
   allowFailure: ["--allow-failure", "boolean"],
 };
 
-/** For each command its options, with the flag and the type of the value. */
+/** For each command its options, with the flag, the type of the value, and what `false` says where that is a flag, too. */
 const OPTIONS = {
   rewrite: {
     ...build,
@@ -21,8 +21,7 @@ const OPTIONS = {
     exports: ["--exports", "string"],
     wrap: ["--wrap", "strings"],
     mode: ["--mode", "string"],
-    bundleSdk: ["--bundle-sdk", "boolean or string"],
-    noBundleSdk: ["--no-bundle-sdk", "boolean"],
+    bundleSdk: ["--bundle-sdk", "boolean or string", "--no-bundle-sdk"],
     prune: ["--prune", "boolean"],
     compileCache: ["--compile-cache", "boolean or string"],
     keepSdkWrapper: ["--keep-sdk-wrapper", "boolean"],
@@ -50,15 +49,16 @@ const WORDS = {
 
 /** The flags that a command is to be started with. `undefined` is an option that is not given. */
 function flags(command, options) {
-  return given(command, options).flatMap(([flag, type, value]) => {
+  return given(command, options).flatMap(([flag, type, value, without]) => {
     // With `=`, as a value may begin with a dash.
     if (IS.string(value)) return [`${flag}=${value}`];
     if (type === "strings") return value.map((item) => `${flag}=${item}`);
-    return value ? [flag] : [];
+    if (value) return [flag];
+    return without ? [without] : [];
   });
 }
 
-/** The given options as flag, type and value. Throws a `UsageError` for what no flag stands for. */
+/** The given options as flag, type, value and the flag of `false`. Throws a `UsageError` for what no flag stands for. */
 function given(command, options) {
   const table = OPTIONS[command];
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
@@ -67,9 +67,9 @@ function given(command, options) {
       const names = Object.keys(table).map((known) => `\`${known}\``);
       throw UsageError.of(`\`${command}\` has no option \`${name}\``, `it takes ${names.join(", ")}`);
     }
-    const [flag, type] = table[name];
+    const [flag, type, without] = table[name];
     if (!IS[type](value)) throw UsageError.of(`the option \`${name}\` of \`${command}\` is not ${WORDS[type]}`);
-    return [flag, type, value];
+    return [flag, type, value, without];
   });
 }
 

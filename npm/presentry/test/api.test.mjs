@@ -112,7 +112,7 @@ test("every flag of the command is an option, and every option a flag", () => {
     const help = execFileSync(process.env.PRESENTRY_BINARY, [name, "--help"], { encoding: "utf8" });
     const flags = [...help.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag);
     assert(flags.length > forPeople.length - 2, help);
-    const taken = Object.values(table).map(([flag]) => flag);
+    const taken = Object.values(table).flatMap(([flag, , without]) => (without ? [flag, without] : [flag]));
     assert.deepEqual(flags.filter((flag) => !forPeople.includes(flag)).sort(), taken.sort(), name);
   }
 });
@@ -120,6 +120,9 @@ test("every flag of the command is an option, and every option a flag", () => {
 test("an option that is a boolean or a string is a flag with or without a value", () => {
   for (const [value, expected] of [[true, ["--compile-cache"]], [false, []], ["cache", ["--compile-cache=cache"]]]) {
     assert.deepEqual(options.flags("rewrite", { compileCache: value }), expected);
+  }
+  for (const [value, expected] of [[true, "--bundle-sdk"], [false, "--no-bundle-sdk"], ["if-possible", "--bundle-sdk=if-possible"]]) {
+    assert.deepEqual(options.flags("rewrite", { bundleSdk: value }), [expected]);
   }
 });
 

@@ -51,10 +51,13 @@ async function build(fake, order = USUAL) {
 
 const entry = (directory) => readFileSync(path.join(directory, ".output/server/index.mjs"), "utf8");
 
+// The apps of these tests have no bundler.
+const UNBUNDLED = { bundleSdk: false };
+
 test("a build ends rewritten and proven, in one line", async (t) => {
   const directory = app(t);
   const fake = nitro(directory);
-  await presentry(fake);
+  await presentry(UNBUNDLED)(fake);
   await build(fake);
   assert.match(entry(directory), /^\/\/ presentry /);
   assert.deepEqual(fake.said, [
@@ -79,7 +82,7 @@ test("it runs after what others write at the end, whichever comes first", async 
           });
         });
       if (first) other();
-      await presentry({})(fake);
+      await presentry(UNBUNDLED)(fake);
       if (!first) other();
       await build(fake, order);
       assert.match(entry(directory), /^\/\/ presentry /);
@@ -87,6 +90,15 @@ test("it runs after what others write at the end, whichever comes first", async 
       assert.equal(fake.said.length, 1, `${order}: ${fake.said}`);
     }
   }
+});
+
+test("a warning of the command is one of Nitro", async (t) => {
+  const fake = nitro(app(t));
+  await presentry(fake);
+  await build(fake);
+  assert.equal(fake.said.length, 2);
+  assert.match(fake.said[0], /^warn: warning\[bundle-skipped\]: .*\nhint: .*`--no-bundle-sdk`$/);
+  assert.match(fake.said[1], /^success: /);
 });
 
 test("a build that cannot be proven fails, with code, message and hint, and is left as it was", async (t) => {
@@ -131,7 +143,7 @@ test("a renamed output directory is the one that is rewritten", async (t) => {
   renameSync(path.join(directory, ".output"), path.join(directory, "dist"));
   const output = { dir: path.join(directory, "dist"), serverDir: path.join(directory, "dist/server") };
   const fake = nitro(directory, { output });
-  await presentry(fake);
+  await presentry(UNBUNDLED)(fake);
   await build(fake);
   assert.match(fake.said[0], /`dist\/server\/index.mjs` \(proven\)/);
 });

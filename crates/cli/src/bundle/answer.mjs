@@ -78,9 +78,7 @@ async function run() {
       const packages = [...licensed.keys()].sort();
       return { code, map, modules, licences: licences(comments), bundler: bundler.name, packages, external: Object.fromEntries([...external].sort()), from: from === server ? "build" : "app" };
     } catch (error) {
-      if (error instanceof Refused) throw error;
-      const refused = error.errors?.map((one) => one.detail).find((detail) => detail instanceof Refused);
-      if (refused) throw refused;
+      if (refusal ?? error instanceof Refused) throw refusal ?? error;
       failures.push(reason(error));
     }
   }

@@ -31,9 +31,9 @@ pub(super) struct Order<'a> {
     /// The server directory, canonical.
     pub(super) server: &'a Path,
     /// The specifiers of the SDK.
-    pub(super) specifiers: &'a [String],
-    /// For each of them the names of the exports that the build asks for, as far as the SDK has them; `None` is all.
-    pub(super) names: Vec<Option<Vec<String>>>,
+    pub(super) specifiers: Vec<&'a str>,
+    /// For each of them, the names of the exports that the build asks for; `None` for all.
+    pub(super) names: Vec<Option<Vec<&'a str>>>,
     /// The specifiers that the build asks for beside them.
     pub(super) used: Vec<&'a str>,
     /// The first line of the module that holds the code.
@@ -116,6 +116,7 @@ pub(super) fn run(order: &Order<'_>) -> Result<Bundled, Failure> {
         Answer::Bundled(bundled) => Ok(*bundled),
         Answer::Refused { error } => Err(match error.code.as_str() {
             "bundler-not-found" => bundler_not_found::diagnostic(&error.message),
+            "add-on" => bundle_failed::add_on(&error.message),
             _ => bundle_failed::diagnostic(&error.message),
         }
         .into()),

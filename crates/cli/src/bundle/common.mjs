@@ -71,14 +71,19 @@ function isModule(file) {
 const HOOKS = ["import-in-the-middle", "require-in-the-middle"];
 
 /** A package with a native add-on finds it by its own place. */
-function hasAddOn(directory) {
+const withAddOns = new Map();
+function hasAddOn({ directory }) {
   const look = (at, depth) =>
     fs.readdirSync(at, { withFileTypes: true }).some((entry) => {
       if (entry.isDirectory()) return depth > 0 && entry.name !== "node_modules" && look(path.join(at, entry.name), depth - 1);
       return entry.name.endsWith(".node") || entry.name === "binding.gyp";
     });
-  return look(directory, 2);
+  if (!withAddOns.has(directory)) withAddOns.set(directory, look(directory, 2));
+  return withAddOns.get(directory);
 }
+
+/** Whether a package asks for packages of Sentry. */
+const asksForSentry = ({ manifest }) => Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).some(isSentry);
 
 /** The packages that parts of the build outside of the bundle ask for, `@opentelemetry/*` also through other packages. */
 function neededElsewhere() {
@@ -102,7 +107,8 @@ function neededElsewhere() {
 const needed = neededElsewhere();
 const external = new Map();
 const licensed = new Map();
-const addOns = new Map();
+/** Why the SDK cannot be bundled. Bundlers wrap what is thrown in a plugin, each in its way. */
+let refusal;
 
 /**
  * What becomes of an import that is no part of the SDK's own code: `undefined` when it is bundled, else the specifier by
@@ -111,12 +117,14 @@ const addOns = new Map();
 async function outside(specifier, file, resolveFrom) {
   const owner = packageOf(file);
   const name = owner?.name ?? packageName(specifier);
-  if (!addOns.has(name)) addOns.set(name, file.endsWith(".node") || (owner ? hasAddOn(owner.directory) : false));
-  const stays = HOOKS.includes(name) || needed.has(name) || addOns.get(name);
-  if (!stays || isSentry(name) || specifier.startsWith(".") || specifier.startsWith("#")) return undefined;
+  const native = owner !== undefined && hasAddOn(owner);
+  const stays = HOOKS.includes(name) || needed.has(name) || native;
+  // A package of Sentry's that is an add-on alone, `@sentry/node-cpu-profiler`, may stay what it is.
+  const ofSdk = isSentry(name) && !(native && !asksForSentry(owner));
+  if (!stays || ofSdk || specifier.startsWith(".") || specifier.startsWith("#")) return undefined;
   const fromBundle = await resolveFrom(specifier, server);
   if (fromBundle && inside(server, fromBundle)) {
-    external.set(specifier, { reason: addOns.get(name) ? "native" : HOOKS.includes(name) ? "hook" : "shared", file });
+    external.set(specifier, { reason: native ? "native" : HOOKS.includes(name) ? "hook" : "shared", file });
     if (fromBundle === file || !inside(server, file)) return specifier;
     // Another version than the one that the bundle would find from its place.
     return fromServer(file);
@@ -125,7 +133,7 @@ async function outside(specifier, file, resolveFrom) {
     external.set(specifier, { reason: "nested", file });
     return fromServer(file);
   }
-  if (HOOKS.includes(name) || addOns.get(name)) {
+  if (HOOKS.includes(name) || native) {
     // The build lacks it, and gets it from the packages of the app.
     external.set(specifier, { reason: HOOKS.includes(name) ? "hook" : "native", file });
     return specifier;
@@ -173,6 +181,10 @@ function stubs(names) {
 async function contents(driver, file) {
   const owner = packageOf(file);
   if (owner) licensed.set(`${owner.name}@${owner.version}`, owner);
+  if (owner && hasAddOn(owner)) {
+    refusal = new Refused("add-on", `\`${owner.name}\` ${owner.version} has a native add-on, which it finds by its own place`);
+    throw refusal;
+  }
   if (BUILD_TIME.test(file)) {
     const names = await driver.ownExports(file);
     if (names.length > 0) return { code: stubs(names) };

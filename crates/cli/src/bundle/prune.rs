@@ -152,11 +152,11 @@ pub(crate) fn plan(
 ) -> Pruned {
     let modules = place.server.join("node_modules");
     let packages = Packages::of(&place.server);
-    let for_sdk = packages.reached(remaining.sdk.iter().map(String::as_str), Look::AndDeclared, |_| true);
+    let for_sdk = packages.reached(remaining.sdk.keys().map(String::as_str), Look::AndDeclared, |_| true);
     let of_traced = steps.iter().filter(|step| traced.contains(&step.real)).filter_map(|step| step.after.bytes());
     let of_traced: BTreeSet<String> = of_traced.flat_map(asked_for_by).collect();
     let others = remaining.others.iter().chain(&remaining.of_bundle).chain(&of_traced).map(String::as_str);
-    let needed = packages.reached(others, Look::Broadly, |name| !name.starts_with("@sentry/"));
+    let needed = packages.reached(others, Look::Broadly, |name| !remaining.has_bundled(name));
     let holds_traced = |directory: &Path| files(directory).iter().any(|file| traced.contains(file));
     let stays = |directory: &PathBuf| {
         needed.contains_key(directory) || remaining.names_below(directory) || holds_traced(directory)

@@ -171,7 +171,7 @@ pub(crate) fn run(args: &RewriteArgs, build: &Build, output: &Output, report: &m
     if let Some(pruned) = &pruning {
         prune::apply(place, pruned)?;
     }
-    for line in rewrite.report(place, &request.entry, &report.traced) {
+    for line in rewrite.report(place, &request.entry, &report.traced, output.wants_details()) {
         output.line(line);
     }
     if let Some(limits) = build.found.as_ref().and_then(|found| found.preset.runtime.limits()) {
@@ -224,6 +224,21 @@ fn pruning(
         None => prune::plan(place, &args.build.app, remaining, &rewrite.packages(place)?, &rewrite.steps),
     };
     Ok(Some(pruned).filter(|pruned| !pruned.packages.is_empty()))
+}
+
+/// The same lines, with one for all files of a kind that has many.
+fn in_short<'k>(lines: &[(u8, &'k str, String)]) -> Vec<(u8, &'k str, String)> {
+    const MANY: usize = 4;
+    let alike = |one: &(u8, &str, String), other: &(u8, &str, String)| one.1 == other.1;
+    let kinds = lines.chunk_by(alike).flat_map(|lines| match lines {
+        [(rank, kind @ ("bundle" | "repointed" | "removed" | "restored"), first), more @ ..] if lines.len() >= MANY => {
+            // `sentry.mjs`, of all that stands beside it.
+            let shown = lines.iter().map(|(_, _, shown)| shown).min_by_key(|shown| shown.len()).unwrap_or(first);
+            vec![(*rank, *kind, format!("{shown} and {} more", more.len()))]
+        }
+        lines => lines.to_vec(),
+    });
+    kinds.collect()
 }
 
 /// What a rewrite would come to, given the plan on the original view of a build.
@@ -650,7 +665,8 @@ impl<'a> Rewrite<'a> {
         packages.chain(archives.map(|(path, _)| format!("archive  {}", place.show(path)))).collect()
     }
 
-    fn report(&self, place: &Place, entry: &ModulePath, traced: &[TracedReport]) -> Vec<String> {
+    /// One line for each change; of many files of one kind the first, unless `all` are wanted.
+    fn report(&self, place: &Place, entry: &ModulePath, traced: &[TracedReport], all: bool) -> Vec<String> {
         let mut lines: Vec<(u8, &str, String)> = Vec::new();
         for step in self.steps.iter() {
             if self.is_of_package_that_goes(step) {
@@ -674,6 +690,9 @@ impl<'a> Rewrite<'a> {
         lines.extend(self.packages_that_go(place).into_iter().map(|line| (3, WireChange::Removed.words(), line)));
         lines.extend(traced.iter().map(|package| (4, WireChange::Package.words(), package.line())));
         lines.sort();
+        if !all {
+            lines = in_short(&lines);
+        }
         let width = lines.iter().map(|(_, kind, _)| kind.len()).max().unwrap_or(0);
         lines.into_iter().map(|(_, kind, shown)| format!("{kind:width$}  {shown}")).collect()
     }

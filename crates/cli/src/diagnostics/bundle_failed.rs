@@ -7,9 +7,15 @@ pub(super) static CODE: Code = Code {
     severity: Severity::Error,
     summary: "the bundler could not bundle the SDK",
     explanation: r#"The SDK is taken from the `node_modules` of the build, and from the packages of the app where a file is missing there. Neither gave a
-whole SDK, or a specifier of it names a CommonJS module, whose export names only running it would tell. Without `--bundle-sdk` the
-build is rewritten all the same, and starts as slowly as before."#,
+whole SDK, or a specifier of it names a CommonJS module, whose export names only running it would tell, or a package of it holds a
+native add-on beside its own code (`@sentry/profiling-node` up to version 8). Without `--bundle-sdk` the build is rewritten all the
+same, and starts as slowly as before."#,
 };
+
+/// A package that can be neither bundled nor left out.
+pub(crate) fn add_on(reason: &str) -> Diagnostic {
+    Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}")).hint("leave `--bundle-sdk` out")
+}
 
 pub(crate) fn diagnostic(reason: &str) -> Diagnostic {
     Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}"))

@@ -6,7 +6,11 @@ use std::process::{Command, Stdio};
 
 use expect_test::expect;
 
-use crate::{archive, builds::App, packages::TRACER};
+use crate::{
+    archive,
+    builds::{App, presentry},
+    packages::TRACER,
+};
 
 /// The script that drives the bundler, as the command puts it together.
 const SCRIPT: &str = concat!(
@@ -393,8 +397,27 @@ fn each_specifier_has_a_module() {
         assert!(text("instrument.server.mjs").contains("/sentry-1.mjs';"), "{}", text("instrument.server.mjs"));
         assert!(text("chunks/nitro/nitro.mjs").contains("entry-2.mjs';"), "{}", text("chunks/nitro/nitro.mjs"));
         assert!(text("sentry-1.mjs").contains("s0_init as init"), "{}", text("sentry-1.mjs"));
-        assert!(text("sentry-2.mjs").lines().next().unwrap().ends_with(" @sentry/solidstart/router.mjs"));
+        let stands_for = " @sentry/solidstart/router.mjs {withSentryRouterRouting}";
+        assert!(text("sentry-2.mjs").lines().next().unwrap().ends_with(stands_for));
     }
+}
+
+/// A bundle has the exports that were asked for when it was made, so it does for as many or fewer, and no more.
+#[test]
+fn a_bundle_is_made_again_for_more_exports() {
+    let app = app_with_packages();
+    let headed = |end: &str| app.read(".output/server/sentry.mjs").lines().next().unwrap().ends_with(end);
+    app.succeeds(&["--bundle-sdk"]);
+    assert!(headed(" @sentry/solidstart {init}"), "{}", app.read(".output/server/sentry.mjs"));
+    let modified = || std::fs::metadata(app.join(".output/server/sentry.mjs")).unwrap().modified().unwrap();
+    let first = modified();
+    app.write(".output/server/chunks/same.mjs", "import * as s from '@sentry/solidstart';\ns.init({});\n");
+    app.succeeds(&["--bundle-sdk"]);
+    assert_eq!(modified(), first, "the bundle is not written anew");
+    app.write(".output/server/chunks/more.mjs", "export * as s from '@sentry/solidstart';\n");
+    app.succeeds(&["--bundle-sdk"]);
+    assert!(headed(" @sentry/solidstart"), "{}", app.read(".output/server/sentry.mjs"));
+    app.succeeds(&["check"]);
 }
 
 #[test]
@@ -441,6 +464,54 @@ fn packages_for_the_sdk_alone_go_and_come_back() {
     assert_eq!(report["pruned"]["packages"].as_array().map(Vec::len), Some(2), "{report}");
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
+}
+
+/// As `@sentry/profiling-node` asks for `@sentry/node-cpu-profiler`.
+#[test]
+fn a_package_of_the_sdk_with_a_native_add_on_stays() {
+    for (app, bundler) in with_each_bundler() {
+        for root in [".", ".output/server"] {
+            let package = |name: &str, main: &str| {
+                app.write(&format!("{root}/node_modules/{name}/index.mjs"), main);
+                let manifest = format!(r#"{{ "name": "{name}", "version": "1.0.0", "main": "index.mjs" }}"#);
+                app.write(&format!("{root}/node_modules/{name}/package.json"), manifest);
+            };
+            package("@sentry/profiler", "import { found } from \"finds-add-ons\";\nexport const profiler = found;\n");
+            package("finds-add-ons", "export const found = 1;\n");
+            app.write(&format!("{root}/node_modules/@sentry/profiler/lib/linux.node"), "");
+            let sdk = format!("{root}/node_modules/@sentry/solidstart/index.mjs");
+            app.write(&sdk, format!("import {{ profiler }} from \"@sentry/profiler\";\n{}", app.read(&sdk)));
+        }
+        let original = app.snapshot();
+        bundles_with(&app, bundler);
+        let answered = answer(&app, &[("@sentry/solidstart", None)]);
+        assert_eq!(answered["external"]["@sentry/profiler"]["reason"], "native", "{answered}");
+        app.succeeds(&["--bundle-sdk", "--prune"]);
+        let there = |name: &str| app.join(&format!(".output/server/node_modules/{name}")).exists();
+        assert!(!there("@sentry/solidstart") && !there("helper"));
+        assert!(there("@sentry/profiler/lib/linux.node") && there("finds-add-ons"));
+        std::fs::rename(app.join("node_modules"), app.join("away")).unwrap();
+        assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started "));
+        std::fs::rename(app.join("away"), app.join("node_modules")).unwrap();
+        assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+        app.succeeds(&["restore"]);
+        assert_eq!(app.snapshot(), original);
+        // One that holds the client as well can neither stay nor be bundled.
+        let manifest = r#"{ "name": "@sentry/profiler", "version": "1.0.0", "main": "index.mjs", "dependencies": { "@sentry/core": "1" } }"#;
+        for root in [".", ".output/server"] {
+            app.write(&format!("{root}/node_modules/@sentry/profiler/package.json"), manifest);
+        }
+        app.append(".output/server/instrument.server.mjs", "import '@sentry/profiler';\n");
+        let why = "`@sentry/profiler` 1.0.0 has a native add-on, which it finds by its own place\n";
+        let said = app.fails(&["--bundle-sdk"], 1);
+        assert!(said.contains(&format!("error[bundle-failed]: the SDK cannot be bundled: {why}")), "{said}");
+        let output = presentry(app.path(), &[]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && said.contains(&format!("is not bundled: {why}hint: say `--no-bundle-sdk`")),
+            "{said}"
+        );
+    }
 }
 
 /// What the `package.json` of the server names.
@@ -659,8 +730,10 @@ fn where_it_is_only_wished_for_the_build_is_rewritten_all_the_same() {
         app.succeeds(&["--no-bundle-sdk"]);
         let plain = app.snapshot();
         app.succeeds(&["restore"]);
-        for arguments in [&["--bundle-sdk=if-possible"][..], &["--bundle-sdk=if-possible", "--prune"]] {
-            let output = app.presentry(arguments).output().unwrap();
+        for arguments in
+            [&["--bundle-sdk=if-possible"][..], &["--bundle-sdk=if-possible", "--prune"], &["--prune"], &[]]
+        {
+            let output = presentry(app.path(), arguments).output().unwrap();
             let said = String::from_utf8(output.stderr).unwrap();
             assert!(output.status.success(), "{said}");
             assert!(said.contains("warning[bundle-skipped]: the SDK is not bundled: "), "{said}");
@@ -679,6 +752,35 @@ fn where_it_is_only_wished_for_the_build_is_rewritten_all_the_same() {
     assert_eq!(app.snapshot(), bundled);
     app.succeeds(&["--no-bundle-sdk"]);
     assert!(!app.join(".output/server/sentry.mjs").exists());
+}
+
+/// What a user gets who says nothing.
+#[test]
+fn the_sdk_is_bundled_by_default() {
+    let app = app_with_packages();
+    let original = app.snapshot();
+    app.succeeds(&["--bundle-sdk"]);
+    let bundled = app.snapshot();
+    app.succeeds(&["restore"]);
+    presentry(app.path(), &[]).assert().success();
+    assert_eq!(app.snapshot(), bundled);
+    let again = presentry(app.path(), &["rewrite"]).assert().success().get_output().clone();
+    assert_eq!(String::from_utf8_lossy(&again.stdout), "already first, nothing changed\n");
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    let pruned = app.snapshot();
+    app.succeeds(&["restore"]);
+    presentry(app.path(), &["--prune"]).assert().success();
+    assert_eq!(app.snapshot(), pruned);
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+    // What writes no facade has no use for a bundle, and nobody is told so.
+    for arguments in [["--mode", "top-level-import"].as_slice(), &["--keep-sdk-wrapper"]] {
+        let output = presentry(app.path(), arguments).output().unwrap();
+        assert!(output.status.success());
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("bundle"), "{output:?}");
+        assert!(!app.join(".output/server/sentry.mjs").exists());
+        app.succeeds(&["restore"]);
+    }
 }
 
 /// A pruned build that cannot be bundled anew needs its packages again.

@@ -2,7 +2,7 @@
 
 use expect_test::expect_file;
 
-use crate::builds::App;
+use crate::{builds::App, bundle::app_with_packages};
 
 #[test]
 fn diagnostics() {
@@ -28,12 +28,17 @@ fn block(first: &str) -> &'static str {
 
 #[test]
 fn the_readme_shows_what_the_command_prints_and_writes() {
-    let app = App::facade();
-    app.append(".output/server/instrument.server.mjs", "import 'import-in-the-middle';\n");
-    let package = ".output/server/node_modules/import-in-the-middle";
-    app.write(&format!("{package}/package.json"), r#"{ "name": "import-in-the-middle", "main": "index.js" }"#);
-    app.write(&format!("{package}/index.js"), "");
-    assert_eq!(app.succeeds(&[]), block("$ presentry").split_once('\n').unwrap().1);
+    let app = app_with_packages();
+    // As in the app of SolidStart, the router of the SDK shares a package with the app.
+    for root in [".", ".output/server"] {
+        let router = format!("{root}/node_modules/@sentry/solidstart/router.mjs");
+        app.write(&router, format!("import {{ graphql }} from \"graphql\";\n{}", app.read(&router)));
+    }
+    for number in 1..=7 {
+        let chunk = format!(".output/server/chunks/build/route-{number}.mjs");
+        app.write(&chunk, "export { withSentryRouterRouting } from '@sentry/solidstart/router.mjs';\n");
+    }
+    assert_eq!(app.succeeds(&["--bundle-sdk=if-possible"]), block("$ presentry").split_once('\n').unwrap().1);
     // The digest is that of another entry, and the facade ends with an empty source map.
     let facade = app.read(".output/server/index.mjs");
     let lines = |text: &str| text.lines().skip(1).filter(|line| !line.starts_with("//#")).map(str::to_owned).collect();

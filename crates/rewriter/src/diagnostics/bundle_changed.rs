@@ -7,7 +7,7 @@ pub(super) static CODE: Code = Code {
     name: "bundle-changed",
     severity: Severity::Error,
     summary: "a module of the bundle of the SDK is not as presentry wrote it",
-    explanation: r#"`--bundle-sdk` puts the SDK into modules of the build, and the first line of each holds the digest of the rest. `init` of such a
+    explanation: r#"`presentry` puts the SDK into modules of the build, and the first line of each holds the digest of the rest. `init` of such a
 module counts as `init` of the SDK only while that digest is right: whether a changed one still starts Sentry cannot be told
 from its text. What `sentry-cli sourcemaps inject` adds is no change. The digest keeps mistakes out, a minifier that ran over
 the output or a bad merge; it is no signature."#,
@@ -15,5 +15,5 @@ the output or a bad merge; it is no signature."#,
 
 pub(crate) fn bundle_changed(module: &ModulePath) -> Diagnostic {
     Diagnostic::new(&CODE, format!("`{module}` was changed after it was written"))
-        .hint("build the app again, run `presentry --bundle-sdk`, and leave the file as it is")
+        .hint("build the app again, run `presentry`, and leave the file as it is")
 }

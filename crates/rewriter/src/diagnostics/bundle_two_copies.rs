@@ -9,11 +9,10 @@ pub(super) static CODE: Code = Code {
     name: "bundle-two-copies",
     severity: Severity::Error,
     summary: "beside the bundle of the SDK another copy of it would be loaded",
-    explanation: r#"With `--bundle-sdk` every module of the build has to take Sentry from the bundle, or there are two copies of the SDK of which only
-one was initialised. Static imports, re-exports and `import()` of a literal are made to name the bundle. `require("@sentry/…")`,
+    explanation: r#"Where the SDK is bundled, every module of the build has to take Sentry from the bundle, or there are two copies of the SDK of which
+only one was initialised. Static imports, re-exports and `import()` of a literal are made to name the bundle. `require("@sentry/…")`,
 `import.meta.resolve("@sentry/…")` and an `import()` that puts the name together cannot be, nor can a package in
-`node_modules` that asks for the SDK itself, nor `npm:@sentry/…`, as builds for Deno have it: its other packages go by such
-names, too, and nothing would tell which of them are still needed."#,
+`node_modules` that asks for the SDK itself. `presentry` without `--bundle-sdk` leaves the SDK in its packages then."#,
 };
 
 const HINT: &str = "import the SDK by a plain `import` there, or leave `--bundle-sdk` out";

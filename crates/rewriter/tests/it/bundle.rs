@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
 use presentry_rewriter::{
-    Bundle, ModulePath, Outcome, Plan, bundle_header, bundle_line, package_imports, plan, prove, sealed, with_bundle,
+    AskedFor, Bundle, ModulePath, Outcome, Plan, bundle_header, bundle_line, package_imports, plan, prove, sealed,
+    with_bundle,
 };
 
 use crate::written::{INSTRUMENTATION, applied, build, path, request, show_plan};
@@ -13,7 +14,8 @@ use crate::written::{INSTRUMENTATION, applied, build, path, request, show_plan};
 fn bundle(modules: &[(&str, &str)]) -> Bundle {
     let mut bundle = Bundle { files: BTreeMap::new(), modules: BTreeMap::new() };
     for (specifier, file) in modules {
-        let text = sealed(format!("{}\nexport const init = () => {{}};\n", bundle_line(Some(specifier))));
+        let text =
+            sealed(format!("{}\nexport const init = () => {{}};\n", bundle_line(Some((specifier, &AskedFor::All)))));
         bundle.files.insert(path(file), text.into_bytes());
         bundle.modules.insert((*specifier).to_owned(), path(file));
     }
@@ -89,7 +91,7 @@ fn a_build_that_is_bundled_again_does_not_change() {
     let files = applied(files, &first);
     let again = plan(&files, &request());
     assert_eq!(again.outcome, Outcome::AlreadyFirst, "{}", show_plan(&again));
-    assert_eq!(package_imports(&files, &again).unwrap().sdk, Vec::<String>::new());
+    assert_eq!(package_imports(&files, &again).unwrap().sdk, BTreeMap::new());
 }
 
 #[track_caller]
@@ -109,7 +111,6 @@ fn requests_that_no_edit_can_change() {
         "const s = import.meta.resolve('@sentry/node');",
         "const s = await import('@sentry/' + name);",
         "const s = await import(`@sentry/${name}`);",
-        "import * as s from 'npm:@sentry/node';",
     ] {
         check_refused(&format!("--- chunks/nitro/nitro.mjs\n{request}\nexport const n = 1;\n"));
     }
@@ -124,8 +125,69 @@ fn what_a_build_asks_for() {
         "{INSTRUMENTATION}{RUNTIME}--- chunks/nitro/nitro.mjs\nimport '@sentry/node/init'; import 'graphql/utilities'; import 'node:fs';\nexport const n = () => import('ioredis');\n"
     ));
     let imports = package_imports(&files, &plan(&files, &request())).unwrap();
-    assert_eq!(imports.sdk, ["@sentry/node/init", "@sentry/solidstart"]);
+    assert_eq!(imports.sdk.keys().map(String::as_str).collect::<Vec<_>>(), ["@sentry/node/init", "@sentry/solidstart"]);
     assert_eq!(imports.others.iter().map(String::as_str).collect::<Vec<_>>(), ["graphql/utilities", "ioredis", "pg"]);
+}
+
+/// Which exports of `@sentry/node` a build asks for whose runtime is `chunk`.
+#[track_caller]
+fn check_asked_for(chunk: &str, expected: &str) {
+    let files = build(&format!("{INSTRUMENTATION}{RUNTIME}--- chunks/nitro/nitro.mjs\nexport const n = 1;\n{chunk}"));
+    let mut imports = package_imports(&files, &plan(&files, &request())).unwrap();
+    let shown = match imports.sdk.remove("@sentry/node").expect("it is asked for") {
+        AskedFor::All => "everything".to_owned(),
+        AskedFor::Names(names) => names.into_iter().collect::<Vec<_>>().join(" "),
+    };
+    assert_eq!(shown, expected, "{chunk}");
+}
+
+#[test]
+fn exports_that_are_asked_for() {
+    check_asked_for("import '@sentry/node';", "");
+    check_asked_for("import {} from '@sentry/node';", "");
+    check_asked_for("import d, { a as b } from '@sentry/node'; export { c as e } from '@sentry/node';", "a c default");
+    check_asked_for("import { a } from '@sentry/node'; export { a };", "a");
+    check_asked_for(
+        "import * as s from '@sentry/node'; s.flush(); import { a } from 'npm:@sentry/node@10.1.0';",
+        "a flush",
+    );
+    check_asked_for("import * as s from '@sentry/node'; use(s);", "everything");
+    check_asked_for("import * as s from '@sentry/node'; export { s };", "everything");
+    check_asked_for("export * from '@sentry/node';", "everything");
+    check_asked_for("export * as s from '@sentry/node';", "everything");
+    check_asked_for("import { a } from '@sentry/node'; const s = import('@sentry/node');", "everything");
+    check_asked_for("import { 'a b' as a } from '@sentry/node';", "everything");
+    check_asked_for("import { a } from '@sentry/node';\n--- chunks/b.mjs\nimport { b } from '@sentry/node';", "a b");
+}
+
+#[test]
+fn what_a_bundle_was_asked_for_is_sealed() {
+    let names = |names: &[&str]| AskedFor::Names(names.iter().map(|name| (*name).to_owned()).collect());
+    for asked_for in [AskedFor::All, names(&[]), names(&["default", "init"])] {
+        let text = sealed(format!("{}\n1;\n", bundle_line(Some(("@sentry/node", &asked_for)))));
+        let header = bundle_header(text.as_bytes()).unwrap();
+        assert_eq!((header.asked_for, header.intact), (asked_for, true));
+    }
+    let text = sealed(format!("{}\n1;\n", bundle_line(Some(("@sentry/node", &names(&["init"]))))));
+    assert!(!bundle_header(text.replace("{init}", "{flush,init}").as_bytes()).unwrap().intact);
+    assert_eq!(bundle_header(text.replace("{init}", "{init} more").as_bytes()), None);
+    assert!(names(&["a", "b"]).covers(&names(&["b"])) && !names(&["a"]).covers(&names(&["b"])));
+    assert!(AskedFor::All.covers(&AskedFor::All) && !names(&["a"]).covers(&AskedFor::All));
+}
+
+/// Deno asks for the same packages in words of its own.
+#[test]
+fn packages_that_are_named_as_deno_names_them() {
+    check(
+        "import { a } from 'npm:@sentry/solidstart'; import 'npm:@sentry/node@10.70.0'; export const n = a;\n",
+        expect![[r#"
+            import { a } from '../../././sentry-1.mjs'; import '../.././././sentry-3.mjs'; export const n = a;
+        "#]],
+    );
+    let text = "--- chunks/nitro/nitro.mjs\nimport 'npm:graphql'; import 'npm:/pg@8/lib'; export const n = 1;\n";
+    let files = build(&format!("{INSTRUMENTATION}{RUNTIME}{text}"));
+    let imports = package_imports(&files, &plan(&files, &request())).unwrap();
+    assert_eq!(imports.others.iter().map(String::as_str).collect::<Vec<_>>(), ["graphql", "pg", "pg/lib"]);
 }
 
 /// The codes that speak against a build whose instrumentation is `text`.
@@ -187,7 +249,10 @@ fn init_of_anything_else_does_not() {
     assert_eq!(failures(INSTRUMENT, &other), ["sentry-not-started"]);
     // A module of a bundle that takes `init` from elsewhere.
     let mut foreign = bundle(&[]);
-    let text = sealed(format!("{}\nexport {{ init }} from './other.mjs';\n", bundle_line(Some("@sentry/solidstart"))));
+    let text = sealed(format!(
+        "{}\nexport {{ init }} from './other.mjs';\n",
+        bundle_line(Some(("@sentry/solidstart", &AskedFor::All)))
+    ));
     foreign.files.insert(sentry_mjs(), text.into_bytes());
     foreign.files.insert(path("other.mjs"), b"export const init = () => {};".to_vec());
     assert_eq!(failures(INSTRUMENT, &foreign), ["sentry-not-started"]);

@@ -7,7 +7,7 @@ use std::{
 
 use presentry_rewriter::{
     ChangeKind, EntryLoading, ExportKind, ExportStyle, InlinedInstrumentation, MemorySources, ModulePath, Outcome,
-    Plan, Request, Sources as _, exports, plan, prove,
+    Plan, Request, Sources as _, Target, exports, package_imports, plan, prove, resolve,
 };
 
 use crate::{
@@ -247,6 +247,33 @@ fn wrapped_entries_export_the_values_of_the_default_build() {
 }
 
 /// Kinds never contradict what Node saw when the build was captured, and nine of ten are known.
+/// Modules that have nothing to do with the SDK are not parsed for what they ask for.
+#[test]
+fn what_a_build_asks_for_is_found_without_parsing_it_all() {
+    let mut specifiers = 0;
+    for (build, plan) in rewritten() {
+        let asked = package_imports(&build.sources, plan).unwrap();
+        let mut parsed = BTreeSet::new();
+        let after = applied(build.sources.clone(), plan);
+        for path in after.scripts().unwrap() {
+            let text = String::from_utf8(after.read(&path).unwrap().unwrap().into_owned()).unwrap();
+            let (record, _) = presentry_parser::parse(&text);
+            let requested = record.requested_modules.iter().map(|request| &request.specifier);
+            let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
+            parsed.extend(requested.chain(imported).filter_map(|literal| match resolve(&path, &literal.value) {
+                Target::Package(specifier) => Some(specifier),
+                _ => None,
+            }));
+        }
+        let (sdk, others): (BTreeSet<String>, BTreeSet<String>) =
+            parsed.into_iter().partition(|specifier| specifier.starts_with("@sentry/"));
+        assert!(sdk.iter().eq(asked.sdk.keys()), "{}: {sdk:?}", build.id);
+        assert!(others.is_subset(&asked.others), "{}: {:?}", build.id, others.difference(&asked.others));
+        specifiers += others.len();
+    }
+    assert!(specifiers > 100, "{specifiers}");
+}
+
 #[test]
 fn kinds_are_what_node_sees() {
     let (mut known, mut all) = (0, 0);

@@ -174,7 +174,9 @@ mod tests {
     fn the_plot_has_every_label_and_ratio() {
         let svg = plot(&measured()).unwrap();
         let drawn = |text: &str| svg.contains(&format!(">\n{text}\n</text>"));
-        for text in ["--import", "presentry", "--bundle-sdk", "basic", "database", "Node.js 20.1.0", "Node.js 22.1.0"] {
+        for text in
+            ["--import", "--no-bundle-sdk", "--bundle-sdk", "basic", "database", "Node.js 20.1.0", "Node.js 22.1.0"]
+        {
             assert!(drawn(text), "`{text}` in {svg}");
         }
         assert!(drawn("0.40") && drawn("1.00"), "{svg}");
