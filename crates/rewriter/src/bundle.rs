@@ -7,7 +7,7 @@ use std::{
 };
 
 use memchr::memmem;
-use presentry_parser::{ImportName, ModuleExportName, RequestForm, Span, StringLiteral, namespace_members};
+use presentry_parser::{ImportName, RequestForm, Span, StringLiteral, namespace_members};
 
 use crate::{
     debug_id::without_debug_id,
@@ -53,19 +53,12 @@ impl AskedFor {
         }
     }
 
-    fn name(&mut self, name: &ModuleExportName) {
+    fn name(&mut self, name: &str) {
         // A name that cannot stand in the first line of a module of a bundle.
-        if name.value.contains(|char: char| char.is_whitespace() || matches!(char, ',' | '{' | '}')) {
+        if name.is_empty() || name.contains(|char: char| char.is_whitespace() || matches!(char, ',' | '{' | '}')) {
             *self = Self::All;
         } else if let Self::Names(names) = self {
-            names.insert(name.value.clone());
-        }
-    }
-
-    fn members(&mut self, members: Option<&BTreeSet<String>>) {
-        match (&mut *self, members) {
-            (Self::Names(names), Some(members)) => names.extend(members.iter().cloned()),
-            _ => *self = Self::All,
+            names.insert(name.to_owned());
         }
     }
 
@@ -260,17 +253,20 @@ fn note_asked_for(module: &Module, sdk: &mut BTreeMap<String, AskedFor>) {
         }
         for entry in record.import_entries.iter().filter(|entry| entry.request == index) {
             match &entry.import_name {
-                ImportName::Name(name) => asked_for.name(name),
+                ImportName::Name(name) => asked_for.name(&name.value),
                 ImportName::Namespace => {
                     let members = members.get_or_insert_with(|| namespace_members(&module.text));
-                    asked_for.members(members.get(&entry.local_name).and_then(Option::as_ref));
+                    match members.get(&entry.local_name) {
+                        Some(Some(names)) => names.iter().for_each(|name| asked_for.name(name)),
+                        _ => *asked_for = AskedFor::All,
+                    }
                 }
                 ImportName::Source => *asked_for = AskedFor::All,
             }
         }
         for entry in record.indirect_export_entries.iter().filter(|entry| entry.request == index) {
             match &entry.import_name {
-                ImportName::Name(name) => asked_for.name(name),
+                ImportName::Name(name) => asked_for.name(&name.value),
                 ImportName::Namespace | ImportName::Source => *asked_for = AskedFor::All,
             }
         }

@@ -157,6 +157,9 @@ fn exports_that_are_asked_for() {
     check_asked_for("export * as s from '@sentry/node';", "everything");
     check_asked_for("import { a } from '@sentry/node'; const s = import('@sentry/node');", "everything");
     check_asked_for("import { 'a b' as a } from '@sentry/node';", "everything");
+    for name in ["a b", "a,b", "{a}", ""] {
+        check_asked_for(&format!("import * as s from '@sentry/node'; s.x(s['{name}']);"), "everything");
+    }
     check_asked_for("import { a } from '@sentry/node';\n--- chunks/b.mjs\nimport { b } from '@sentry/node';", "a b");
 }
 
