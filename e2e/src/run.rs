@@ -553,11 +553,7 @@ impl Run<'_> {
         } else {
             None
         };
-        if let (true, Some(reason)) = (self.cell.bundle, &scenario.bundled.absent) {
-            console.print(&format!("{BUNDLED}: not judged, {reason}\n"));
-            evidence.absent.insert(document::BUNDLED.to_owned(), reason.clone());
-        }
-        let bundled = if self.cell.bundle && config.rewrite && scenario.bundled.absent.is_none() {
+        let bundled = if self.cell.bundle && config.rewrite {
             let unbundled = Unbundled {
                 build: subject_build,
                 install: &install.path,

@@ -128,9 +128,6 @@ pub struct Scenario {
     /// How the SDK's own build differs, which is judged beside ours.
     #[serde(default)]
     pub sdk: Sdk,
-    /// What there is to say of the build with the SDK bundled.
-    #[serde(default)]
-    pub bundled: Bundled,
 }
 
 /// The SDK's own build of a scenario.
@@ -142,14 +139,6 @@ pub struct Sdk {
     pub files: BTreeMap<String, String>,
     /// The module that holds the runtime, relative to the server directory, where that is not the unrewritten build's.
     pub runtime: Option<String>,
-    /// Why there is none.
-    pub absent: Option<String>,
-}
-
-/// The build of a scenario whose SDK is bundled.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bundled {
     /// Why there is none.
     pub absent: Option<String>,
 }
