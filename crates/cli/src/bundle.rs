@@ -15,7 +15,7 @@ use presentry_parser::commonjs_wrappers;
 use presentry_rewriter::{
     AskedFor, Bundle, ChangeKind, Digest, ModulePath, PackageImports, Plan, Sources, bundle_header, bundle_line,
     diagnostics::{Diagnostic, sdk_of_package},
-    is_script, package_imports, package_name, sealed, with_bundle,
+    injects_channels, is_script, package_imports, package_name, sealed, with_bundle,
 };
 
 use crate::{
@@ -23,7 +23,8 @@ use crate::{
         bundler::{Bundled, Order},
         packages::{Look, Packages},
     },
-    diagnostics::bundle_skipped,
+    diagnostics::{bundle_failed, bundle_skipped},
+    disk::DiskSources,
     failure::Failure,
     history::{FileState, Tracked},
     locate::Build,
@@ -133,6 +134,7 @@ pub(crate) fn add(
         }
         None => {
             let made = output.during("bundling the SDK", || make(sources, place, app, &remaining, from, output))?;
+            refuse_channels(sources, &made.0)?;
             remaining.files = made.1;
             made.0
         }
@@ -200,6 +202,7 @@ impl Remaining {
 
 /// Whether the files of an earlier run hold a bundle that can stay.
 pub(crate) fn can_stay(place: &Place, tracked: &[Tracked]) -> Result<bool, Failure> {
+    let disk = DiskSources::new(&place.server);
     let written = tracked.iter().filter(|one| one.file.kind == ChangeKind::Bundle.as_str());
     let mut any = false;
     for one in written {
@@ -207,7 +210,7 @@ pub(crate) fn can_stay(place: &Place, tracked: &[Tracked]) -> Result<bool, Failu
         let Some(bytes) = place.read_file(&one.file.path)? else { return Ok(false) };
         let ours =
             bundle_header(&bytes).is_none_or(|header| header.intact && header.version == env!("CARGO_PKG_VERSION"));
-        if one.state == FileState::Original || !ours {
+        if one.state == FileState::Original || !ours || injects(&disk, &bytes)? {
             return Ok(false);
         }
     }
@@ -239,6 +242,20 @@ fn written_before(
         bundle.files.insert(path, bytes);
     }
     Ok((bundle.modules.len() == sdk.len()).then_some(bundle))
+}
+
+/// The SDK loses its parser in a bundle, and with it every library: it must not be used.
+fn refuse_channels(sources: &dyn Sources, bundle: &Bundle) -> Result<(), Failure> {
+    for bytes in bundle.files.values() {
+        if injects(sources, bytes)? {
+            return Err(bundle_failed::channels().into());
+        }
+    }
+    Ok(())
+}
+
+fn injects(sources: &dyn Sources, bytes: &[u8]) -> Result<bool, Failure> {
+    injects_channels(sources, &String::from_utf8_lossy(bytes)).map_err(|error| Failure::from(*error))
 }
 
 /// A package that stays outside of the bundle and asks for the SDK would load a copy of its own.

@@ -2,6 +2,7 @@
 
 mod bundle_changed;
 mod bundle_two_copies;
+mod bundle_untried;
 mod entry_asks_if_main;
 mod entry_cannot_await;
 mod entry_not_found;
@@ -43,9 +44,10 @@ use crate::{
 /// The functions that make the diagnostics, one for each code.
 pub(crate) mod codes {
     pub(crate) use super::{
-        bundle_changed::bundle_changed, bundle_two_copies::bundle_two_copies, entry_asks_if_main::entry_asks_if_main,
-        entry_cannot_await::entry_cannot_await, entry_not_found::entry_not_found, entry_url::entry_url,
-        exports_differ::exports_differ, facade_without_original::facade_without_original,
+        bundle_changed::bundle_changed, bundle_two_copies::bundle_two_copies, bundle_untried::bundle_untried,
+        entry_asks_if_main::entry_asks_if_main, entry_cannot_await::entry_cannot_await,
+        entry_not_found::entry_not_found, entry_url::entry_url, exports_differ::exports_differ,
+        facade_without_original::facade_without_original,
         instrumentation_imports_elsewhere::instrumentation_imports_elsewhere,
         instrumentation_in_runtime::instrumentation_in_runtime, instrumentation_missing::instrumentation_missing,
         instrumentation_shares_runtime::instrumentation_shares_runtime, limited_tracing::limited_tracing,
@@ -67,6 +69,7 @@ pub fn all() -> &'static [&'static Code] {
 static ALL: &[&Code] = &[
     &bundle_changed::CODE,
     &bundle_two_copies::CODE,
+    &bundle_untried::CODE,
     &entry_asks_if_main::CODE,
     &entry_cannot_await::CODE,
     &entry_not_found::CODE,

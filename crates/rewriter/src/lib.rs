@@ -2,6 +2,7 @@
 //! changes.
 
 mod bundle;
+mod channels;
 mod debug_id;
 pub mod diagnostics;
 mod edits;
@@ -24,6 +25,7 @@ mod top_level;
 pub use bundle::{
     AskedFor, Bundle, BundleHeader, PackageImports, bundle_header, bundle_line, package_imports, sealed, with_bundle,
 };
+pub use channels::injects_channels;
 pub use debug_id::without_debug_id;
 pub use facade::{FacadeHeader, facade_header};
 pub use kinds::{Export, ExportKind, exports};

@@ -7,6 +7,7 @@ use memchr::memmem;
 use presentry_parser::RequestForm;
 
 use crate::{
+    channels::injects_channels,
     diagnostics::{Diagnostic, codes},
     graph::{Closure, Graph, Module, PackageEdge},
     init_calls::starting_modules,
@@ -27,6 +28,8 @@ pub struct Proof {
     pub packages: Vec<String>,
     /// The modules of the build that the closure loads dynamically: the runtime.
     pub runtime: Vec<ModulePath>,
+    /// A module of the bundle of the SDK that injects channels, and was never tried.
+    pub untried_bundle: Option<ModulePath>,
     /// Why it does not hold; empty when it holds.
     pub failures: Vec<Diagnostic>,
 }
@@ -45,6 +48,7 @@ impl Proof {
             closure: Vec::new(),
             packages: Vec::new(),
             runtime: Vec::new(),
+            untried_bundle: None,
             failures: vec![failure],
         }
     }
@@ -110,6 +114,10 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath) -> Result<Proof, Box<Diagnost
     if let Some(changed) = nearest(&closure, |path| is_changed_bundle(graph, path)) {
         failures.push(codes::bundle_changed(&changed));
     }
+    let untried_bundle = untried_bundle(graph, &closure)?;
+    if let Some(untried) = &untried_bundle {
+        failures.push(codes::bundle_untried(untried));
+    }
     if let Some(missing) = nearest(&closure, |path| !graph.sources().exists(path)) {
         failures.push(codes::missing_module(graph, &missing, &closure.chain(&missing)));
     }
@@ -132,6 +140,7 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath) -> Result<Proof, Box<Diagnost
         closure: closure.paths().cloned().collect(),
         packages: packages.into_iter().map(str::to_owned).collect(),
         runtime: runtime.into_iter().collect(),
+        untried_bundle,
         failures,
     })
 }
@@ -187,6 +196,17 @@ pub(crate) fn is_nitro_runtime(graph: &Graph<'_>, path: &ModulePath) -> bool {
 fn is_changed_bundle(graph: &Graph<'_>, path: &ModulePath) -> bool {
     let module = graph.load(path).ok().flatten();
     module.is_some_and(|module| module.bundle.as_ref().is_some_and(|header| !header.intact))
+}
+
+/// The module of the bundle in a closure that injects channels.
+fn untried_bundle(graph: &Graph<'_>, closure: &Closure) -> Result<Option<ModulePath>, Box<Diagnostic>> {
+    for path in closure.paths() {
+        let Some(module) = graph.load(path)?.filter(|module| module.bundle.is_some()) else { continue };
+        if injects_channels(graph.sources(), &module.text)? {
+            return Ok(Some(path.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// The packages of a closure that are loaded before Sentry without the instrumentation asking for them.

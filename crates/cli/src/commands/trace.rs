@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use presentry_rewriter::{EntryLoading, ModulePath, Sources as _, prove};
+use presentry_rewriter::{EntryLoading, ModulePath, Proof, Sources as _, prove};
 
 use crate::{
     args::TraceArgs,
@@ -56,7 +56,10 @@ pub(crate) fn run(args: &TraceArgs, build: &Build, output: &Output, report: &mut
     let node = node(args.node.as_deref())?;
     let _lock = open_for_reading(build, output)?;
     build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
-    let expected = expected(args, build, report)?;
+    let (proof, expected) = expected(args, build, report)?;
+    if proof.untried_bundle.is_some() {
+        return Err(Failure::NotProven(proof.failures));
+    }
     let start = Start::new(args, build, node, &expected)?;
     output.why(format!("starting `{}`", start.shown()));
     server::watch_interruptions().context("failed to prepare for Ctrl-C")?;
@@ -103,7 +106,7 @@ fn node(named: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 /// What is known of the build without running it.
-fn expected(args: &TraceArgs, build: &Build, report: &mut Report) -> Result<Expected, Failure> {
+fn expected(args: &TraceArgs, build: &Build, report: &mut Report) -> Result<(Proof, Expected), Failure> {
     let place = &build.place;
     let disk = DiskSources::new(&place.server);
     let proof = prove(&disk, &build.entry);
@@ -135,7 +138,7 @@ fn expected(args: &TraceArgs, build: &Build, report: &mut Report) -> Result<Expe
     }
     let start = build.found.as_ref().and_then(|found| found.preset.start).map(|start| place.server.join(start));
     let start = start.and_then(|start| std::fs::canonicalize(start).ok());
-    Ok(Expected {
+    let expected = Expected {
         server: place.server.clone(),
         entry: on_disk(&build.entry),
         instrumentation: instrumentation.as_ref().map(on_disk),
@@ -145,7 +148,8 @@ fn expected(args: &TraceArgs, build: &Build, report: &mut Report) -> Result<Expe
         dynamic: proof.runtime.iter().map(on_disk).collect(),
         nitro,
         listens: matches!(build.loading, EntryLoading::Process | EntryLoading::Launcher),
-    })
+    };
+    Ok((proof, expected))
 }
 
 /// How the wait for a server ended.

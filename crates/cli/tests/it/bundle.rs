@@ -179,6 +179,35 @@ pub(crate) fn with_changed_bundle() -> App {
     app
 }
 
+/// What the code of the SDK does that injects channels.
+const INJECTS: &str = "const notes = (globalThis.__SENTRY_ORCHESTRION__ ??= {});
+notes.register = (hooks) => import(\"node:module\").then((module) => module.registerHooks(hooks));
+";
+
+/// An app with an SDK that injects channels.
+pub(crate) fn with_channels() -> App {
+    let app = app_with_packages();
+    app.append(".output/server/node_modules/@sentry/solidstart/index.mjs", INJECTS);
+    app.append("node_modules/@sentry/solidstart/index.mjs", INJECTS);
+    app
+}
+
+/// The same after a version of presentry has bundled that SDK which tried nothing.
+pub(crate) fn with_untried_bundle() -> App {
+    let app = app_with_packages();
+    app.succeeds(&["--bundle-sdk"]);
+    for root in ["node_modules", ".output/server/node_modules"] {
+        app.append(&format!("{root}/@sentry/solidstart/index.mjs"), INJECTS);
+    }
+    let bundle = app.read(".output/server/sentry.mjs");
+    let untried = presentry_rewriter::sealed(format!("{bundle}{INJECTS}"));
+    let digest = |text: &str| presentry_rewriter::Digest::of(text.as_bytes()).to_string();
+    let manifest = app.read(".output/server/.presentry/manifest.json");
+    app.write(".output/server/.presentry/manifest.json", manifest.replace(&digest(&bundle), &digest(&untried)));
+    app.write(".output/server/sentry.mjs", untried);
+    app
+}
+
 /// What Node prints when it imports a file of the app.
 fn run(app: &App, file: &str) -> String {
     let script = format!("await import({:?})", app.join(file).to_str().unwrap());
@@ -258,6 +287,37 @@ fn a_rolldown_that_bundles_wrongly_is_none() {
     install_rolldown(&app, "node_modules/vite/node_modules/rolldown");
     app.write("node_modules/vite/package.json", r#"{ "name": "vite", "version": "8.0.0" }"#);
     bundles_with(&app, "rolldown 1.2.19");
+}
+
+#[test]
+fn a_bundle_that_was_never_tried_is_replaced() {
+    let app = with_untried_bundle();
+    for command in ["check", "trace"] {
+        let said = app.fails(&[command], 1);
+        assert!(said.starts_with("error[bundle-untried]: the bundle of the SDK in `sentry.mjs`"), "{said}");
+    }
+    let output = app.presentry(&["--bundle-sdk=if-possible"]).output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("warning[bundle-skipped]: the SDK is not bundled: it injects")
+    );
+    assert!(output.status.success() && !app.join(".output/server/sentry.mjs").exists());
+    app.succeeds(&["check"]);
+}
+
+#[test]
+fn an_sdk_that_injects_channels_stays_in_its_packages() {
+    let app = with_channels();
+    let original = app.snapshot();
+    let said = app.fails(&["--bundle-sdk"], 1);
+    assert!(said.starts_with("error[bundle-failed]: the SDK cannot be bundled: it injects channels"), "{said}");
+    assert_eq!(app.snapshot(), original);
+    app.succeeds(&["--bundle-sdk=if-possible"]);
+    assert!(!app.join(".output/server/sentry.mjs").exists());
+    // The control: version 10 has the same code, and does nothing until it is told to.
+    let of_10 = "export function experimentalUseDiagnosticsChannelInjection() {}\n";
+    app.append(".output/server/node_modules/@sentry/solidstart/index.mjs", of_10);
+    app.succeeds(&["--bundle-sdk"]);
+    assert!(app.join(".output/server/sentry.mjs").exists());
 }
 
 #[test]

@@ -261,6 +261,31 @@ fn init_of_anything_else_does_not() {
     assert_eq!(failures(INSTRUMENT, &foreign), ["sentry-not-started"]);
 }
 
+/// What the SDK's code has in it where it injects channels.
+const INJECTS: &str = "globalThis.__SENTRY_ORCHESTRION__ ??= {}; module.registerHooks({});";
+
+/// A bundle whose code injects channels was tried, or proves nothing.
+#[test]
+fn a_bundle_that_injects_channels_and_was_never_tried() {
+    let with = |instrument: &str, code: &str| {
+        let line = bundle_line(Some(("@sentry/node", &AskedFor::All)));
+        let mut injecting = bundle(&[("@sentry/node", "sentry.mjs")]);
+        let text = sealed(format!("{line}\n{code}\nexport const init = () => {{}};\n"));
+        injecting.files.insert(sentry_mjs(), text.into_bytes());
+        failures(instrument, &injecting)
+    };
+    const INSTRUMENT: &str = "import { init } from './sentry.mjs'; init({});";
+    assert_eq!(with(INSTRUMENT, ""), Vec::<&str>::new());
+    assert_eq!(with(INSTRUMENT, INJECTS), ["bundle-untried"]);
+    assert_eq!(with(INSTRUMENT, "globalThis.__SENTRY_ORCHESTRION__ ??= {};"), Vec::<&str>::new());
+    // Version 10 injects nothing until it is told to.
+    const TURN_ON: &str = "export function experimentalUseDiagnosticsChannelInjection() {}";
+    let of_10 = format!("{INJECTS}\n{TURN_ON}");
+    assert_eq!(with(INSTRUMENT, &of_10), Vec::<&str>::new());
+    let turned_on = "import * as s from './sentry.mjs'; s.experimentalUseDiagnosticsChannelInjection(); s.init({});";
+    assert_eq!(with(turned_on, &of_10), ["bundle-untried"]);
+}
+
 #[test]
 fn a_module_of_a_bundle_is_known_again() {
     let text = sealed(format!("{}\nexport const init = 1;\n//# sourceMappingURL=sentry.mjs.map\n", bundle_line(None)));
