@@ -39,11 +39,16 @@ export interface RewriteOptions extends BuildOptions {
   keepSdkWrapper?: boolean;
   /** Reports packages that the build lacks, and does not trace them in. */
   noTrace?: boolean;
+  /** Packages that the build lacks are supplied where the server runs: they are neither traced in nor missing. */
+  packagesElsewhere?: boolean;
   /** Treats warnings as errors. */
   strict?: boolean;
 }
 
-export interface CheckOptions extends BuildOptions {}
+export interface CheckOptions extends BuildOptions {
+  /** Packages that the build lacks are supplied where the server runs. */
+  packagesElsewhere?: boolean;
+}
 
 export interface InspectOptions extends BuildOptions {
   /** The built instrumentation, where it is not `instrument.server.mjs` beside the entry. */

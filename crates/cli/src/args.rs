@@ -205,6 +205,10 @@ pub(crate) struct RewriteArgs {
     #[arg(long)]
     pub(crate) no_trace: bool,
 
+    /// Packages that the build lacks are supplied where the server runs: they are neither traced in nor missing
+    #[arg(long)]
+    pub(crate) packages_elsewhere: bool,
+
     /// Treat warnings as errors
     #[arg(long)]
     pub(crate) strict: bool,
@@ -234,6 +238,10 @@ impl RewriteArgs {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) build: BuildArgs,
+
+    /// Packages that the build lacks are supplied where the server runs
+    #[arg(long)]
+    pub(crate) packages_elsewhere: bool,
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,

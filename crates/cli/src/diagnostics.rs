@@ -25,6 +25,7 @@ pub(crate) mod option_not_static;
 pub(crate) mod outside_output;
 pub(crate) mod package_missing;
 pub(crate) mod read_only;
+pub(crate) mod resolves_outside;
 pub(crate) mod restore_data_missing;
 pub(crate) mod sentry_not_first;
 pub(crate) mod server_not_started;
@@ -67,6 +68,7 @@ static OWN: &[&Code] = &[
     &outside_output::CODE,
     &package_missing::CODE,
     &read_only::CODE,
+    &resolves_outside::CODE,
     &restore_data_missing::CODE,
     &sentry_not_first::CODE,
     &server_not_started::CODE,

@@ -1,5 +1,5 @@
-//! Whether a build has every package that the instrumentation needs, and what has to be added so that it has. Decides;
-//! the transaction writes.
+//! Whether a build has everything that its server needs to start, and what has to be added so that it has. Decides; the
+//! transaction writes.
 
 mod check;
 pub(crate) mod dependencies;
@@ -17,13 +17,14 @@ use std::{
 use anyhow::Context as _;
 use presentry_rewriter::{
     ModulePath, Proof,
-    diagnostics::{Diagnostic, Label},
+    diagnostics::{Diagnostic, Label, Severity, missing_file},
     package_name,
 };
 
 use crate::{
-    diagnostics::{package_missing, tracer_failed, tracer_not_found},
+    diagnostics::{package_missing, resolves_outside, tracer_failed, tracer_not_found},
     failure::Failure,
+    locate::{Build, show},
     output::Output,
     packages::{
         check::{Checked, Missing, check, resolve_imports, resolves},
@@ -43,8 +44,8 @@ pub(crate) struct Completion {
     pub(crate) changes: Vec<Change>,
     /// The packages they belong to.
     pub(crate) traced: Vec<TracedReport>,
-    /// What is still missing.
-    pub(crate) warnings: Vec<Diagnostic>,
+    /// What is still missing: errors, then warnings.
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 /// What is done about packages that a build lacks.
@@ -54,6 +55,38 @@ pub(crate) enum Lacking {
     Trace,
     /// They are reported.
     Report,
+}
+
+/// Who brings the packages to the place where the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Supply {
+    /// The build has them.
+    Build,
+    /// The deployment installs what the `package.json` of the server names.
+    Deployment,
+    /// Somebody else, as `--packages-elsewhere` says.
+    Elsewhere,
+}
+
+impl Supply {
+    /// How it is with a build.
+    pub(crate) fn of(build: &Build, elsewhere: bool) -> Self {
+        match &build.found {
+            _ if elsewhere => Supply::Elsewhere,
+            Some(found) if found.preset.installs => Supply::Deployment,
+            _ => Supply::Build,
+        }
+    }
+
+    /// Whether a request that the build does not answer is answered where the server runs.
+    fn has(self, missing: &Missing, named: &BTreeSet<String>) -> bool {
+        let is_package = !missing.specifier.starts_with(['.', '/', '#']) && !missing.specifier.contains(':');
+        match self {
+            Supply::Build => false,
+            Supply::Deployment => is_package && named.contains(package_name(&missing.specifier)),
+            Supply::Elsewhere => is_package,
+        }
+    }
 }
 
 /// What a bundle of the SDK asks packages for.
@@ -68,6 +101,21 @@ pub(crate) struct Asks<'a> {
     pub(crate) files: &'a BTreeMap<String, PathBuf>,
 }
 
+/// Whether a build that stays as it is can start.
+///
+/// # Errors
+/// When a file of the build cannot be read.
+pub(crate) fn lacks(place: &Place, app: &Path, proof: &Proof, supply: Supply) -> Result<Vec<Diagnostic>, Failure> {
+    let view = View::new(&place.output, HashMap::new());
+    let checked = checked(place, &view, proof)?;
+    Ok(Reporter { place, app, supply }.diagnostics(&view, checked))
+}
+
+fn checked(place: &Place, view: &View, proof: &Proof) -> Result<Checked, Failure> {
+    let starts: Result<Vec<PathBuf>, Failure> = proof.closure.iter().map(|module| place.real_path(module)).collect();
+    Ok(check(view, &starts?, Some(&place.real_path(&proof.entry)?)))
+}
+
 /// Checks the build with `files` changed, given by their canonical paths, from the modules in the closure of its proof,
 /// and finds what it lacks in the tree of the app.
 ///
@@ -79,49 +127,46 @@ pub(crate) fn complete(
     files: HashMap<PathBuf, Option<Vec<u8>>>,
     proof: &Proof,
     bundle: Option<&Asks<'_>>,
-    lacking: Lacking,
+    (lacking, supply): (Lacking, Supply),
     output: &Output,
 ) -> Result<Completion, Failure> {
+    let reporter = Reporter { place, app, supply };
     let view = View::new(&place.output, files.clone());
-    let real = |modules: &[ModulePath]| -> Result<Vec<PathBuf>, Failure> {
-        modules.iter().map(|module| place.real_path(module)).collect()
-    };
-    let (starts, runtime) = (real(&proof.closure)?, real(&proof.runtime)?);
-    let mut checked = check(&view, &starts, &runtime);
+    let mut checked = checked(place, &view, proof)?;
     if let Some(bundle) = bundle {
         checked.missing.extend(missing_of_bundle(place, app, &view, bundle, &checked)?);
     }
-    output.why(format!("{} files are loaded before the runtime or register hooks for it", checked.files.len()));
+    output.why(format!("{} files are needed to start", checked.files.len()));
+    checked.missing = reporter.unsupplied(&view, checked.missing);
     if checked.missing.is_empty() {
         return Ok(Completion::default());
     }
+    let as_it_is = |checked: Checked, why: Option<Diagnostic>| {
+        let mut diagnostics = reporter.diagnostics(&view, checked);
+        let errors = diagnostics.iter().take_while(|diagnostic| diagnostic.severity == Severity::Error).count();
+        diagnostics.splice(errors..errors, why);
+        Ok(Completion { diagnostics, ..Completion::default() })
+    };
     if lacking == Lacking::Report {
-        return Ok(Completion { warnings: warnings(place, &view, &checked), ..Completion::default() });
+        return as_it_is(checked, None);
     }
     let tracer = match tracer(place, app) {
         Ok(tracer) => tracer,
-        Err(warning) => {
-            let warnings = warning.into_iter().chain(warnings(place, &view, &checked)).collect();
-            return Ok(Completion { warnings, ..Completion::default() });
-        }
+        Err(warning) => return as_it_is(checked, warning),
     };
     let tree = View::everything();
     let asked_for = asked_for(place, &checked);
     let entries: Vec<PathBuf> =
         asked_for.iter().flat_map(|specifier| in_app(&tree, tracer.app(), specifier, bundle)).collect();
     if entries.is_empty() {
-        return Ok(Completion { warnings: warnings(place, &view, &checked), ..Completion::default() });
+        return as_it_is(checked, None);
     }
-    let hooks = check(&tree, &entries, &[]).hooks;
+    let hooks = check(&tree, &entries, None).hooks;
     let all: Vec<PathBuf> = entries.iter().cloned().chain(hooks).collect();
     output.why(format!("missing packages are traced with `{}`", tracer.directory().display()));
     let traced = match output.during("tracing packages", || tracer.trace(&all, &entries)) {
         Ok(traced) => traced,
-        Err(error) => {
-            let failed = tracer_failed::diagnostic(&format!("{error:#}"));
-            let warnings = [failed].into_iter().chain(warnings(place, &view, &checked)).collect();
-            return Ok(Completion { warnings, ..Completion::default() });
-        }
+        Err(error) => return as_it_is(checked, Some(tracer_failed::diagnostic(&format!("{error:#}")))),
     };
     let mut completion = added(place, &view, &traced)?;
     let mut files = files;
@@ -129,11 +174,11 @@ pub(crate) fn complete(
         files.insert(place.real_path(&change.path)?, change.after.clone());
     }
     let view = View::new(&place.output, files);
-    let mut checked = check(&view, &starts, &runtime);
+    let mut checked = self::checked(place, &view, proof)?;
     if let Some(bundle) = bundle {
         checked.missing.extend(missing_of_bundle(place, app, &view, bundle, &checked)?);
     }
-    completion.warnings = warnings(place, &view, &checked);
+    completion.diagnostics = reporter.diagnostics(&view, checked);
     Ok(completion)
 }
 
@@ -151,12 +196,10 @@ fn missing_of_bundle(
     let mut missing = Vec::new();
     for specifier in &bundle.specifiers {
         let is_known = checked.missing.iter().any(|missing| missing.specifier == **specifier);
-        if is_known
-            || resolves(view, &place.server, specifier)
-            || in_app(&tree, &app, specifier, Some(bundle)).is_empty()
-        {
+        if is_known || resolves(view, &place.server, specifier) {
             continue;
         }
+        let Some(outside) = in_app(&tree, &app, specifier, Some(bundle)).into_iter().next() else { continue };
         for module in bundle.modules {
             let importer = place.real_path(module)?;
             let bytes = view.bytes(&importer).unwrap_or_default();
@@ -165,7 +208,8 @@ fn missing_of_bundle(
             let found = quoted.iter().find_map(|literal| Some((text.find(literal.as_str())?, literal.len())));
             if let Some((start, length)) = found {
                 let span = presentry_parser::Span { start, end: start + length };
-                missing.push(Missing { importer, specifier: (*specifier).clone(), span, hook: false });
+                let (specifier, means) = ((*specifier).clone(), presentry_parser::RequestMeans::Require);
+                missing.push(Missing { importer, specifier, span, hook: false, means, outside: Some(outside) });
                 break;
             }
         }
@@ -304,28 +348,70 @@ impl Installed for InBuild<'_> {
     }
 }
 
-/// One warning for each package.
-fn warnings(place: &Place, view: &View, checked: &Checked) -> Vec<Diagnostic> {
-    let mut of_packages: BTreeMap<String, Vec<&Missing>> = BTreeMap::new();
-    for missing in &checked.missing {
-        of_packages.entry(lacking_package(place, missing)).or_default().push(missing);
+/// Says what a build lacks.
+struct Reporter<'a> {
+    place: &'a Place,
+    app: &'a Path,
+    supply: Supply,
+}
+
+impl Reporter<'_> {
+    /// One diagnostic for each file or package, errors first.
+    fn diagnostics(&self, view: &View, mut checked: Checked) -> Vec<Diagnostic> {
+        let missing = std::mem::take(&mut checked.missing);
+        let mut alike: BTreeMap<(bool, String), Vec<Missing>> = BTreeMap::new();
+        for missing in self.unsupplied(view, missing) {
+            let package = lacking_package(self.place, &missing);
+            alike.entry((missing.outside.is_some(), package)).or_default().push(missing);
+        }
+        let mut diagnostics: Vec<Diagnostic> = alike
+            .iter()
+            .map(|((_, package), requests)| {
+                let labels = labels(self.place, view, &checked, &requests[0]);
+                labels.into_iter().fold(self.diagnostic(package, requests), Diagnostic::label)
+            })
+            .collect();
+        diagnostics.sort_by_key(|diagnostic| diagnostic.severity != Severity::Error);
+        diagnostics
     }
-    of_packages
-        .into_iter()
-        .map(|(package, requests)| {
-            let first = requests[0];
-            let importer = place.path_of(&first.importer).map_or_else(String::new, |path| place.show(path));
-            let mut diagnostic =
-                package_missing::diagnostic(&package, &first.specifier, &importer, requests.len() - 1, first.hook);
-            for label in labels(place, view, checked, first) {
-                diagnostic = diagnostic.label(label);
-            }
-            diagnostic
-        })
-        .collect()
+
+    fn diagnostic(&self, package: &str, requests: &[Missing]) -> Diagnostic {
+        let Missing { importer, specifier, hook, outside, .. } = &requests[0];
+        let importer = self.place.path_of(importer).map_or_else(String::new, |path| self.place.show(path));
+        match outside {
+            Some(outside) => resolves_outside::diagnostic(specifier, &importer, &self.outside(outside), *hook),
+            None if is_file_of_build(self.place, &requests[0]) => missing_file(specifier, &importer),
+            None => package_missing::diagnostic(package, specifier, &importer, requests.len() - 1, *hook),
+        }
+    }
+
+    /// A package outside of the build by its directory, and another file by its path.
+    fn outside(&self, file: &Path) -> String {
+        let place = text(file).map_or_else(|| file.to_owned(), |text| PathBuf::from(package_directory(&text)));
+        match fs::canonicalize(self.app).ok().and_then(|app| place.strip_prefix(app).ok().map(Path::to_owned)) {
+            Some(below) => show(&self.app.join(below)),
+            None => show(&place),
+        }
+    }
+
+    /// What will not be there where the server runs either.
+    fn unsupplied(&self, view: &View, missing: Vec<Missing>) -> Vec<Missing> {
+        let manifest = view.bytes(&self.place.server.join(dependencies::FILE)).unwrap_or_default();
+        let named: BTreeSet<String> = dependencies::versions(&manifest).into_keys().collect();
+        missing.into_iter().filter(|missing| !self.supply.has(missing, &named)).collect()
+    }
+}
+
+/// Whether what is missing is a file that a module of the build itself names by its path.
+fn is_file_of_build(place: &Place, missing: &Missing) -> bool {
+    let of_package = place.path_of(&missing.importer).is_some_and(|path| path.as_str().contains("node_modules/"));
+    !of_package && (missing.specifier.starts_with(['.', '/']) || missing.specifier.contains(':'))
 }
 
 fn lacking_package(place: &Place, missing: &Missing) -> String {
+    if is_file_of_build(place, missing) {
+        return missing.specifier.clone();
+    }
     if !missing.specifier.starts_with(['.', '#']) {
         return package_name(&missing.specifier).to_owned();
     }

@@ -67,6 +67,8 @@ pub(crate) struct Preset {
     pub(crate) start: Option<&'static str>,
     /// The archive that Nitro makes of the output directory before anything else runs, relative to that directory.
     pub(crate) archive: Option<&'static str>,
+    /// Whether a deployment installs the packages that the `package.json` of the server names.
+    pub(crate) installs: bool,
     /// What the entry of a build without options exports. Names that Rollup made up, which nobody asks for, are left out.
     pub(crate) exports: &'static [&'static str],
     /// How the server is started or called, in Markdown.
@@ -89,6 +91,7 @@ const fn process(name: &'static str, aliases: &'static [&'static str]) -> Preset
         loading: EntryLoading::Process,
         start: None,
         archive: None,
+        installs: false,
         exports: &["default"],
         invoked: "`node .output/server/index.mjs`",
     }
@@ -155,9 +158,13 @@ pub(crate) static PRESETS: &[Preset] = &[
         ..process("iis-node", &[])
     },
     // firebase/preset.ts: App Hosting starts a process; functions are loaded by firebase-functions, which tries
-    // `require()`, falls back to `import()`, and reports a rejection itself.
+    // `require()`, falls back to `import()`, and reports a rejection itself. A deployment of functions uploads without
+    // `node_modules`, and runs `npm install`.
     process("firebase-app-hosting", &[]),
-    imported("firebase", &[], &["server"], "firebase-functions tries `require()`, then `import()`"),
+    Preset {
+        installs: true,
+        ..imported("firebase", &[], &["server"], "firebase-functions tries `require()`, then `import()`")
+    },
     // aws-lambda/preset.ts, genezio/preset.ts
     imported("aws-lambda", &[], &["handler"], "Lambda imports it and calls `handler(event, context)`"),
     imported("genezio", &[], &["handler"], "the host imports it and calls `handler(event, context)`"),

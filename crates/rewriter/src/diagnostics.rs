@@ -30,6 +30,7 @@ mod unresolved_star_export;
 mod unwrappable_export;
 
 pub use bundle_two_copies::sdk_of_package;
+pub use missing_module::missing_file;
 pub use unknown_export::unknown_export;
 
 use std::ops::Range;

@@ -26,10 +26,11 @@ const OPTIONS = {
     compileCache: ["--compile-cache", "boolean or string"],
     keepSdkWrapper: ["--keep-sdk-wrapper", "boolean"],
     noTrace: ["--no-trace", "boolean"],
+    packagesElsewhere: ["--packages-elsewhere", "boolean"],
     strict: ["--strict", "boolean"],
     ...report,
   },
-  check: { ...build, ...report },
+  check: { ...build, packagesElsewhere: ["--packages-elsewhere", "boolean"], ...report },
   inspect: { ...build, instrumentation: ["--instrumentation", "string"], ...report },
   restore: { ...build, dryRun: ["--dry-run", "boolean"], ...report },
 };

@@ -1,6 +1,6 @@
 //! `presentry check`: the proof alone, on a build that anyone may have made.
 
-use presentry_rewriter::prove;
+use presentry_rewriter::{diagnostics::Severity, prove};
 
 use crate::{
     args::CheckArgs,
@@ -9,11 +9,12 @@ use crate::{
     failure::Failure,
     locate::Build,
     output::Output,
+    packages::{self, Supply},
     report::{Outcome, Report},
 };
 
 /// Proves that Sentry starts first, or shows the chain that speaks against it.
-pub(crate) fn run(_: &CheckArgs, build: &Build, output: &Output, report: &mut Report) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &CheckArgs, build: &Build, output: &Output, report: &mut Report) -> Result<Outcome, Failure> {
     let _lock = open_for_reading(build, output)?;
     let disk = DiskSources::new(&build.place.server);
     build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
@@ -25,6 +26,12 @@ pub(crate) fn run(_: &CheckArgs, build: &Build, output: &Output, report: &mut Re
     if !proof.holds() {
         return Err(Failure::NotProven(proof.failures));
     }
+    let supply = Supply::of(build, args.packages_elsewhere);
+    let lacks = packages::lacks(&build.place, &args.build.app, &proof, supply)?;
+    if lacks.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        return Err(Failure::NotProven(lacks));
+    }
+    lacks.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
     say_packages(&proof, output);
     output.line(what_holds(&proof));
     Ok(Outcome::Proven)

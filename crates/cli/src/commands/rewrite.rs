@@ -29,7 +29,7 @@ use crate::{
     locate::{Build, loading_text},
     options::{Names, Setting, WRAPPED},
     output::Output,
-    packages::{self, Completion, Lacking, dependencies},
+    packages::{self, Completion, Lacking, Supply, dependencies},
     report::{Outcome as Ended, Report, TracedReport, WireChange},
     start_scripts,
     store::{
@@ -67,6 +67,10 @@ pub(crate) fn run(args: &RewriteArgs, build: &Build, output: &Output, report: &m
         && let Some(proof) = proven_sdk_wrapper(&disk, &request.entry, &planned.plan, output)
     {
         report.tried_proof(place, &proof);
+        let supply = Supply::of(build, args.packages_elsewhere);
+        let mut kept = planned.plan;
+        kept.diagnostics = packages::lacks(place, &args.build.app, &proof, supply)?;
+        judged(&mut kept, args, build, output)?;
         say_packages(&proof, output);
         output.line(format!("{ALREADY_FIRST}: the wrapper of the SDK is proven, and is kept"));
         return Ok(Ended::AlreadyFirst);
@@ -118,11 +122,12 @@ pub(crate) fn run(args: &RewriteArgs, build: &Build, output: &Output, report: &m
         Outcome::Refused => Completion::default(),
         outcome => {
             let first = loaded_first(&planned, &original, &request);
-            rewrite.complete(place, args, &first, remaining.as_ref(), lacking(args, outcome), output)?
+            let rules = (lacking(args, outcome), Supply::of(build, args.packages_elsewhere));
+            rewrite.complete(place, args, &first, remaining.as_ref(), rules, output)?
         }
     };
     let plan = &mut planned.plan;
-    plan.diagnostics.extend(completion.warnings);
+    plan.diagnostics.extend(completion.diagnostics);
     judged(plan, args, build, output)?;
     let plan = &planned.plan;
     let preset = build.found.as_ref().map(|found| found.preset);
@@ -345,6 +350,11 @@ fn judged(plan: &mut Plan, args: &RewriteArgs, build: &Build, output: &Output) -
         let told = diagnostics.into_iter().map(|diagnostic| where_it_looked(diagnostic, args, build));
         return Err(Failure::Refused(told.collect()));
     }
+    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            diagnostics.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+        return Err(Failure::Refused(errors.into_iter().chain(warnings).collect()));
+    }
     if args.strict && !diagnostics.is_empty() {
         let strict = diagnostics.into_iter().map(|warning| Diagnostic { severity: Severity::Error, ..warning });
         return Err(Failure::Refused(strict.collect()));
@@ -448,7 +458,7 @@ impl<'a> Rewrite<'a> {
         args: &RewriteArgs,
         first: &Proof,
         remaining: Option<&Remaining>,
-        lacking: Lacking,
+        rules: (Lacking, Supply),
         output: &Output,
     ) -> Result<Completion, Failure> {
         let mut files: HashMap<PathBuf, Option<Vec<u8>>> =
@@ -457,7 +467,7 @@ impl<'a> Rewrite<'a> {
             files.insert(place.real_path(&one.file.path)?, one.original.clone());
         }
         let asks = remaining.map(Remaining::asks);
-        let mut completion = packages::complete(place, &args.build.app, files, first, asks.as_ref(), lacking, output)?;
+        let mut completion = packages::complete(place, &args.build.app, files, first, asks.as_ref(), rules, output)?;
         let leaving = std::mem::take(&mut self.leaving);
         let stays = |one: &&Tracked| completion.changes.iter().any(|change| change.path == one.file.path);
         for one in leaving.into_iter().filter(|one| !stays(one)) {

@@ -1,24 +1,29 @@
-//! `package-missing`: the build lacks a package that is needed before the runtime.
+//! `package-missing`: the build lacks a package that its server needs to start.
 
 use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 
 pub(super) static CODE: Code = Code {
     name: "package-missing",
-    severity: Severity::Warning,
-    summary: "the build lacks a package that is needed before the runtime",
-    explanation: r#"What the instrumentation imports, and what that imports and so on, has to be in the build itself: where the build is deployed
-there is no other `node_modules`. The SDK copies the instrumentation into the build after Nitro has traced the packages of the
-server, so those that only the instrumentation imports are not there. presentry traces them in from the app, unless `--no-trace`
-is given; this warning names what is missing and was not found in the app either, or was not looked for. Loader hooks that are
-registered with `module.register()` count as well: without them the server starts, and no ES module is instrumented. What is
-required in a function or in a `try` is not looked at. A package that only resolves because the build still lies inside the
-app counts as missing."#,
+    severity: Severity::Error,
+    summary: "the build lacks a package that its server needs to start",
+    explanation: r#"Node ends with `ERR_MODULE_NOT_FOUND`. What the entry, the instrumentation and the runtime that the entry awaits import
+statically has to be in the build, and what that imports and so on: where the build is deployed there is no other `node_modules`. What
+is required in a function or in a `try` is not looked at.
+
+The SDK copies the instrumentation into the build after Nitro has traced the packages of the server, so those that only the
+instrumentation imports are not there. presentry traces them in from the app, unless `--no-trace` is given. An output directory
+that was copied without its `node_modules` lacks all of them. Where the packages are supplied in another way, as a layer or by an
+install at the place where the server runs, `--packages-elsewhere` says so; of the preset `firebase` it is known, and its packages
+count when the `package.json` of the server names them.
+
+A loader hook that is registered with `module.register()` and is missing is a warning: the server starts without it, and no ES
+module is instrumented."#,
 };
 
 /// `specifier` is asked for by `importer` and `more` others.
 pub(crate) fn diagnostic(package: &str, specifier: &str, importer: &str, more: usize, hook: bool) -> Diagnostic {
     let what = match (specifier == package, hook) {
-        (_, true) => format!("the loader hook `{specifier}`, which `{importer}` registers, is not in the build"),
+        (_, true) => format!("`{specifier}`, which `{importer}` needs for its loader hooks, is not in the build"),
         (true, false) => format!("the package `{package}`, which `{importer}` needs, is not in the build"),
         (false, false) => {
             format!("`{specifier}` of the package `{package}`, which `{importer}` needs, is not in the build")
@@ -29,7 +34,11 @@ pub(crate) fn diagnostic(package: &str, specifier: &str, importer: &str, more: u
         1 => ", and 1 more of its files".to_owned(),
         more => format!(", and {more} more of its files"),
     };
-    Diagnostic::new(&CODE, format!("{what}{more}")).hint(format!(
-        "install `{package}` in the app and run `presentry` in its directory without `--no-trace`, after the build"
-    ))
+    let diagnostic = Diagnostic::new(&CODE, format!("{what}{more}")).hint(format!(
+        "install `{package}` in the app and run `presentry` in its directory without `--no-trace`, after the build; \
+         `--packages-elsewhere` where it is supplied in another way"
+    ));
+    // A server starts without it.
+    let severity = if hook { Severity::Warning } else { diagnostic.severity };
+    Diagnostic { severity, ..diagnostic }
 }

@@ -1,4 +1,4 @@
-//! Whether everything that is loaded before the runtime resolves, as Node does it: packages, their exports maps and
+//! Whether everything that a server needs to start resolves, as Node does it: packages, their exports maps and
 //! conditions, `require()`, and the loader hooks that are registered. Reads only.
 
 use std::{
@@ -8,8 +8,9 @@ use std::{
 };
 
 use memchr::memmem;
-use oxc_resolver::{ModuleType, ResolveError, ResolveOptions, ResolverGeneric};
-use presentry_parser::{FileGoal, Phase, RequestMeans, Span, parse, run_time_requests};
+use oxc_resolver::{FileSystem as _, ModuleType, ResolveError, ResolveOptions, ResolverGeneric};
+use presentry_parser::{FileGoal, Phase, RequestMeans, Span, StringLiteral, parse, run_time_requests};
+use url::Url;
 
 use crate::packages::{parallel, view::View};
 
@@ -44,8 +45,12 @@ pub(crate) struct Missing {
     pub(crate) specifier: String,
     /// Where in the importer.
     pub(crate) span: Span,
-    /// Whether it is asked for as a loader hook: then a server starts without it, and instruments nothing.
+    /// Whether loader hooks alone need it: then a server starts without it, and instruments nothing.
     pub(crate) hook: bool,
+    /// How it is asked for.
+    pub(crate) means: RequestMeans,
+    /// The file outside of the build that it resolves to on this machine.
+    pub(crate) outside: Option<PathBuf>,
 }
 
 impl Checked {
@@ -62,35 +67,56 @@ impl Checked {
     }
 }
 
-/// Walks from `starts` along everything that has to be there for them to load.
+/// Walks from `starts` along everything that has to be there for them to load, the runtime that they await included.
 ///
 /// What is asked for in a function, in a condition or in a `try` may be missing, and is not looked at; loader hooks are
 /// the exception, because the SDK registers them in a `try`, and instruments nothing without them.
 ///
-/// The modules of the `runtime` are not walked: Nitro has traced what they need.
-pub(crate) fn check(view: &View, starts: &[PathBuf], runtime: &[PathBuf]) -> Checked {
+/// The `entry` loads its runtime also by an `import()` that it does not await.
+pub(crate) fn check(view: &View, starts: &[PathBuf], entry: Option<&Path>) -> Checked {
     let resolvers = Resolvers::new(view);
+    let mut checked = walk(&resolvers, starts, entry);
+    if !checked.missing.is_empty() {
+        let everything = View::everything();
+        let resolvers = Resolvers::new(&everything);
+        for missing in &mut checked.missing {
+            let found = resolvers.resolve(&missing.importer, &missing.specifier, missing.means);
+            missing.outside = found.and_then(|found| found.into_iter().next()).map(|(path, _)| path);
+        }
+    }
+    checked
+}
+
+fn walk(resolvers: &Resolvers<'_>, starts: &[PathBuf], entry: Option<&Path>) -> Checked {
     let mut checked = Checked::default();
     let mut wave: Vec<(PathBuf, Format)> = Vec::new();
+    // They come last: what they alone need may be missing, and the server starts.
+    let mut hooks: Vec<(PathBuf, Format, Reached)> = Vec::new();
+    let mut only_hooks = false;
     for start in starts {
         if checked.files.insert(start.clone(), None).is_none() {
-            wave.push((start.clone(), Format::by_extension(start)));
+            wave.push((start.clone(), resolvers.format(start)));
         }
     }
     while !wave.is_empty() {
-        let found = parallel::map(&wave, |(file, format)| resolvers.requests_of(file, *format));
+        let found =
+            parallel::map(&wave, |(file, format)| resolvers.requests_of(file, *format, entry == Some(file.as_path())));
         let mut next = Vec::new();
         for ((file, _), answers) in wave.iter().zip(found) {
             for answer in answers {
                 let Answer { specifier, span, means, found } = answer;
-                let hook = means == RequestMeans::Register;
+                let hook = means == RequestMeans::Register || only_hooks;
                 if found.is_empty() {
-                    checked.missing.push(Missing { importer: file.clone(), specifier, span, hook });
+                    let importer = file.clone();
+                    checked.missing.push(Missing { importer, specifier, span, hook, means, outside: None });
                     continue;
                 }
-                for (target, format) in found.into_iter().filter(|(target, _)| !runtime.contains(target)) {
-                    if hook {
+                for (target, format) in found {
+                    if means == RequestMeans::Register {
                         checked.hooks.insert(target.clone());
+                        let reached = Reached { from: file.clone(), specifier: specifier.clone(), span };
+                        hooks.push((target, format, reached));
+                        continue;
                     }
                     if let std::collections::btree_map::Entry::Vacant(entry) = checked.files.entry(target.clone()) {
                         entry.insert(Some(Reached { from: file.clone(), specifier: specifier.clone(), span }));
@@ -100,6 +126,15 @@ pub(crate) fn check(view: &View, starts: &[PathBuf], runtime: &[PathBuf]) -> Che
             }
         }
         wave = next;
+        if wave.is_empty() {
+            only_hooks = true;
+            for (file, format, reached) in std::mem::take(&mut hooks) {
+                if let std::collections::btree_map::Entry::Vacant(entry) = checked.files.entry(file.clone()) {
+                    entry.insert(Some(reached));
+                    wave.push((file, format));
+                }
+            }
+        }
     }
     checked
 }
@@ -111,16 +146,21 @@ pub(crate) fn resolve_imports<'s>(
     specifiers: impl IntoIterator<Item = &'s String>,
 ) -> Vec<PathBuf> {
     let resolvers = Resolvers::new(view);
-    let resolved = specifiers.into_iter().filter_map(|name| resolvers.resolve(directory, name, RequestMeans::Import));
+    let importer = directory.join(ANY_FILE);
+    let resolved = specifiers.into_iter().filter_map(|name| resolvers.resolve(&importer, name, RequestMeans::Import));
     resolved.flatten().map(|(path, _)| path).collect()
 }
 
 /// Whether a specifier stands for something from a directory, as an import or as an argument of `require()`.
 pub(crate) fn resolves(view: &View, directory: &Path, specifier: &str) -> bool {
     let resolvers = Resolvers::new(view);
-    let found = |means| resolvers.resolve(directory, specifier, means).is_none_or(|found| !found.is_empty());
+    let importer = directory.join(ANY_FILE);
+    let found = |means| resolvers.resolve(&importer, specifier, means).is_none_or(|found| !found.is_empty());
     found(RequestMeans::Import) || found(RequestMeans::Require)
 }
+
+/// Stands for an importer of which only the directory counts.
+const ANY_FILE: &str = "index.mjs";
 
 /// How a file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,15 +172,6 @@ enum Format {
 }
 
 impl Format {
-    fn by_extension(path: &Path) -> Self {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("mjs") => Format::Module,
-            Some("js") => Format::Module,
-            Some("cjs") => Format::CommonJs,
-            _ => Format::Leaf,
-        }
-    }
-
     fn of(path: &Path, kind: Option<ModuleType>) -> Self {
         match (path.extension().and_then(|extension| extension.to_str()), kind) {
             (Some("json" | "node" | "wasm"), _) => Format::Leaf,
@@ -205,29 +236,36 @@ impl<'v> Resolvers<'v> {
         }
     }
 
-    fn requests_of(&self, file: &Path, format: Format) -> Vec<Answer> {
-        let directory = file.parent().unwrap_or(file);
+    fn requests_of(&self, file: &Path, format: Format, is_entry: bool) -> Vec<Answer> {
         let Some(bytes) = (format != Format::Leaf).then(|| self.view.bytes(file)).flatten() else { return Vec::new() };
         let mut seen = BTreeSet::new();
+        let floating = is_entry.then(|| floating_imports(&bytes)).into_iter().flatten();
         requests(&bytes, format)
             .into_iter()
+            .chain(floating)
             .filter(|request| seen.insert((request.specifier.clone(), request.means == RequestMeans::Require)))
             .filter_map(|Request { specifier, span, means }| {
-                let found = self.resolve(directory, &specifier, means)?;
+                let found = self.resolve(file, &specifier, means)?;
                 Some(Answer { specifier, span, means, found })
             })
             .collect()
     }
 
-    /// The files a specifier stands for; `None` where it is no file: a module of Node, an absolute URL.
-    fn resolve(&self, directory: &Path, specifier: &str, means: RequestMeans) -> Option<Vec<(PathBuf, Format)>> {
+    /// The files a specifier stands for; `None` where it is no file: a module of Node, a URL that is not of a file.
+    fn resolve(&self, importer: &Path, specifier: &str, means: RequestMeans) -> Option<Vec<(PathBuf, Format)>> {
         let (older, newer) = match means {
             RequestMeans::Require => (&self.require, &self.newer_require),
             RequestMeans::Import | RequestMeans::Register => (&self.import, &self.newer_import),
         };
-        if means != RequestMeans::Require && is_url(specifier) {
+        if means != RequestMeans::Require && is_path(specifier) {
+            let file = file_of_url(importer, specifier).filter(|file| self.view.is_file(file));
+            let real = file.and_then(|file| self.view.canonicalize(&file).ok());
+            return Some(real.map(|real| (real.clone(), self.format(&real))).into_iter().collect());
+        }
+        if is_url(specifier) {
             return None;
         }
+        let directory = importer.parent().unwrap_or(importer);
         let mut found = Vec::new();
         let mut ask_newer = false;
         match older.resolve(directory, specifier) {
@@ -250,6 +288,25 @@ impl<'v> Resolvers<'v> {
         Some(found)
     }
 
+    /// How a file is read that is imported by its path: the nearest `package.json` decides about `.js`.
+    fn format(&self, file: &Path) -> Format {
+        let kind = match file.extension().and_then(|extension| extension.to_str()) {
+            Some("mjs") => ModuleType::Module,
+            Some("cjs") => ModuleType::CommonJs,
+            Some("js") if self.is_of_module_package(file) => ModuleType::Module,
+            Some("js") => ModuleType::CommonJs,
+            _ => return Format::Leaf,
+        };
+        Format::of(file, Some(kind))
+    }
+
+    fn is_of_module_package(&self, file: &Path) -> bool {
+        let above = file.ancestors().skip(1).take_while(|directory| !directory.ends_with("node_modules"));
+        let manifest = above.map(|directory| directory.join("package.json")).find_map(|path| self.view.bytes(&path));
+        let manifest = manifest.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        manifest.is_some_and(|manifest| manifest["type"] == "module")
+    }
+
     fn knows_module_sync(&self, package: &Path) -> bool {
         let mut known = self.module_sync.lock().expect("nothing panics while it is held");
         *known.entry(package.to_owned()).or_insert_with(|| {
@@ -262,6 +319,20 @@ impl<'v> Resolvers<'v> {
 fn is_url(specifier: &str) -> bool {
     let scheme = specifier.split(':').next().filter(|scheme| scheme.len() < specifier.len() && scheme.len() > 1);
     scheme.is_some_and(|scheme| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte)))
+}
+
+/// Whether a specifier is a URL reference to a file: such are not looked up among packages.
+fn is_path(specifier: &str) -> bool {
+    let file = specifier.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"));
+    file || ["./", "../", "/"].iter().any(|start| specifier.starts_with(start))
+}
+
+/// The file that a URL reference names from a module: `ESM_RESOLVE` of Node, which refuses separators that are
+/// percent-encoded.
+fn file_of_url(importer: &Path, specifier: &str) -> Option<PathBuf> {
+    let url = Url::from_file_path(importer).ok()?.join(specifier).ok()?;
+    let path = url.path().to_ascii_lowercase();
+    if path.contains("%2f") || path.contains("%5c") { None } else { url.to_file_path().ok() }
 }
 
 /// What a file asks for without which it does not load, and the loader hooks it registers.
@@ -288,6 +359,14 @@ fn requests(bytes: &[u8], format: Format) -> Vec<Request> {
         })
     });
     requests.collect()
+}
+
+/// What a module imports while it runs without waiting for it.
+fn floating_imports(bytes: &[u8]) -> Vec<Request> {
+    let (record, _) = parse(&String::from_utf8_lossy(bytes));
+    let floating = record.dynamic_imports.into_iter().filter(|import| import.top_level && !import.awaited);
+    let request = |StringLiteral { value, span }| Request { specifier: value, span, means: RequestMeans::Import };
+    floating.filter_map(|import| import.specifier).map(request).collect()
 }
 
 fn requests_of_module(text: &str) -> Vec<Request> {

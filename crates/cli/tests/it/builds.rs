@@ -22,6 +22,10 @@ pub(crate) fn nitro_json(preset: &str) -> String {
 pub(crate) const INSTRUMENTATION: &str =
     "import * as Sentry from '@sentry/solidstart';\n\nSentry.init({ dsn: 'https://key@example.invalid/1' });\n";
 
+/// The manifest of `vinxi`, of which entries import a file.
+pub(crate) const VINXI: &str =
+    r#"{ "name": "vinxi", "version": "0.5.11", "type": "module", "exports": { "./lib/*": "./lib/*.js" } }"#;
+
 /// A facade over a runtime chunk, as the preset `node-server` builds it.
 const FACADE_ENTRY: &str = "import process from 'node:process';globalThis._importMeta_={url:import.meta.url,env:process.env};import 'node:http';
 export { n as default } from './chunks/nitro/nitro.mjs';
@@ -130,7 +134,7 @@ impl App {
             "import { n } from '../nitro/nitro.mjs';\nexport default n;\n",
         );
         app.write(".output/server/package.json", "{ \"type\": \"module\" }");
-        app.with_sdk()
+        app.with_packages(".output/server")
     }
 
     /// A build whose instrumentation imports a chunk that is nowhere, and the source of it.
@@ -164,12 +168,27 @@ impl App {
             );
         }
         app.write(".output/server/chunks/build/leaf.mjs", "export const leaf = 1;\n");
-        app.with_sdk()
+        app.with_packages(".output/server")
     }
 
-    /// The SDK in the build, as Nitro traces it for an app whose server imports it.
-    fn with_sdk(self) -> Self {
-        let package = ".output/server/node_modules/@sentry/solidstart";
+    /// A build that has no SDK.
+    pub(crate) fn without_sdk() -> Self {
+        let app = Self::facade();
+        fs::remove_dir_all(app.join(".output/server/node_modules/@sentry")).expect("it is there");
+        app
+    }
+
+    /// The packages of a build with this server directory, as Nitro traces them for an app whose server imports the SDK.
+    pub(crate) fn with_packages(self, server: &str) -> Self {
+        for (file, text) in [
+            ("graphql/package.json", r#"{ "name": "graphql", "version": "16.12.0", "main": "index.js" }"#),
+            ("graphql/index.js", "exports.graphql = () => {};\n"),
+            ("vinxi/package.json", VINXI),
+            ("vinxi/lib/invariant.js", "export default () => {};\n"),
+        ] {
+            self.write(&format!("{server}/node_modules/{file}"), text);
+        }
+        let package = format!("{server}/node_modules/@sentry/solidstart");
         let manifest =
             r#"{ "name": "@sentry/solidstart", "version": "10.70.0", "type": "module", "exports": "./index.js" }"#;
         self.write(&format!("{package}/package.json"), manifest);

@@ -94,6 +94,13 @@ static CASES: &[Case] = &[
         app.append(".output/server/instrument.server.mjs", "import './assets/release-x.js';\n");
         app
     }),
+    // The runtime that the entry awaits, and what that imports.
+    case("missing-module", 1, &["check"], || {
+        let app = App::facade();
+        app.succeeds(&[]);
+        app.remove(RUNTIME);
+        app
+    }),
     case("file-not-found", 2, &["--instrumentation", "nowhere.mjs"], App::facade),
     case("instrumentation-imports-elsewhere", 1, &[], || {
         let app = App::wrapped_by_the_sdk();
@@ -175,8 +182,15 @@ export { default_sentryWrapped as default };
         );
         app
     }),
-    case("package-missing", 0, &["--no-trace"], incomplete),
-    case("package-missing", 1, &["--strict", "--no-trace"], incomplete),
+    case("package-missing", 1, &[], App::without_sdk),
+    case("package-missing", 1, &["check"], || {
+        let app = App::facade();
+        app.succeeds(&[]);
+        fs::remove_dir_all(app.join(".output/server/node_modules/graphql")).unwrap();
+        app
+    }),
+    case("resolves-outside", 0, &["--no-trace"], incomplete),
+    case("resolves-outside", 1, &["--strict", "--no-trace"], incomplete),
     case("restore-data-missing", 1, &["restore"], || {
         let app = App::facade();
         app.succeeds(&[]);
@@ -208,7 +222,7 @@ export { default_sentryWrapped as default };
         )
     }),
     // Its packages are not there.
-    case("server-not-started", 1, &["trace"], App::facade),
+    case("server-not-started", 1, &["trace"], App::without_sdk),
     case("several-builds", 1, &[], || {
         let app = App::facade();
         app.write(".vercel/output/nitro.json", nitro_json("vercel"));

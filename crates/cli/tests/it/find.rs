@@ -12,7 +12,7 @@ fn build(preset: &str, output: &str, server: &str, entry: &str) -> App {
     );
     app.write(&format!("{output}/{server}/chunks/nitro.mjs"), "import 'graphql';\nexport const a = {};\n");
     app.write(&format!("{output}/{server}/instrument.server.mjs"), INSTRUMENTATION);
-    app
+    app.with_packages(&format!("{output}/{server}"))
 }
 
 #[test]

@@ -19,6 +19,8 @@ const BUILT: &str = ".output/server/instrument.server.mjs";
 fn app(sources: &[(&str, &str)]) -> App {
     let app = App::facade();
     app.remove(BUILT);
+    app.write(".output/server/node_modules/pkg/package.json", r#"{ "main": "index.cjs" }"#);
+    app.write(".output/server/node_modules/pkg/index.cjs", "module.exports = { pkg: 'pkg' };\n");
     for (path, text) in sources {
         app.write(path, text);
     }
@@ -69,8 +71,6 @@ fn run(app: &App) -> Value {
         ".output/server/node_modules/@sentry/solidstart/cjs.cjs",
         "exports.init = () => { (globalThis.seen ??= {}).esm = false; };\n",
     );
-    app.write(".output/server/node_modules/pkg/package.json", r#"{ "main": "index.cjs" }"#);
-    app.write(".output/server/node_modules/pkg/index.cjs", "module.exports = { pkg: 'pkg' };\n");
     app.write(
         "run.mjs",
         "globalThis.MANIFEST = 'manifest';\nawait import('./.output/server/instrument.server.mjs');\nawait new Promise((done) => setTimeout(done, 20));\nconsole.log(JSON.stringify(globalThis.seen));\n",
@@ -381,6 +381,8 @@ fn a_chunk_with_a_part_of_the_app_is_not_taken_when_there_is_a_source() {
     app.append(BUILT, "import './assets/shared-x.js';\n");
     app.write(".output/server/assets/there.js", "");
     vite(&app, "assets/shared-x.js", "import { ssr } from 'solid-js/web';\nexport { ssr };\n");
+    app.write(".output/server/node_modules/solid-js/package.json", r#"{ "exports": { "./web": "./web.js" } }"#);
+    app.write(".output/server/node_modules/solid-js/web.js", "exports.ssr = 1;\n");
     let without_source = app.snapshot();
     app.succeeds(&[]);
     assert!(app.join(".output/server/assets/shared-x.js").is_file());
@@ -696,6 +698,7 @@ fn a_server_directory_below_the_entry_of_another_preset() {
     );
     app.write(".vercel/output/functions/__fallback.func/chunks/nitro.mjs", "import 'graphql';\nexport const a = {};\n");
     app.write("src/instrument.server.ts", INSTRUMENTATION);
+    let app = app.with_packages(".vercel/output/functions/__fallback.func");
     rewrites(&app, &[]);
     let map = app.read(".vercel/output/functions/__fallback.func/instrument.server.mjs.map");
     assert!(map.contains("\"../../../../src/instrument.server.ts\""), "{map}");

@@ -251,7 +251,7 @@ fn the_preset_chooses_among_several_builds() {
             app.write(&format!(".vercel/output/functions/__fallback.func/{file}"), text);
         }
         app.write(".vercel/output/nitro.json", nitro_json("vercel"));
-        app
+        app.with_packages(".vercel/output/functions/__fallback.func")
     };
     let app = several();
     let stderr = app.fails(&[], 1);
@@ -332,7 +332,7 @@ fn a_build_without_metadata_is_as_old_as_its_entry() {
     let app = App::empty();
     app.write("server/index.mjs", "import 'graphql';\nexport const a = {};\n");
     app.write("server/instrument.server.mjs", INSTRUMENTATION);
-    app.write("server/node_modules/@sentry/solidstart/index.js", "export const init = () => {};\n");
+    let app = app.with_packages("server");
     app.presentry(&["--entry", "server/index.mjs", "--dry-run"]).assert().success().stderr("");
     app.write_later("src/app.tsx", "");
     app.presentry(&["--entry", "server/index.mjs", "--dry-run"]).assert().success().stderr(contains("[stale-build]"));

@@ -38,8 +38,7 @@ fn package(app: &App, directory: &str, manifest: &str, files: &[(&str, &str)]) {
 
 /// A build without the SDK, in an app that has it, the tracer, and a package that the build has in another version.
 pub(crate) fn incomplete() -> App {
-    let app = App::facade();
-    std::fs::remove_dir_all(app.join(".output/server/node_modules")).expect("it is there");
+    let app = App::without_sdk();
     app.write(
         ".output/server/package.json",
         "{\n  \"name\": \"app-prod\",\n  \"type\": \"module\",\n  \"dependencies\": {\n    \"debug\": \"1.0.0\"\n  }\n}",
@@ -110,8 +109,7 @@ pub(crate) fn incomplete() -> App {
 
 /// A build that lacks one small package, in an app that has it.
 pub(crate) fn lacking_one() -> App {
-    let app = App::facade();
-    std::fs::remove_dir_all(app.join(".output/server/node_modules")).expect("it is there");
+    let app = App::without_sdk();
     app.write(".output/server/package.json", "{\n  \"dependencies\": {}\n}");
     package(&app, "node_modules/@vercel/nft", r#"{ "main": "./index.js" }"#, &[("index.js", TRACER)]);
     package(
@@ -195,18 +193,18 @@ fn what_is_missing_is_traced_in() {
 fn without_tracing_it_is_a_warning_and_the_build_cannot_start() {
     let app = incomplete();
     expect![[r#"
-        warning[package-missing]: the package `@sentry/solidstart`, which `.output/server/instrument.server.mjs` needs, is not in the build
+        warning[resolves-outside]: `@sentry/solidstart`, which `.output/server/instrument.server.mjs` needs, is not in the build but in `node_modules/@sentry/solidstart`
          --> .output/server/instrument.server.mjs:1:25
         1 | import * as Sentry from '@sentry/solidstart';
           |                         ^^^^^^^^^^^^^^^^^^^^
-        hint: install `@sentry/solidstart` in the app and run `presentry` in its directory without `--no-trace`, after the build
+        hint: run `presentry` in the directory of the app without `--no-trace`, deploy what lies outside along with the build, or say `--packages-elsewhere`
     "#]]
     .assert_eq(&String::from_utf8(app.presentry(&["--no-trace"]).assert().success().get_output().stderr.clone()).unwrap());
     let (_, stderr) = node_elsewhere(&app, START);
     assert!(stderr.contains("ERR_MODULE_NOT_FOUND"), "{stderr}");
     let app = incomplete();
     let before = app.snapshot();
-    assert!(app.fails(&["--no-trace", "--strict"], 1).starts_with("error[package-missing]: "));
+    assert!(app.fails(&["--no-trace", "--strict"], 1).starts_with("error[resolves-outside]: "));
     assert_eq!(app.snapshot(), before);
 }
 
@@ -221,7 +219,106 @@ fn a_package_that_only_the_app_has_is_missing() {
         .expect("`node` starts");
     assert_eq!(String::from_utf8(beside.stdout).unwrap(), "init 2 native\n");
     let stderr = app.presentry(&["--no-trace"]).assert().success().get_output().stderr.clone();
-    assert!(String::from_utf8(stderr).unwrap().starts_with("warning[package-missing]: "));
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert!(stderr.starts_with("warning[resolves-outside]: "), "{stderr}");
+    let checked = app.presentry(&["check"]).assert().success().get_output().stderr.clone();
+    assert_eq!(String::from_utf8(checked).unwrap(), stderr);
+}
+
+/// The output directory alone, as a container image has it, without its packages.
+#[test]
+fn a_build_that_could_not_start_is_not_rewritten() {
+    let app = App::without_sdk();
+    let before = app.snapshot();
+    expect![[r#"
+        error[package-missing]: the package `@sentry/solidstart`, which `.output/server/instrument.server.mjs` needs, is not in the build, and 1 more of its files
+         --> .output/server/instrument.server.mjs:1:25
+        1 | import * as Sentry from '@sentry/solidstart';
+          |                         ^^^^^^^^^^^^^^^^^^^^
+        hint: install `@sentry/solidstart` in the app and run `presentry` in its directory without `--no-trace`, after the build; `--packages-elsewhere` where it is supplied in another way
+        warning[tracer-not-found]: no `@vercel/nft` was found from the app through `vinxi`, `nitropack` or `nitro`
+        hint: install the dependencies of the app, those that build it included, and run `presentry` in its directory
+    "#]].assert_eq(&app.fails(&[], 1));
+    assert_eq!(app.snapshot(), before);
+    for arguments in
+        [&["--packages-elsewhere"][..], &["--packages-elsewhere", "--strict"], &["check", "--packages-elsewhere"]]
+    {
+        app.presentry(arguments).assert().success().stderr("");
+    }
+    assert!(app.fails(&["check"], 1).starts_with("error[package-missing]: the package `@sentry/solidstart`"));
+}
+
+/// What a rewritten build has lost since: the moved entry, the runtime, what that imports, and a package that a package needs.
+#[test]
+fn a_broken_build_does_not_hold() {
+    for (lost, expected) in [
+        (
+            ".output/server/entry.mjs",
+            expect![
+                "error[missing-module]: `.output/server/index.mjs` imports `./entry.mjs`, which is not in the build"
+            ],
+        ),
+        (
+            ".output/server/chunks/nitro/nitro.mjs",
+            expect![
+                "error[missing-module]: `.output/server/entry.mjs` imports `./chunks/nitro/nitro.mjs`, which is not in the build"
+            ],
+        ),
+        (
+            ".output/server/node_modules/graphql/index.js",
+            expect![
+                "error[package-missing]: the package `graphql`, which `.output/server/entry.mjs` needs, is not in the build, and 1 more of its files"
+            ],
+        ),
+        (
+            ".output/server/node_modules/vinxi/lib/invariant.js",
+            expect![
+                "error[package-missing]: `vinxi/lib/invariant` of the package `vinxi`, which `.output/server/entry.mjs` needs, is not in the build"
+            ],
+        ),
+    ] {
+        let app = App::facade();
+        app.succeeds(&[]);
+        app.remove(lost);
+        let stderr = app.fails(&["check"], 1);
+        expected.assert_eq(stderr.lines().next().unwrap_or_default());
+    }
+}
+
+/// Node reads `.mjs` files by their URL: neither an extension nor `index.js` is guessed, and what is percent-encoded is decoded.
+#[test]
+fn files_are_found_as_node_finds_them() {
+    for (specifier, is_there) in [
+        ("./a b.mjs", true),
+        ("./a%20b.mjs?v=1#x", true),
+        ("./chunks//x.mjs", false),
+        (".//a%20b.mjs", true),
+        ("../server/a%20b.mjs", true),
+        ("./a%20b", false),
+        ("./dir", false),
+        ("./a%2Fb.mjs", false),
+    ] {
+        let app = App::facade();
+        app.write(".output/server/a b.mjs", "export {};\n");
+        app.write(".output/server/dir/index.js", "export {};\n");
+        app.append(".output/server/chunks/nitro/nitro.mjs", "import '../../x.mjs';\n");
+        app.write(".output/server/x.mjs", format!("import '{specifier}';\n"));
+        let holds = app.presentry(&[]).output().unwrap().status.success();
+        assert_eq!(holds, is_there, "{specifier}");
+        let node = std::process::Command::new("node").arg(app.join(".output/server/x.mjs")).output().unwrap();
+        assert_eq!(node.status.success(), is_there, "{specifier}");
+    }
+}
+
+/// `firebase deploy` installs what the `package.json` of the server names.
+#[test]
+fn a_deployment_that_installs_packages() {
+    let app = App::without_sdk();
+    app.write(".output/nitro.json", crate::builds::nitro_json("firebase"));
+    assert!(app.fails(&[], 1).starts_with("error[package-missing]: "));
+    app.write(".output/server/package.json", r#"{ "dependencies": { "@sentry/solidstart": "10.70.0" } }"#);
+    app.presentry(&["--strict"]).assert().success().stderr("");
+    app.succeeds(&["check"]);
 }
 
 #[test]
@@ -285,12 +382,12 @@ fn a_loader_hook_and_what_it_imports() {
         let stderr = app.presentry(&["--no-trace", "--dry-run"]).assert().success().get_output().stderr.clone();
         String::from_utf8(stderr).unwrap().lines().next().unwrap_or_default().to_owned()
     };
-    expect!["warning[package-missing]: the loader hook `hooks/hook.mjs`, which `.output/server/node_modules/@sentry/solidstart/index.mjs` registers, is not in the build"]
+    expect!["warning[resolves-outside]: `hooks/hook.mjs`, which `.output/server/node_modules/@sentry/solidstart/index.mjs` needs for its loader hooks, is not in the build but in `node_modules/hooks`"]
         .assert_eq(&missing(&app));
     let manifest = r#"{ "version": "4.0.0", "exports": { "./hook.mjs": "./hook.mjs" } }"#;
     let hooks = ".output/server/node_modules/hooks";
     package(&app, hooks, manifest, &[("hook.mjs", "export { load } from './lib.mjs';\n")]);
-    expect!["warning[package-missing]: `./lib.mjs` of the package `hooks`, which `.output/server/node_modules/hooks/hook.mjs` needs, is not in the build"]
+    expect!["warning[package-missing]: `./lib.mjs`, which `.output/server/node_modules/hooks/hook.mjs` needs for its loader hooks, is not in the build"]
         .assert_eq(&missing(&app));
     // The package is there in the same version, so the one file is added to it.
     let said = app.succeeds(&[]);
@@ -357,7 +454,7 @@ fn the_way_to_what_is_missing_is_shown() {
     );
     package(&app, ".output/server/node_modules/a", "{}", &[("index.js", "const b = require('b');\n")]);
     expect![[r#"
-        warning[package-missing]: the package `b`, which `.output/server/node_modules/a/index.js` needs, is not in the build
+        error[package-missing]: the package `b`, which `.output/server/node_modules/a/index.js` needs, is not in the build
          --> .output/server/instrument.server.mjs:1:25
         1 | import * as Sentry from '@sentry/solidstart';
           |                         ^^^^^^^^^^^^^^^^^^^^
@@ -367,7 +464,7 @@ fn the_way_to_what_is_missing_is_shown() {
          --> .output/server/node_modules/a/index.js:1:19
         1 | const b = require('b');
           |                   ^^^
-        hint: install `b` in the app and run `presentry` in its directory without `--no-trace`, after the build
+        hint: install `b` in the app and run `presentry` in its directory without `--no-trace`, after the build; `--packages-elsewhere` where it is supplied in another way
     "#]]
     .assert_eq(&String::from_utf8(app.presentry(&["--no-trace"]).output().unwrap().stderr).unwrap());
 }
@@ -417,7 +514,9 @@ fn what_stands_in_the_way_of_tracing() {
     let app = incomplete();
     std::fs::remove_dir_all(app.join("node_modules")).unwrap();
     app.write(".pnp.cjs", "");
-    assert!(first_line(&app).starts_with("warning[tracer-not-found]: the app is installed without `node_modules`"));
+    let said = app.fails(&[], 1);
+    assert!(said.starts_with("error[package-missing]: "), "{said}");
+    assert!(said.contains("\nwarning[tracer-not-found]: the app is installed without `node_modules`"), "{said}");
 
     let app = incomplete();
     let stderr = app.presentry(&[]).env("PATH", app.path()).assert().success().get_output().stderr.clone();
@@ -429,20 +528,18 @@ fn what_stands_in_the_way_of_tracing() {
     let stderr = app.presentry(&[]).assert().success().get_output().stderr.clone();
     let stderr = String::from_utf8(stderr).unwrap();
     assert!(stderr.starts_with("warning[tracer-failed]: ") && stderr.contains("it broke"), "{stderr}");
-    assert!(stderr.contains("warning[package-missing]: "), "{stderr}");
+    assert!(stderr.contains("warning[resolves-outside]: "), "{stderr}");
 }
 
 #[test]
 fn what_the_app_does_not_have_either() {
     let app = incomplete();
     app.write(".output/server/instrument.server.mjs", format!("import 'nowhere';\n{INSTRUMENTATION}"));
-    let output = app.presentry(&[]).assert().success().get_output().clone();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.starts_with("warning[package-missing]: the package `nowhere`"), "{stderr}");
+    let before = app.snapshot();
+    let stderr = app.fails(&[], 1);
+    assert!(stderr.starts_with("error[package-missing]: the package `nowhere`"), "{stderr}");
     assert_eq!(stderr.matches("[package-missing]").count(), 1, "{stderr}");
-    assert!(app.join(".output/server/node_modules/@sentry/solidstart/esm/index.mjs").exists());
-    app.succeeds(&["restore"]);
-    app.fails(&["--strict"], 1);
+    assert_eq!(app.snapshot(), before);
 }
 
 /// The options of a build are not meant for the tracer.

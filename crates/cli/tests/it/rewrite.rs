@@ -255,7 +255,7 @@ fn the_why_of_each_choice() {
         note: the instrumentation is `.output/server/instrument.server.mjs`, beside the entry
         note: exports are passed on as the values they are, after top-level await
         note: the entry exports `default` (object)
-        note: 3 files are loaded before the runtime or register hooks for it
+        note: 7 files are needed to start
         note: packages in the static closure: @sentry/solidstart
     "#]]
     .assert_eq(&String::from_utf8_lossy(&output.stderr));
