@@ -268,7 +268,10 @@ impl std::str::FromStr for Versions {
                 KINDS.iter().any(|(known, _)| known == kind) && !version.is_empty() && versions.get(kind).is_none()
             };
             let Some((kind, version)) = part.split_once('-').filter(known) else {
-                return Err(format!("`{part}` is no version such as `vinxi-0.5.3`"));
+                let kinds = KINDS.map(|(kind, _)| kind).join(", ");
+                return Err(format!(
+                    "`{part}` is not a version such as `vinxi-0.5.3`\nhint: it begins with one of {kinds}"
+                ));
             };
             versions.set(kind, version.to_owned());
         }
@@ -340,8 +343,11 @@ pub fn ask(toolchain: &Toolchain, logs: &Path, package: &str, range: &str) -> Re
     let wanted = format!("{package}@{range}");
     let finished = Invocation::new(&toolchain.npm, logs)
         .args(["view", "--json", &wanted, "version"])
-        .run_ok(&logs.join("npm-view.log"), Duration::from_secs(120))?;
-    let answer: Value = serde_json::from_str(&finished.stdout).context("`npm view` printed no JSON")?;
+        .run(&logs.join("npm-view.log"), Duration::from_secs(120))?;
+    let answer: Value = serde_json::from_str(&finished.stdout).with_context(|| finished.failure())?;
+    if answer["error"].is_object() && answer["error"]["code"] != "E404" {
+        bail!("{}", finished.failure());
+    }
     // One version, or several in no promised order.
     let versions = match &answer {
         Value::Array(versions) => versions.iter().collect(),
@@ -486,19 +492,23 @@ impl Matrix {
     /// The exact version that is meant, and the row whose needs it has.
     fn find(&self, kind: &str, package: Option<&str>, version: &str, ask: &Ask<'_>) -> Result<(String, &Row)> {
         let rows = self.rows(kind);
+        let package = package.unwrap_or("node");
+        let unknown = || {
+            let listed: Vec<&str> = rows.iter().map(|row| row.version.as_str()).collect();
+            format!(
+                "`{version}` is not a version of `{package}`\nhint: {FILE} has {}; or name an exact one, or `{LATEST}`",
+                listed.join(", ")
+            )
+        };
         let exact = if version == LATEST {
             // Every platform has a package of its own; they are released together.
-            ask(package.unwrap_or("node"), LATEST)?
+            ask(package, LATEST)?
         } else if let Some(row) = rows.iter().find(|row| begins_with(&row.version, version)) {
             row.version.clone()
         } else if crate::app::is_exact(version) {
-            version.to_owned()
+            ask(package, version).with_context(unknown)?
         } else {
-            let listed: Vec<&str> = rows.iter().map(|row| row.version.as_str()).collect();
-            bail!(
-                "`{version}` is no version of `{kind}`\nhint: {FILE} has {}; or name an exact one, or `{LATEST}`",
-                listed.join(", ")
-            );
+            bail!("{}", unknown());
         };
         let row = rows.iter().find(|row| numbers(&row.version) <= numbers(&exact)).or(rows.last());
         let row = row.with_context(|| format!("`{kind}` has no rows"))?;

@@ -196,15 +196,17 @@ impl Invocation {
     pub fn run_ok(&self, log: &Path, limit: Duration) -> Result<Finished> {
         let finished = self.run(log, limit)?;
         if !finished.exit.success() {
-            bail!(
-                "`{}` {}\n{}\n{}",
-                self.shell_line(),
-                finished.exit,
-                indent(&tail(&finished.text, 25)),
-                finished.source
-            );
+            bail!("{}", finished.failure());
         }
         Ok(finished)
+    }
+}
+
+impl Finished {
+    /// What it printed last, as a failure that its caller cannot explain.
+    pub fn failure(&self) -> String {
+        let Finished { exit, text, source, .. } = self;
+        format!("`{}` {exit}\n{}\n{source}", source.command, indent(&tail(text, 25)))
     }
 }
 

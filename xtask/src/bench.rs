@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use presentry_e2e::app::App;
@@ -19,31 +18,9 @@ use presentry_e2e::toolchain::Toolchain;
 use presentry_e2e::{binary, sdk_column, tree};
 use xshell::Shell;
 
-use crate::{Outcome, flags};
-
-/// How often each contender runs on each build.
-const RUNS: usize = 15;
-
-/// The form of the result on standard output. Progress goes to standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// A table, and the goals.
-    Text,
-    /// Rows for a program.
-    Json,
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Format, String> {
-        match text {
-            "text" => Ok(Format::Text),
-            "json" => Ok(Format::Json),
-            _ => Err("it is `text` or `json`".to_owned()),
-        }
-    }
-}
+use crate::Outcome;
+use crate::flags::{self, Format};
+use crate::print::{line, note as say, text};
 
 impl flags::Rewrite {
     /// Green whatever the figures are, as machines are noisy; an error when an output is wrong.
@@ -68,13 +45,13 @@ impl flags::Rewrite {
             logs,
             runs,
         };
-        let measured = bench::run(&config, &say)?;
+        let measured = bench::run(&config, &|text| say(text))?;
         let rows = bench::rows(&measured);
-        match self.format.unwrap_or(Format::Text) {
-            Format::Json => println!("{}", bench::json(&rows)?),
+        match self.format {
+            Format::Json => line(bench::json(&rows)?)?,
             Format::Text => {
-                print!("Node.js {}, {} runs\n\n{}\n", toolchain.node_version, runs, bench::table(&measured));
-                bench::goals(&rows).iter().for_each(|goal| println!("{goal}"));
+                text(format_args!("Node.js {}, {runs} runs\n\n{}\n", toolchain.node_version, bench::table(&measured)))?;
+                bench::goals(&rows).iter().try_for_each(line)?;
             }
         }
         Ok(Outcome::Green)
@@ -117,25 +94,25 @@ impl flags::Start {
             target,
             runs,
         };
-        let figures = start::run(&config, &say)?;
+        let figures = start::run(&config, &|text| say(text))?;
         if let Some(file) = &self.plot {
             let file = root.join(file);
             sh.write_file(&file, start::plot(&figures)?)?;
-            say(&format!("wrote {}", file.display()));
+            say(format_args!("wrote {}", file.display()));
         }
-        match self.format.unwrap_or(Format::Text) {
-            Format::Json => println!("{}", figures.json()?),
+        match self.format {
+            Format::Json => line(figures.json()?)?,
             Format::Text => {
-                print!("{runs} runs\n\n{}\n", figures.table());
-                figures.goals().iter().for_each(|goal| println!("{goal}"));
+                text(format_args!("{runs} runs\n\n{}\n", figures.table()))?;
+                figures.goals().iter().try_for_each(line)?;
             }
         }
         Ok(Outcome::Green)
     }
 }
 
-fn runs(given: Option<usize>) -> Result<usize> {
-    match given.unwrap_or(RUNS) {
+fn runs(given: usize) -> Result<usize> {
+    match given {
         0 => bail!("`--runs 0` measures nothing"),
         runs => Ok(runs),
     }
@@ -176,10 +153,6 @@ fn install_peer(root: &Path, target: &Path, toolchain: &Toolchain, logs: &Path, 
     tree::copy(&installed.path, peer, |_| true)?;
     fs::copy(source.join("peer.mjs"), peer.join("peer.mjs")).context("failed to copy the node peer")?;
     Ok(())
-}
-
-fn say(line: &str) {
-    eprintln!("{line}");
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! `cargo xtask capture`: makes the captured corpus again. The work is done by `presentry_e2e::capture`.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result, bail};
 use presentry_e2e::capture::{List, Workshop, make, pack};
 use presentry_e2e::progress::{Console, Shown, Took};
@@ -9,7 +7,7 @@ use presentry_e2e::toolchain::Toolchain;
 use presentry_e2e::{binary, cache};
 use xshell::Shell;
 
-use crate::{Outcome, flags};
+use crate::{Outcome, flags, print};
 
 impl flags::Capture {
     pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
@@ -17,7 +15,7 @@ impl flags::Capture {
         let list = List::read(&root.join("e2e").join("captures.toml"))?;
         let target = binary::target_directory(&root)?;
         let (captures, logs) = (target.join("captures"), target.join("capture-logs"));
-        let app = self.app.unwrap_or_else(|| PathBuf::from("/app"));
+        let app = self.app;
         if self.no_cache {
             cache::remove(&captures)?;
         }
@@ -52,12 +50,12 @@ impl flags::Capture {
         }
         let corpus = root.join("crates").join("rewriter").join("tests").join("corpus");
         let packed = pack(&list, &captures, &corpus)?;
-        println!(
+        print::line(format_args!(
             "{} builds with {} files, {} of them different ({} bytes)",
             packed.builds, packed.files, packed.blobs, packed.bytes
-        );
+        ))?;
         for (archive, bytes) in packed.archives {
-            println!("{archive}: {bytes} bytes");
+            print::line(format_args!("{archive}: {bytes} bytes"))?;
         }
         Ok(Outcome::Green)
     }

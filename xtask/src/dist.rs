@@ -11,7 +11,7 @@ use presentry_e2e::{binary, cache, tree};
 use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
-use crate::{Outcome, flags};
+use crate::{Outcome, flags, print};
 
 /// The version of all packages: all crates of the workspace have the same.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -40,11 +40,16 @@ impl flags::Dist {
         let packages = lay_out(&root, &self.out, &platforms, &executables, self.repository.as_deref())?;
         for package in packages {
             let packed = pack(&toolchain, &package, &self.out, &logs)?;
-            println!("{}: {} bytes packed, {} bytes installed", packed.tarball.display(), packed.size, packed.unpacked);
+            print::line(format_args!(
+                "{}: {} bytes packed, {} bytes installed",
+                packed.tarball.display(),
+                packed.size,
+                packed.unpacked
+            ))?;
         }
         if executables.len() < platforms.len() {
             let missing = platforms.len() - executables.len();
-            println!("{missing} platforms have no executable here; these tarballs are to be installed together");
+            print::line(format_args!("{missing} platforms have no executable here; install these tarballs together"))?;
         }
         Ok(Outcome::Green)
     }

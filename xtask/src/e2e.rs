@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use presentry_e2e::document::{self, Document, Overview};
@@ -16,74 +15,29 @@ use presentry_e2e::{Cell, Config, Matrix, Scenario, binary, cache, sdk_column};
 use serde_json::json;
 use xshell::Shell;
 
-use crate::{Outcome, dist, flags};
+use crate::flags::{self, ListFormat, ResultFormat};
+use crate::{Outcome, dist, print};
 
 /// The scenarios that have to pass before a change goes in: those that show most in little time.
 pub(crate) const GATE: &[&str] = &[DEFAULT, "bare", "instrument-imports"];
 
-/// The form of the result on standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ResultFormat {
-    /// What is done and found, as it comes.
-    Text,
-    /// One document. The text goes to standard error.
-    Json,
-    /// One document for the test reports of CI services. The text goes to standard error.
-    Junit,
-}
-
-impl FromStr for ResultFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<ResultFormat, String> {
-        match text {
-            "text" => Ok(ResultFormat::Text),
-            "json" => Ok(ResultFormat::Json),
-            "junit" => Ok(ResultFormat::Junit),
-            _ => Err("it is `text`, `json` or `junit`".to_owned()),
-        }
-    }
-}
-
-/// The form of a list of cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ListFormat {
-    /// A line for each.
-    Text,
-    /// A matrix of GitHub Actions.
-    Github,
-}
-
-impl FromStr for ListFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<ListFormat, String> {
-        match text {
-            "text" => Ok(ListFormat::Text),
-            "github" => Ok(ListFormat::Github),
-            _ => Err("it is `text` or `github`".to_owned()),
-        }
-    }
-}
-
 impl flags::E2e {
     pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
-        let format = self.format.unwrap_or(ResultFormat::Text);
         let runs = self.runs(sh)?;
         if let Some(directory) = &self.report {
             let step_summary = crate::report::step_summary();
             write_report(sh, &sh.current_dir().join(directory), &runs, step_summary.as_deref())?;
         }
         let total = report::total(&runs);
-        match format {
+        match self.format {
             // One cell has said it itself.
             ResultFormat::Text if runs.len() == 1 => {}
-            ResultFormat::Text => print!("\n{total}"),
-            ResultFormat::Json => println!("{}", serde_json::to_string_pretty(&report::json(&runs)?)?),
-            ResultFormat::Junit => print!("{}", report::junit(&runs)),
+            ResultFormat::Text => print::text(format_args!("\n{total}"))?,
+            ResultFormat::Json => print::line(serde_json::to_string_pretty(&report::json(&runs)?)?)?,
+            ResultFormat::Junit => print::text(report::junit(&runs))?,
         }
-        if format != ResultFormat::Text {
-            eprint!("\n{total}");
+        if self.format != ResultFormat::Text {
+            print::note(format_args!("\n{}", total.trim_end()));
         }
         Ok(if report::success(&runs) { Outcome::Green } else { Outcome::Red })
     }
@@ -103,7 +57,7 @@ impl flags::E2e {
             Some(shard) => shard.of(cells)?,
             None => cells,
         };
-        let shown = match self.format.unwrap_or(ResultFormat::Text) {
+        let shown = match self.format {
             ResultFormat::Text => Shown::Stdout,
             ResultFormat::Json | ResultFormat::Junit => Shown::Stderr,
         };
@@ -140,7 +94,7 @@ impl flags::E2e {
         let keep = |run: &Ran| {
             let kept = cells_report.as_ref().map(|directory| keep_cell(directory, run));
             if let Some(Err(error)) = kept {
-                eprintln!("warning: the report of {} is not kept: {error:#}", run.scenario);
+                print::note(format_args!("warning: the report of {} is not kept: {error:#}", run.scenario));
             }
         };
         presentry_e2e::run_each(&cells, &config, self.jobs.unwrap_or(1), shown, &keep)
@@ -148,15 +102,7 @@ impl flags::E2e {
 
     /// The cells that the flags name.
     fn cells(&self, list: &Matrix, scenarios: Vec<Scenario>, ask: &matrix::Ask<'_>) -> Result<Vec<Cell>> {
-        let versions = Versions {
-            vinxi: self.vinxi.clone(),
-            nitropack: self.nitropack.clone(),
-            sentry: self.sentry.clone(),
-            node: self.node.clone(),
-        };
-        if self.sdk && self.no_sdk {
-            bail!("`--sdk` and `--no-sdk` do not go together");
-        }
+        let versions = Versions::from(&self.versions);
         let sdk = self.sdk || self.all && !self.no_sdk;
         let bundle = !self.no_bundle;
         let of_preset =
@@ -210,9 +156,16 @@ impl flags::E2e {
 fn listed(list: &Matrix, scenarios: &[Scenario]) -> Result<Vec<Cell>> {
     let (cells, left_out) = list.cells(scenarios)?;
     for LeftOut { id, because } in left_out {
-        eprintln!("skipped {id}: {because}");
+        print::note(format_args!("skipped {id}: {because}"));
     }
     Ok(cells)
+}
+
+impl From<&flags::Versions> for Versions {
+    fn from(flags: &flags::Versions) -> Versions {
+        let flags::Versions { vinxi, nitropack, sentry, node } = flags.clone();
+        Versions { vinxi, nitropack, sentry, node }
+    }
 }
 
 impl flags::Matrix {
@@ -224,14 +177,14 @@ impl flags::Matrix {
             Some(shard) => shard.of(cells)?,
             None => cells,
         };
-        match self.format.unwrap_or(ListFormat::Text) {
+        match self.format {
             ListFormat::Text => {
                 let width = cells.iter().map(|cell| cell.id().len()).max().unwrap_or_default();
                 for cell in &cells {
-                    println!("{:width$}  {}", cell.id(), cell.scenario.about);
+                    print::line(format_args!("{:width$}  {}", cell.id(), cell.scenario.about))?;
                 }
             }
-            ListFormat::Github => println!("{}", github(&cells)),
+            ListFormat::Github => print::line(github(&cells))?,
         }
         Ok(Outcome::Green)
     }
@@ -281,7 +234,10 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::{Duration, SystemTime};
 
+    use clap::Parser;
+
     use super::*;
+    use crate::flags::{Verb, Xtask};
 
     fn scenarios() -> Vec<Scenario> {
         Scenario::read_all(&crate::root().join(DIRECTORY)).unwrap()
@@ -289,8 +245,8 @@ mod tests {
 
     /// The ids of the cells that a command line names; it asks no registry.
     fn ids(args: &[&str]) -> Result<Vec<String>> {
-        let args = std::iter::once("e2e").chain(args.iter().copied()).map(Into::into).collect();
-        let flags::XtaskCmd::E2e(flags) = flags::Xtask::from_vec(args)?.subcommand else { bail!("no e2e") };
+        let args = [&["cargo xtask", "e2e"], args].concat();
+        let Verb::E2e(flags) = Xtask::try_parse_from(args)?.verb else { bail!("no e2e") };
         let list = Matrix::read(&crate::root().join(matrix::FILE))?;
         let cells = flags.cells(&list, scenarios(), &|package, _| bail!("`{package}` is asked for"))?;
         let columns = |cell: &Cell| match (cell.sdk, cell.bundle) {
@@ -371,13 +327,5 @@ mod tests {
         for file in ["index.html", "summary.md", "e2e.xml", "basic.txt"] {
             assert!(root.path().join(file).is_file(), "`{file}` is missing");
         }
-    }
-
-    #[test]
-    fn forms_are_named() {
-        assert_eq!("junit".parse(), Ok(ResultFormat::Junit));
-        assert!("xml".parse::<ResultFormat>().is_err());
-        assert_eq!("github".parse(), Ok(ListFormat::Github));
-        assert!("json".parse::<ListFormat>().is_err());
     }
 }

@@ -2,201 +2,27 @@
 
 use std::path::PathBuf;
 
+use clap::builder::Styles;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use presentry_e2e::scenario::Shard;
 
-use crate::bench::Format;
-use crate::e2e::{ListFormat, ResultFormat};
-
-xflags::xflags! {
-    src "./src/flags.rs"
-
-    /// Everything a maintainer runs.
-    cmd xtask {
-        /// Print this help.
-        default cmd help {}
-
-        /// Install, build, rewrite and boot real apps, and judge what they do. Without a filter the scenario `basic`.
-        cmd e2e {
-            /// Run the scenarios of this id, or those whose ids contain this; or a cell that `cargo xtask matrix` lists,
-            /// such as `basic@vinxi-0.5.3`.
-            repeated filter: String
-            /// Run all cells of the matrix, in all columns; with versions, all scenarios with these.
-            optional --all
-            /// Run with this version of Vinxi: one of `e2e/matrix.toml`, its beginning (`0.4`), another one, or `latest`.
-            optional --vinxi vinxi: String
-            /// Run with this version of nitropack.
-            optional --nitropack nitropack: String
-            /// Run with this version of `@sentry/solidstart`.
-            optional --sentry sentry: String
-            /// Build and boot with this version of Node.js, from npm.
-            optional --node node: String
-            /// Run the scenarios of this preset of Nitro.
-            optional --preset preset: String
-            /// Judge the build that the SDK makes on its own beside ours.
-            optional --sdk
-            /// Leave that out where `--all` has it.
-            optional --no-sdk
-            /// Judge the build that leaves the SDK in its packages alone, and not the one with the bundle, which is the default.
-            optional --no-bundle
-            /// Run the I-th of N parts of the cells, such as `1/3`.
-            optional --shard shard: Shard
-            /// How many scenarios run beside each other; 1 if not given.
-            optional --jobs jobs: usize
-            /// Judge this command instead of the one of this repository.
-            optional --presentry presentry: PathBuf
-            /// Do not rewrite the build. The run must then end red.
-            optional --without-rewrite
-            /// Install and build again, whatever earlier runs left.
-            optional --no-cache
-            /// Keep the work directories although everything passed.
-            optional --keep
-            /// `text` (if not given), `json`, or `junit`.
-            optional --format format: ResultFormat
-            /// Write the report to this directory: `index.html`, `summary.md`, `e2e.json`, `e2e.xml`, and what each cell
-            /// printed.
-            optional --report report: PathBuf
-        }
-
-        /// List the cells: scenarios, and the versions that each is run with.
-        cmd matrix {
-            /// `text` (if not given), or `github` for a matrix of GitHub Actions.
-            optional --format format: ListFormat
-            /// List the I-th of N parts of the cells, such as `1/3`.
-            optional --shard shard: Shard
-        }
-
-        /// Make one report of several, such as those of shards, beside the cells of the matrix: what is missing has failed.
-        cmd report {
-            /// What `cargo xtask e2e --report` wrote, or a directory of such directories.
-            repeated directory: PathBuf
-            /// Write `index.html`, `summary.md` and `e2e.json` to this directory.
-            optional --out out: PathBuf
-            /// Write this file, which `docs/compatibility.md` is, of a full run with the SDK's own builds.
-            optional --compatibility compatibility: PathBuf
-            /// Leave out the cells that were not run.
-            optional --partial
-        }
-
-        /// Make a directory that shows a bug of a setup to others: the app, its builds, what each does, and `REPORT.md`.
-        cmd repro {
-            /// The directory of the app. Nothing in it is changed.
-            optional --app app: PathBuf
-            /// A fixture of this repository instead.
-            optional --fixture fixture: String
-            /// Install this version of Vinxi: one of `e2e/matrix.toml`, its beginning (`0.4`), another one, or `latest`.
-            optional --vinxi vinxi: String
-            /// Install this version of nitropack.
-            optional --nitropack nitropack: String
-            /// Install this version of `@sentry/solidstart`.
-            optional --sentry sentry: String
-            /// Build and start with this version of Node.js, from npm.
-            optional --node node: String
-            /// Build for this preset of Nitro.
-            optional --preset preset: String
-            /// Where the directory is made; `target/repro/NAME` if not given.
-            optional --out out: PathBuf
-            /// Report on this command instead of the one of this repository.
-            optional --presentry presentry: PathBuf
-            /// Leave out the build that the SDK wraps alone.
-            optional --no-sdk
-            /// Have the package manager ask the registry for everything again.
-            optional --no-cache
-            /// Keep the copy that was built.
-            optional --keep
-        }
-
-        /// Run the tests that the platform hosts of the scenarios have of their own, on stand-ins of builds.
-        cmd hosts {
-            /// Install again, whatever earlier runs left.
-            optional --no-cache
-        }
-
-        /// Make the captured corpus of the rewriter again, from the list in `e2e/captures.toml`. Takes an hour.
-        cmd capture {
-            /// Where the app is built, `/app` if not given. Nitro writes the path into what it builds.
-            optional --app app: PathBuf
-            /// Make this capture alone, and leave the corpus.
-            optional --only id: String
-            /// Make all captures again, whatever earlier runs left.
-            optional --no-cache
-        }
-
-        /// Measure.
-        cmd bench {
-            /// Measure `presentry rewrite` beside the same job in Node and beside copying the same files, on real builds
-            /// and on one of 10,000 chunks.
-            cmd rewrite {
-                /// How often each contender runs on each build; 15 if not given.
-                optional --runs runs: usize
-                /// `text` (if not given), or `json` for rows of label, median_ms, ratio and peak_mib.
-                optional --format format: Format
-            }
-
-            /// Measure how long servers take to listen: rewritten in each way, beside `--import` and the SDK's own build.
-            /// What the rewrite takes and what `--prune` saves is measured as well.
-            cmd start {
-                /// How often each contender starts; 15 if not given.
-                optional --runs runs: usize
-                /// Start with this version of Node.js, from npm: one of `e2e/matrix.toml`, its beginning (`22`), or another
-                /// one. With 20, 22 and 24 if none is given.
-                repeated --node node: String
-                /// Start this app: `basic` or `database`. Both if none is given.
-                repeated --fixture fixture: String
-                /// `text` (if not given), or `json` for rows of label, node, fixture, median_ms and ratio.
-                optional --format format: Format
-                /// Draw the medians to this file, an SVG.
-                optional --plot plot: PathBuf
-                /// Measure this command instead of the one of this repository.
-                optional --presentry presentry: PathBuf
-            }
-        }
-
-        /// Lay out the npm packages, and pack those whose executable is there.
-        cmd dist {
-            /// Where the packages and their tarballs are written.
-            required --out out: PathBuf
-            /// A directory with an executable for every platform, as `TARGET/presentry`. Without it the one for this
-            /// machine is built.
-            optional --binaries binaries: PathBuf
-            /// The address of the repository, which provenance needs in every package.
-            optional --repository repository: String
-        }
-
-        /// Generate builds, rewrite them, check what must hold for every build, and run them under Node.
-        cmd fuzz {
-            /// How long; 1 if neither this nor a seed is given.
-            optional --minutes minutes: u64
-            /// The seed of the first build; without `--minutes`, of the only one.
-            optional --seed seed: u64
-        }
-
-        /// Check formatting, lints and tidiness, and run all tests, e2e scenarios among them.
-        cmd test {
-            /// Leave out the e2e scenarios, where they cannot run.
-            optional --no-e2e
-        }
-
-        /// Check what neither the compiler nor clippy checks.
-        cmd tidy {}
-    }
+/// Everything a maintainer runs.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 110,
+    styles = Styles::plain()
+)]
+pub(crate) struct Xtask {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
 }
 
-impl Xtask {
-    /// What `--help` prints.
-    pub(crate) const HELP: &'static str = Self::HELP_;
-}
-
-// generated start
-// The following code is generated by `xflags` macro.
-// Run `env UPDATE_XFLAGS=1 cargo build` to regenerate.
-#[derive(Debug)]
-pub struct Xtask {
-    pub subcommand: XtaskCmd,
-}
-
-#[derive(Debug)]
-pub enum XtaskCmd {
-    Help(Help),
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
     E2e(E2e),
     Matrix(Matrix),
     Report(Report),
@@ -210,137 +36,305 @@ pub enum XtaskCmd {
     Tidy(Tidy),
 }
 
-#[derive(Debug)]
-pub struct Help;
-
-#[derive(Debug)]
-pub struct E2e {
-    pub filter: Vec<String>,
-
-    pub all: bool,
-    pub vinxi: Option<String>,
-    pub nitropack: Option<String>,
-    pub sentry: Option<String>,
-    pub node: Option<String>,
-    pub preset: Option<String>,
-    pub sdk: bool,
-    pub no_sdk: bool,
-    pub no_bundle: bool,
-    pub shard: Option<Shard>,
-    pub jobs: Option<usize>,
-    pub presentry: Option<PathBuf>,
-    pub without_rewrite: bool,
-    pub no_cache: bool,
-    pub keep: bool,
-    pub format: Option<ResultFormat>,
-    pub report: Option<PathBuf>,
+/// Install, build, rewrite and boot real apps, and judge what they do.
+#[derive(Debug, Default, Args)]
+pub(crate) struct E2e {
+    /// Scenarios, by id or a part of it, or cells such as `basic@vinxi-0.5.3`; `basic` if not given.
+    pub(crate) filter: Vec<String>,
+    /// Run every cell of the matrix, in all columns; with versions, every scenario with these.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Run the scenarios of this preset of Nitro.
+    #[arg(long)]
+    pub(crate) preset: Option<String>,
+    /// Judge the build that the SDK makes on its own as well; `--all` does.
+    #[arg(long, conflicts_with = "no_sdk")]
+    pub(crate) sdk: bool,
+    /// Leave that build out.
+    #[arg(long)]
+    pub(crate) no_sdk: bool,
+    /// Leave out the build with the SDK bundled.
+    #[arg(long)]
+    pub(crate) no_bundle: bool,
+    /// Run the I-th of N parts of the cells.
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
+    /// Run so many cells beside each other.
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Judge this command instead of the one of this repository.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) presentry: Option<PathBuf>,
+    /// Do not rewrite the build. The run must then end red.
+    #[arg(long)]
+    pub(crate) without_rewrite: bool,
+    /// Install and build again, whatever earlier runs left.
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Keep the work directories of cells that passed.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// The form of the result on standard output.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ResultFormat,
+    /// Write `index.html`, `summary.md`, `e2e.json`, `e2e.xml` and what each cell printed.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) versions: Versions,
 }
 
-#[derive(Debug)]
-pub struct Matrix {
-    pub format: Option<ListFormat>,
-    pub shard: Option<Shard>,
+/// Versions that replace those of the lockfile.
+#[derive(Debug, Default, Clone, Args)]
+#[command(
+    next_help_heading = "Versions: one of `e2e/matrix.toml`, its beginning such as `0.4`, another one, or `latest`"
+)]
+pub(crate) struct Versions {
+    /// Install this version of Vinxi.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) vinxi: Option<String>,
+    /// Install this version of nitropack.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) nitropack: Option<String>,
+    /// Install this version of `@sentry/solidstart`.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) sentry: Option<String>,
+    /// Build and start with this version of Node.js, from npm.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) node: Option<String>,
 }
 
-#[derive(Debug)]
-pub struct Report {
-    pub directory: Vec<PathBuf>,
-
-    pub out: Option<PathBuf>,
-    pub compatibility: Option<PathBuf>,
-    pub partial: bool,
+/// List the cells: scenarios, and the versions that each is run with.
+#[derive(Debug, Args)]
+pub(crate) struct Matrix {
+    /// `text`, or a matrix of GitHub Actions.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ListFormat,
+    /// List the I-th of N parts of the cells.
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
 }
 
-#[derive(Debug)]
-pub struct Repro {
-    pub app: Option<PathBuf>,
-    pub fixture: Option<String>,
-    pub vinxi: Option<String>,
-    pub nitropack: Option<String>,
-    pub sentry: Option<String>,
-    pub node: Option<String>,
-    pub preset: Option<String>,
-    pub out: Option<PathBuf>,
-    pub presentry: Option<PathBuf>,
-    pub no_sdk: bool,
-    pub no_cache: bool,
-    pub keep: bool,
+/// Make one report of several, such as those of shards, beside the cells of the matrix. A missing cell has failed.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// What `cargo xtask e2e --report` wrote, or a directory of such directories.
+    #[arg(required = true)]
+    pub(crate) directory: Vec<PathBuf>,
+    /// Write `index.html`, `summary.md` and `e2e.json` to this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write `docs/compatibility.md`, of a full run with the SDK's own builds.
+    #[arg(long, value_name = "FILE", conflicts_with = "partial")]
+    pub(crate) compatibility: Option<PathBuf>,
+    /// Leave out the cells that were not run.
+    #[arg(long)]
+    pub(crate) partial: bool,
 }
 
-#[derive(Debug)]
-pub struct Hosts {
-    pub no_cache: bool,
+/// Make a directory that shows a bug of a setup to others: the app, its builds, what each does, and `REPORT.md`.
+#[derive(Debug, Args)]
+pub(crate) struct Repro {
+    #[command(flatten)]
+    pub(crate) source: AppSource,
+    /// Build for this preset of Nitro.
+    #[arg(long)]
+    pub(crate) preset: Option<String>,
+    /// Where the directory is made; `target/repro/NAME` if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Report on this command instead of the one of this repository.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) presentry: Option<PathBuf>,
+    /// Leave out the build that the SDK wraps alone.
+    #[arg(long)]
+    pub(crate) no_sdk: bool,
+    /// Have the package manager ask the registry for everything again.
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Keep the copy that was built.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) versions: Versions,
 }
 
-#[derive(Debug)]
-pub struct Capture {
-    pub app: Option<PathBuf>,
-    pub only: Option<String>,
-    pub no_cache: bool,
+/// The app that is reproduced.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct AppSource {
+    /// The directory of the app. Nothing in it is changed.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) app: Option<PathBuf>,
+    /// A fixture of this repository instead.
+    #[arg(long)]
+    pub(crate) fixture: Option<String>,
 }
 
-#[derive(Debug)]
-pub struct Bench {
-    pub subcommand: BenchCmd,
+/// Run the tests of the platform hosts, on stand-ins of builds.
+#[derive(Debug, Args)]
+pub(crate) struct Hosts {
+    /// Install again, whatever earlier runs left.
+    #[arg(long)]
+    pub(crate) no_cache: bool,
 }
 
-#[derive(Debug)]
-pub enum BenchCmd {
+/// Make the captured corpus of the rewriter again, from `e2e/captures.toml`. Takes an hour.
+#[derive(Debug, Args)]
+pub(crate) struct Capture {
+    /// Where the app is built. Nitro writes the path into what it builds.
+    #[arg(long, value_name = "DIR", default_value = "/app")]
+    pub(crate) app: PathBuf,
+    /// Make this capture alone, and leave the corpus.
+    #[arg(long, value_name = "ID")]
+    pub(crate) only: Option<String>,
+    /// Make all captures again, whatever earlier runs left.
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+}
+
+/// Measure.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) what: Measured,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Measured {
     Rewrite(Rewrite),
     Start(Start),
 }
 
-#[derive(Debug)]
-pub struct Rewrite {
-    pub runs: Option<usize>,
-    pub format: Option<Format>,
+/// Measure `presentry rewrite` beside the same job in Node and beside copying the files, on real builds and a large one.
+#[derive(Debug, Args)]
+pub(crate) struct Rewrite {
+    /// How often each contender runs on each build.
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub(crate) runs: usize,
+    /// A table with the goals, or rows of label, median_ms, ratio and peak_mib.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
-#[derive(Debug)]
-pub struct Start {
-    pub runs: Option<usize>,
-    pub node: Vec<String>,
-    pub fixture: Vec<String>,
-    pub format: Option<Format>,
-    pub plot: Option<PathBuf>,
-    pub presentry: Option<PathBuf>,
+/// Measure how long servers take to listen: rewritten in each way, under `--import`, and the SDK's own build.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// How often each contender starts.
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub(crate) runs: usize,
+    /// Start with these versions of Node.js; 20, 22 and 24 if none is given.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) node: Vec<String>,
+    /// Start these apps: `basic` or `database`; both if none is given.
+    #[arg(long, value_name = "ID")]
+    pub(crate) fixture: Vec<String>,
+    /// A table with the goals, or rows of label, node, fixture, median_ms and ratio.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Draw the medians to this file, an SVG.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Measure this command instead of the one of this repository.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) presentry: Option<PathBuf>,
 }
 
-#[derive(Debug)]
-pub struct Dist {
-    pub out: PathBuf,
-    pub binaries: Option<PathBuf>,
-    pub repository: Option<String>,
+/// Lay out the npm packages, and pack those whose executable is there.
+#[derive(Debug, Args)]
+pub(crate) struct Dist {
+    /// Where the packages and their tarballs are written.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// A directory with an executable for each platform, as `TARGET/presentry`; without it, one is built for this machine.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) binaries: Option<PathBuf>,
+    /// The address of the repository, which provenance needs in every package.
+    #[arg(long, value_name = "URL")]
+    pub(crate) repository: Option<String>,
 }
 
-#[derive(Debug)]
-pub struct Fuzz {
-    pub minutes: Option<u64>,
-    pub seed: Option<u64>,
+/// Generate builds, rewrite them, check what must hold for every build, and run them under Node.
+#[derive(Debug, Args)]
+pub(crate) struct Fuzz {
+    /// How long; 1 if neither this nor a seed is given.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) minutes: Option<u64>,
+    /// The seed of the first build; without `--minutes`, of the only one.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }
 
-#[derive(Debug)]
-pub struct Test {
-    pub no_e2e: bool,
+/// Check formatting, lints and tidiness, and run all tests, e2e scenarios among them.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Leave out the e2e scenarios, where they cannot run.
+    #[arg(long)]
+    pub(crate) no_e2e: bool,
 }
 
-#[derive(Debug)]
-pub struct Tidy;
+/// Check what neither the compiler nor clippy checks.
+#[derive(Debug, Args)]
+pub(crate) struct Tidy {}
 
-impl Xtask {
-    #[allow(dead_code)]
-    pub fn from_env_or_exit() -> Self {
-        Self::from_env_or_exit_()
+/// The form of a result. Comments, as documentation of the values would make `--help` two screens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ResultFormat {
+    // What is done and found, as it comes.
+    #[default]
+    Text,
+    // One document; the text goes to standard error.
+    Json,
+    // One document for the test reports of CI services; the text goes to standard error.
+    Junit,
+}
+
+/// The form of a list of cells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    // A line for each.
+    #[default]
+    Text,
+    // A matrix of GitHub Actions.
+    Github,
+}
+
+/// The form of figures. Progress goes to standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    // A table, and the goals.
+    #[default]
+    Text,
+    // Rows for a program.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_help_of_each_verb_is_one_screen() {
+        let mut xtask = Xtask::command();
+        xtask.build();
+        xtask.clone().debug_assert();
+        let mut verbs: Vec<_> = xtask.get_subcommands_mut().collect();
+        assert!(verbs.len() > 10);
+        for verb in &mut verbs {
+            let lines = verb.render_long_help().to_string().lines().count();
+            assert!(lines <= 40, "{}: {lines} lines", verb.get_name());
+        }
     }
 
-    #[allow(dead_code)]
-    pub fn from_env() -> xflags::Result<Self> {
-        Self::from_env_()
-    }
-
-    #[allow(dead_code)]
-    pub fn from_vec(args: Vec<std::ffi::OsString>) -> xflags::Result<Self> {
-        Self::from_vec_(args)
+    #[test]
+    fn a_word_that_is_nearly_right_is_suggested() {
+        let says = |args: &[&str]| Xtask::try_parse_from([&["cargo xtask"], args].concat()).unwrap_err().to_string();
+        assert!(says(&["e2"]).contains("'e2e'"));
+        assert!(says(&["e2e", "--vinx", "0.5"]).contains("'--vinxi'"));
+        assert!(says(&["e2e", "--format", "jsn"]).contains("'json'"));
+        assert!(says(&["e2e", "--sdk", "--no-sdk"]).contains("cannot be used with"));
+        assert!(says(&["repro"]).contains("--app <DIR>"));
     }
 }
-// generated end

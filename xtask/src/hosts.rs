@@ -7,7 +7,7 @@ use presentry_e2e::toolchain::Toolchain;
 use presentry_e2e::{binary, host};
 use xshell::Shell;
 
-use crate::{Outcome, flags};
+use crate::{Outcome, flags, print};
 
 impl flags::Hosts {
     pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
@@ -24,11 +24,11 @@ impl flags::Hosts {
         });
         match said {
             Ok(said) => {
-                println!("{said}");
+                print::line(said)?;
                 Ok(Outcome::Green)
             }
             Err(error) => {
-                println!("FAIL hosts: {error:#}");
+                print::line(format_args!("FAIL hosts: {error:#}"))?;
                 Ok(Outcome::Red)
             }
         }

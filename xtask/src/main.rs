@@ -1,14 +1,16 @@
 //! `cargo xtask <verb>`: hands the parsed flags to their verb. What a verb does is not told here.
 
+// A reader that closes the pipe would make these panic; see `print`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod bench;
 mod capture;
 mod dist;
 mod e2e;
-// The generated part says `pub`.
-#[allow(unreachable_pub)]
 mod flags;
 mod fuzz;
 mod hosts;
+mod print;
 mod report;
 mod repro;
 mod test;
@@ -18,7 +20,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Parser;
 use xshell::Shell;
+
+use crate::flags::{Measured, Verb, Xtask};
 
 /// What a verb came to, where it did not stop at an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,40 +38,33 @@ fn main() -> ExitCode {
     if let Some(code) = presentry_e2e::bench::child(std::env::args_os()) {
         return code;
     }
-    let flags = flags::Xtask::from_env_or_exit();
-    match run(flags) {
+    match run(Xtask::parse().verb) {
         Ok(Outcome::Green) => ExitCode::SUCCESS,
         Ok(Outcome::Red) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            print::note(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(flags: flags::Xtask) -> Result<Outcome> {
+fn run(verb: Verb) -> Result<Outcome> {
     presentry_e2e::process::end_children_on_interrupt()?;
     let sh = Shell::new()?;
     sh.change_dir(root());
-    match flags.subcommand {
-        flags::XtaskCmd::Help(_) => {
-            println!("{}", flags::Xtask::HELP);
-            Ok(Outcome::Green)
-        }
-        flags::XtaskCmd::Bench(flags::Bench { subcommand }) => match subcommand {
-            flags::BenchCmd::Rewrite(verb) => verb.run(&sh),
-            flags::BenchCmd::Start(verb) => verb.run(&sh),
-        },
-        flags::XtaskCmd::Capture(verb) => verb.run(&sh),
-        flags::XtaskCmd::Dist(verb) => verb.run(&sh),
-        flags::XtaskCmd::E2e(verb) => verb.run(&sh),
-        flags::XtaskCmd::Fuzz(verb) => verb.run(&sh),
-        flags::XtaskCmd::Hosts(verb) => verb.run(&sh),
-        flags::XtaskCmd::Matrix(verb) => verb.run(&sh),
-        flags::XtaskCmd::Report(verb) => verb.run(&sh),
-        flags::XtaskCmd::Repro(verb) => verb.run(&sh),
-        flags::XtaskCmd::Test(verb) => verb.run(&sh),
-        flags::XtaskCmd::Tidy(verb) => verb.run(&sh),
+    match verb {
+        Verb::Bench(flags::Bench { what: Measured::Rewrite(verb) }) => verb.run(&sh),
+        Verb::Bench(flags::Bench { what: Measured::Start(verb) }) => verb.run(&sh),
+        Verb::Capture(verb) => verb.run(&sh),
+        Verb::Dist(verb) => verb.run(&sh),
+        Verb::E2e(verb) => verb.run(&sh),
+        Verb::Fuzz(verb) => verb.run(&sh),
+        Verb::Hosts(verb) => verb.run(&sh),
+        Verb::Matrix(verb) => verb.run(&sh),
+        Verb::Report(verb) => verb.run(&sh),
+        Verb::Repro(verb) => verb.run(&sh),
+        Verb::Test(verb) => verb.run(&sh),
+        Verb::Tidy(verb) => verb.run(&sh),
     }
 }
 

@@ -12,7 +12,7 @@ use presentry_e2e::scenario::DIRECTORY;
 use presentry_e2e::{Matrix, Scenario, compatibility, html, summary};
 use xshell::Shell;
 
-use crate::{Outcome, flags};
+use crate::{Outcome, flags, print};
 
 /// Where GitHub Actions wants the summary of a job.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -23,12 +23,6 @@ impl flags::Report {
     }
 
     fn of(self, root: &Path, step_summary: Option<&Path>) -> Result<Outcome> {
-        if self.directory.is_empty() {
-            bail!("no report is named\nhint: name the directories that `cargo xtask e2e --report` wrote");
-        }
-        if self.partial && self.compatibility.is_some() {
-            bail!("`--partial` and `--compatibility` do not go together: the page is of a full run");
-        }
         let mut documents = Vec::new();
         for directory in &self.directory {
             for directory in reports_in(&root.join(directory))? {
@@ -52,8 +46,8 @@ impl flags::Report {
         if let Some(file) = step_summary {
             append(file, &overview)?;
         }
-        println!("{}", overview.headline());
-        overview.remarks().iter().for_each(|remark| println!("{remark}"));
+        print::line(overview.headline())?;
+        overview.remarks().iter().try_for_each(print::line)?;
         Ok(if overview.success() { Outcome::Green } else { Outcome::Red })
     }
 }
@@ -113,9 +107,11 @@ pub(crate) fn append(file: &Path, overview: &Overview<'_>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
     use presentry_e2e::document::{Column, Entry, Judged, OURS, SDK};
 
     use super::*;
+    use crate::flags::{Verb, Xtask};
 
     fn entry(id: &str, passed: bool) -> Entry {
         let check = Judged {
@@ -147,8 +143,8 @@ mod tests {
 
     /// Runs the verb as its flags say; the paths are absolute, so that nothing is written to the repository.
     fn run(args: &[&str]) -> Result<Outcome> {
-        let args = std::iter::once("report").chain(args.iter().copied()).map(Into::into).collect();
-        let flags::XtaskCmd::Report(flags) = flags::Xtask::from_vec(args)?.subcommand else { bail!("no report") };
+        let args = [&["cargo xtask", "report"], args].concat();
+        let Verb::Report(flags) = Xtask::try_parse_from(args)?.verb else { bail!("no report") };
         // Not the summary of the job that runs the tests.
         flags.of(&crate::root(), None)
     }
@@ -185,9 +181,9 @@ mod tests {
         assert_eq!(run(&[&one, "--partial"]).unwrap(), Outcome::Red);
         assert!(run(&[&one, &one, "--partial"]).unwrap_err().to_string().contains("the cell `basic` is in"));
         assert!(
-            run(&[&one, "--partial", "--compatibility", "x"]).unwrap_err().to_string().contains("do not go together")
+            run(&[&one, "--partial", "--compatibility", "x"]).unwrap_err().to_string().contains("cannot be used with")
         );
-        assert!(run(&[]).unwrap_err().to_string().contains("no report is named"));
+        assert!(run(&[]).unwrap_err().to_string().contains("<DIRECTORY>..."));
         fs::create_dir(root.path().join("empty")).unwrap();
         assert!(run(&[&path("empty")]).unwrap_err().to_string().contains("has no `e2e.json`"));
         let mut alone = entry("basic", true);

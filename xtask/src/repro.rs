@@ -14,7 +14,7 @@ use presentry_e2e::toolchain::Toolchain;
 use presentry_e2e::{Cell, Matrix, Scenario, binary};
 use xshell::Shell;
 
-use crate::{Outcome, flags};
+use crate::{Outcome, flags, print};
 
 /// Where fixtures are in the repository.
 const FIXTURES: &str = "fixtures-apps";
@@ -68,9 +68,9 @@ impl flags::Repro {
             paths: vec![(target.clone(), "<target>".to_owned()), (root, "<presentry>".to_owned())],
         };
         let made = repro::make(&request, &workshop, &console)?;
-        println!("\n{}\n{}", made.facts.verdict().sentence(), made.out.join("REPORT.md").display());
+        print::line(format_args!("\n{}\n{}", made.facts.verdict().sentence(), made.out.join("REPORT.md").display()))?;
         if self.keep {
-            println!("the copy that was built: {}", workshop.work.display());
+            print::line(format_args!("the copy that was built: {}", workshop.work.display()))?;
         }
         // A setup that fails is what was to be shown.
         Ok(Outcome::Green)
@@ -78,7 +78,7 @@ impl flags::Repro {
 
     /// The name and the directory of the app.
     fn app(&self, root: &Path, here: &Path) -> Result<(String, PathBuf)> {
-        match (&self.app, &self.fixture) {
+        match (&self.source.app, &self.source.fixture) {
             (Some(app), None) => {
                 let app = here.join(app);
                 let real = app.canonicalize().with_context(|| format!("failed to find `{}`", app.display()))?;
@@ -95,18 +95,14 @@ impl flags::Repro {
                 };
                 Ok((fixture.clone(), scenario.app_in(&root.join(FIXTURES).join(fixture))))
             }
-            _ => bail!("which app?\nhint: name a directory with --app, or a fixture of this repository with --fixture"),
+            // The parser asks for one of both.
+            _ => bail!("name an app with `--app`, or a fixture with `--fixture`"),
         }
     }
 
     /// The versions, and what each needs. They do not depend on the app, so any scenario of npm's will do.
     fn cell(&self, list: &Matrix, scenarios: Vec<Scenario>, ask: &matrix::Ask<'_>) -> Result<Cell> {
-        let versions = Versions {
-            vinxi: self.vinxi.clone(),
-            nitropack: self.nitropack.clone(),
-            sentry: self.sentry.clone(),
-            node: self.node.clone(),
-        };
+        let versions = Versions::from(&self.versions);
         let scenarios = scenario::select(scenarios, &[], false)?;
         let scenario = scenarios.first().context("there is no scenario")?;
         list.cell(scenario, &versions, ask)
@@ -115,13 +111,16 @@ impl flags::Repro {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::flags::{Verb, Xtask};
 
     fn repro(args: &[&str]) -> flags::Repro {
-        let args = std::iter::once("repro").chain(args.iter().copied()).map(Into::into).collect();
-        let flags::XtaskCmd::Repro(flags) = flags::Xtask::from_vec(args).unwrap().subcommand else {
-            panic!("no repro")
-        };
+        // An app has to be named, whatever is asked of the versions.
+        let app: &[&str] = if args.contains(&"--app") || args.contains(&"--fixture") { &[] } else { &["--app", "x"] };
+        let args = [&["cargo xtask", "repro"], app, args].concat();
+        let Verb::Repro(flags) = Xtask::try_parse_from(args).unwrap().verb else { panic!("no repro") };
         flags
     }
 
@@ -134,7 +133,6 @@ mod tests {
         let (name, directory) = app(&["--fixture", "monorepo"]).unwrap();
         assert!(name == "monorepo" && directory.ends_with("fixtures-apps/monorepo/apps/web"));
         assert!(app(&["--fixture", "none"]).unwrap_err().to_string().contains("hint: there are bare, basic"));
-        assert!(app(&[]).is_err() && app(&["--app", "shop", "--fixture", "basic"]).is_err());
     }
 
     #[test]

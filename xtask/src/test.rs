@@ -8,7 +8,7 @@ use presentry_e2e::report;
 use xshell::{Shell, cmd};
 
 use crate::e2e::GATE;
-use crate::{Outcome, flags, tidy};
+use crate::{Outcome, flags, print, tidy};
 
 /// How many checks passed and failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl flags::Test {
         // These are no tests and count only when they fail, so that a red run never says `0 failed`.
         let mut demand = |name: &str, done: Result<()>| {
             if let Err(error) = done {
-                println!("FAIL {name}: {error:#}");
+                print::note(format_args!("FAIL {name}: {error:#}"));
                 count.failed += 1;
             }
         };
@@ -43,46 +43,28 @@ impl flags::Test {
         count += rust_tests(sh)?;
 
         if !self.no_e2e {
-            let e2e = flags::E2e {
-                filter: GATE.iter().map(|id| (*id).to_owned()).collect(),
-                all: false,
-                vinxi: None,
-                nitropack: None,
-                sentry: None,
-                node: None,
-                preset: None,
-                sdk: false,
-                no_sdk: false,
-                no_bundle: false,
-                shard: None,
-                jobs: None,
-                presentry: None,
-                without_rewrite: false,
-                no_cache: false,
-                keep: false,
-                format: None,
-                report: None,
-            };
+            let filter = GATE.iter().map(|id| (*id).to_owned()).collect();
+            let e2e = flags::E2e { filter, ..flags::E2e::default() };
             match e2e.runs(sh) {
                 Ok(runs) => {
                     let (passed, failed) = report::counts(&runs);
                     count += Count { passed, failed };
                 }
                 Err(error) => {
-                    println!("FAIL e2e: {error:#}");
+                    print::line(format_args!("FAIL e2e: {error:#}"))?;
                     count.failed += 1;
                 }
             }
         }
 
-        println!("{} passed, {} failed", count.passed, count.failed);
+        print::line(format_args!("{} passed, {} failed", count.passed, count.failed))?;
         Ok(if count.failed == 0 && count.passed > 0 { Outcome::Green } else { Outcome::Red })
     }
 }
 
 /// Runs all unit, integration and documentation tests; their output is passed on as it comes.
 fn rust_tests(sh: &Shell) -> Result<Count> {
-    println!("$ cargo test --workspace --no-fail-fast");
+    print::line("$ cargo test --workspace --no-fail-fast")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut child = Command::new(cargo)
         .args(["test", "--workspace", "--no-fail-fast"])
@@ -95,13 +77,13 @@ fn rust_tests(sh: &Shell) -> Result<Count> {
     let stdout = child.stdout.take().context("`cargo test` has no output")?;
     for line in BufReader::new(stdout).lines() {
         let line = line.context("failed to read the output of `cargo test`")?;
-        println!("{line}");
+        print::line(&line)?;
         count += result_line(&line).unwrap_or_default();
     }
     let status = child.wait().context("failed to wait for `cargo test`")?;
     if !status.success() && count.failed == 0 {
         // It did not compile, or a test binary died without a word.
-        println!("FAIL cargo test: {status}");
+        print::line(format_args!("FAIL cargo test: {status}"))?;
         count.failed += 1;
     }
     Ok(count)

@@ -8,7 +8,7 @@ use presentry_e2e::scenario::DIRECTORY;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{Outcome, flags};
+use crate::{Outcome, flags, print};
 
 /// Each crate of the workspace, and the crates of the workspace it may depend on. Two chains without an edge between
 /// them: parser → rewriter → cli, and e2e → xtask, so that the harness shares no code with what it judges.
@@ -32,7 +32,7 @@ const ARTEFACTS: [&str; 4] = ["node_modules", ".output", ".vinxi", "target"];
 impl flags::Tidy {
     pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
         check(sh)?;
-        println!("tidy");
+        print::line("tidy")?;
         Ok(Outcome::Green)
     }
 }
