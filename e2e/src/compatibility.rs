@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::document::{OURS, Overview, Row, SDK, Standing};
+use crate::document::{OURS, SDK};
+use crate::report::{Overview, Row, Standing};
 use crate::summary::{line_text, table_text, words};
 
 /// The versions that are columns of the table, and their titles.
@@ -141,9 +142,9 @@ pub fn is_complete(overview: &Overview<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Wanted;
-    use crate::document::tests::{NOTHING, column, document, entry, judged, wanted};
-    use crate::matrix::LeftOut;
+    use crate::document::tests::{NOTHING, column, document, entry, judged};
+    use crate::report::tests::wanted;
+    use crate::report::{LeftOut, Wanted};
 
     #[test]
     fn the_first_line_is_the_result_and_every_cell_has_a_row_or_a_reason() {

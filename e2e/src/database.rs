@@ -15,7 +15,8 @@ use url::{Host, Url};
 use walkdir::WalkDir;
 
 use crate::cache::{Cache, Entry, Key};
-use crate::process::{Invocation, Running, Source};
+use crate::evidence::Source;
+use crate::process::{Invocation, Running};
 use crate::toolchain::Toolchain;
 use crate::tree;
 

@@ -1,4 +1,4 @@
-//! Runs as they are kept in `e2e.json`, one document or several merged, and what they come to beside the cells that were wanted.
+//! Runs as they are kept in `e2e.json`, one document or several merged. What they come to is in `report`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,22 +6,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::Evidence;
-use crate::matrix::{Cell, LeftOut};
-use crate::progress::Phase;
-use crate::report::{self, Check, Ran, UNBUNDLED};
+use crate::column::Column;
+use crate::evidence::{Evidence, Phase, Source};
 
 /// The name of the file in a report.
 pub const FILE: &str = "e2e.json";
 
 /// The key of the column that a cell is about.
-pub const OURS: &str = "presentry";
+pub const OURS: &str = Column::Presentry.key();
 
-/// The key of the column of the build with the SDK bundled.
-pub const BUNDLED: &str = "bundled";
-
-/// The key of the column that is compared with it.
-pub const SDK: &str = "sdk";
+/// The key of the column that is not ours.
+pub const SDK: &str = Column::Sdk.key();
 
 /// All runs of a report. What it does not know is refused, so that merging loses nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -62,7 +57,7 @@ pub struct Entry {
     /// The versions that were really installed, and those of Node and npm.
     pub versions: BTreeMap<String, String>,
     /// Whose builds were judged; ours is the first.
-    pub columns: Vec<Column>,
+    pub columns: Vec<Judged>,
     /// The steps, with their times.
     pub phases: Vec<Phase>,
     /// What was seen besides.
@@ -76,19 +71,19 @@ pub struct Entry {
 /// One build of a cell, judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Column {
-    /// What a program calls it.
+pub struct Judged {
+    /// The key of its column.
     pub column: String,
     /// What a reader is shown.
     pub title: String,
     /// Its checks.
-    pub checks: Vec<Judged>,
+    pub checks: Vec<Check>,
 }
 
-/// One check.
+/// One check: an oracle, or what is looked at beside them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Judged {
+pub struct Check {
     /// The oracle's number; nothing for the checks beside them.
     pub oracle: Option<u8>,
     /// Its name.
@@ -97,147 +92,75 @@ pub struct Judged {
     pub passed: bool,
     /// What was seen.
     pub seen: String,
-    /// Why it fails upstream, where that is known.
+    /// Why it fails upstream, where that is known. It does not count as failed then, and passing is news.
     pub known: Option<String>,
     /// The processes that were looked at.
-    pub sources: Vec<Process>,
+    pub sources: Vec<Source>,
 }
 
-/// A process that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Process {
-    /// The command as one would type it.
-    pub command: String,
-    /// Where it ran.
-    pub directory: PathBuf,
-    /// What it printed.
-    pub log: PathBuf,
-}
-
-/// A cell that is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// Its id.
-    pub id: String,
-    /// What its scenario is there for.
-    pub about: String,
-    /// Nitro's preset.
-    pub preset: String,
-    /// Whether a server comes out of the build.
-    pub server: bool,
-}
-
-/// Runs beside the cells that were wanted.
-#[derive(Debug, Clone)]
-pub struct Overview<'a> {
-    /// The rows, in the order of the cells, then what was run besides.
-    pub rows: Vec<Row<'a>>,
-    /// The cells that cannot be judged.
-    pub left_out: &'a [LeftOut],
-    /// The columns that any row has: their keys and titles, ours first and the SDK's last.
-    pub columns: Vec<(String, String)>,
-}
-
-/// One cell, and its run.
-#[derive(Debug, Clone)]
-pub struct Row<'a> {
-    /// The cell.
-    pub cell: Wanted,
-    /// Its run; nothing where there is none.
-    pub entry: Option<&'a Entry>,
-}
-
-/// What a column of a row came to.
-///
-/// A column is *proven* when each of its checks passes. A check that is known to fail does not pass. It does not count against
-/// the column in one case alone: the reference of the same run, which is the build as it was under `--import`, fails the same
-/// oracle in the same words. Then the platform cannot do it, whoever starts Sentry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// Each check passed, or fails in the reference as well.
-    Proven {
-        /// The oracles that the reference fails.
-        platform: Vec<u8>,
-    },
-    /// What fails is known to fail upstream.
-    Known,
-    /// Something fails, or there is no judgement.
-    Failed,
-    /// The cell was not run.
-    Missing,
-    /// The column has no build here, for this reason.
-    Absent(String),
-    /// The column was not asked for.
-    NotRun,
-}
-
-impl Judged {
+impl Check {
     /// `oracle 2 name`, or `check name`.
     pub fn label(&self) -> String {
-        report::label(self.oracle, &self.name)
+        match self.oracle {
+            Some(number) => format!("oracle {number} {}", self.name),
+            None => format!("check {}", self.name),
+        }
     }
-}
 
-impl From<&Check> for Judged {
-    fn from(check: &Check) -> Judged {
-        let (passed, seen) = match &check.judgement {
-            Ok(seen) => (true, seen.clone()),
-            Err(seen) => (false, seen.clone()),
-        };
-        let sources = check.sources.iter().map(|source| Process {
-            command: source.command.clone(),
-            directory: source.directory.clone(),
-            log: source.log.clone(),
-        });
-        Judged {
-            oracle: check.oracle,
-            name: check.name.to_owned(),
-            passed,
-            seen,
-            known: check.known.clone(),
-            sources: sources.collect(),
+    /// Whether it failed, and not for a known reason.
+    pub fn failed(&self) -> bool {
+        !self.passed && self.known.is_none()
+    }
+
+    /// `ok oracle 2 name: seen`, or `FAIL …` followed by the evidence.
+    pub fn render(&self) -> String {
+        let (label, seen) = (self.label(), &self.seen);
+        match (self.passed, &self.known) {
+            (true, None) => format!("ok {label}: {seen}\n"),
+            (true, Some(reason)) => format!(
+                "news {label}: {seen}\n  passes, although it is known to fail: {reason}\n  hint: remove that from the matrix\n"
+            ),
+            (false, Some(reason)) => format!("known {label}: {seen}\n  {reason}\n"),
+            (false, None) => {
+                let sources: String = self.sources.iter().map(|source| format!("{source}\n")).collect();
+                format!("FAIL {label}: {seen}\n{sources}")
+            }
         }
     }
 }
 
-impl From<&Ran> for Entry {
-    fn from(run: &Ran) -> Entry {
-        let report = run.report.as_ref();
-        let columns = report.map(|report| {
-            let column = |(column, title, checks): (&str, &str, &[Check])| Column {
-                column: column.to_owned(),
-                title: title.to_owned(),
-                checks: checks.iter().map(Judged::from).collect(),
-            };
-            report.columns().into_iter().map(column).collect()
-        });
-        Entry {
-            id: run.scenario.clone(),
-            about: run.cell.about.clone(),
-            preset: run.cell.preset.clone(),
-            server: run.cell.server,
-            date: humantime::format_rfc3339_seconds(run.started).to_string(),
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            seconds: (run.took.as_secs_f64() * 1000.0).round() / 1000.0,
-            passed: run.passed(),
-            failed: run.failed(),
-            requested: run.requested.clone(),
-            versions: report.map(|report| report.versions.clone()).unwrap_or_default(),
-            columns: columns.unwrap_or_default(),
-            phases: run.phases.clone(),
-            evidence: report.map(|report| report.evidence.clone()).unwrap_or_default(),
-            error: report.err().map(|error| format!("{error:#}")),
-            kept: report.ok().and_then(|report| report.kept.clone()),
+impl Judged {
+    /// Whether presentry has made the build, so that it counts.
+    pub fn is_ours(&self) -> bool {
+        self.column != SDK
+    }
+
+    /// The results in three numbers: passed, known to fail upstream, failed.
+    fn tally(&self) -> String {
+        let passed = self.checks.iter().filter(|check| check.passed).count();
+        let failed = self.checks.iter().filter(|check| check.failed()).count();
+        match self.checks.len() - passed - failed {
+            0 => format!("{passed} passed, {failed} failed"),
+            known => format!("{passed} passed, {known} known to fail, {failed} failed"),
         }
     }
 }
 
 impl Document {
     /// The document of runs.
-    pub fn new(runs: &[Ran]) -> Document {
-        let (passed, failed) = report::counts(runs);
-        Document { passed, failed, scenarios: runs.iter().map(Entry::from).collect() }
+    pub fn new(scenarios: Vec<Entry>) -> Document {
+        let sum = |of: fn(&Entry) -> usize| scenarios.iter().map(of).sum();
+        Document { passed: sum(|entry| entry.passed), failed: sum(|entry| entry.failed), scenarios }
+    }
+
+    /// Whether something was checked, and nothing failed.
+    pub fn success(&self) -> bool {
+        self.passed > 0 && self.failed == 0
+    }
+
+    /// `13 passed, 0 failed`, over all runs.
+    pub fn total(&self) -> String {
+        format!("{} passed, {} failed", self.passed, self.failed)
     }
 
     /// Reads the document in the report `directory`.
@@ -277,185 +200,44 @@ impl Document {
 }
 
 impl Entry {
+    /// Counts the checks of our columns. A run without a judgement, or without a check, failed once.
+    pub fn count(&mut self) {
+        let ours = || self.columns.iter().filter(|column| column.is_ours()).flat_map(|column| &column.checks);
+        let nothing = self.error.is_some() || ours().next().is_none();
+        let (passed, failed) =
+            (ours().filter(|check| check.passed).count(), ours().filter(|check| check.failed()).count());
+        (self.passed, self.failed) = if nothing { (0, 1) } else { (passed, failed) };
+    }
+
+    /// Whether something was checked, and nothing failed.
+    pub fn success(&self) -> bool {
+        self.passed > 0 && self.failed == 0
+    }
+
+    /// What comes last: the numbers of each column and where the work directory is, or why there is no judgement.
+    pub fn summary(&self) -> String {
+        if let Some(error) = &self.error {
+            return format!("FAIL scenario {}: {error}\n", self.id);
+        }
+        let kept = self.kept.iter().map(|kept| format!("work directory: {}\n", kept.display()));
+        let columns = self.columns.iter().map(|column| match column.column.as_str() {
+            OURS => format!("scenario {}: {}\n", self.id, column.tally()),
+            _ if column.is_ours() => format!("{}: {}\n", column.title, column.tally()),
+            _ => format!("{}: {} (not counted)\n", column.title, column.tally()),
+        });
+        kept.chain(columns.rev()).collect()
+    }
+
     /// One of its columns.
-    pub fn column(&self, key: &str) -> Option<&Column> {
+    pub fn column(&self, key: &str) -> Option<&Judged> {
         self.columns.iter().find(|column| column.column == key)
     }
 
     /// Whether a check that fails does so in the reference as well, and in the same words: whatever else is wrong is not the
     /// platform's.
-    pub fn is_platforms(&self, check: &Judged) -> bool {
+    pub fn is_platforms(&self, check: &Check) -> bool {
         let reference = check.oracle.and_then(|oracle| self.evidence.reference.get(&oracle));
         !check.passed && check.known.is_some() && reference == Some(&check.seen)
-    }
-}
-
-impl From<&Cell> for Wanted {
-    fn from(cell: &Cell) -> Wanted {
-        Wanted {
-            id: cell.id(),
-            about: cell.scenario.about.clone(),
-            preset: cell.scenario.nitro_preset().to_owned(),
-            server: cell.scenario.ends.is_none(),
-        }
-    }
-}
-
-impl<'a> Overview<'a> {
-    /// The runs of `document` beside the cells that were `wanted`; where that is nothing, the runs alone.
-    pub fn new(document: &'a Document, wanted: &[Wanted], left_out: &'a [LeftOut]) -> Overview<'a> {
-        let run_of = |id: &str| document.scenarios.iter().find(|entry| entry.id == id);
-        let mut rows: Vec<Row<'_>> =
-            wanted.iter().map(|cell| Row { cell: cell.clone(), entry: run_of(&cell.id) }).collect();
-        for entry in &document.scenarios {
-            if !wanted.iter().any(|cell| cell.id == entry.id) {
-                let Entry { id, about, preset, server, .. } = entry.clone();
-                rows.push(Row { cell: Wanted { id, about, preset, server }, entry: Some(entry) });
-            }
-        }
-        let mut columns = vec![(OURS.to_owned(), UNBUNDLED.to_owned())];
-        for column in document.scenarios.iter().flat_map(|entry| &entry.columns) {
-            if !columns.iter().any(|(key, _)| *key == column.column) {
-                columns.push((column.column.clone(), column.title.clone()));
-            }
-        }
-        // Not the first entry's order, as not every entry has each column. A stable sort leaves the others as they came.
-        columns.sort_by_key(|(key, _)| key == SDK);
-        Overview { rows, left_out, columns }
-    }
-
-    /// The rows that are counted: those where a server is started.
-    pub fn counted(&self) -> impl Iterator<Item = &Row<'a>> {
-        self.rows.iter().filter(|row| row.cell.server)
-    }
-
-    /// The rows where no server is started.
-    pub fn without_server(&self) -> impl Iterator<Item = &Row<'a>> {
-        self.rows.iter().filter(|row| !row.cell.server)
-    }
-
-    /// How many of the rows that are counted have each column of ours proven that was judged.
-    fn proven_ours(&self) -> usize {
-        self.counted().filter(|row| matches!(row.ours(&self.columns), Standing::Proven { .. })).count()
-    }
-
-    /// How many of the rows that are counted have this column proven.
-    pub fn proven(&self, column: &str) -> usize {
-        self.counted().filter(|row| matches!(row.standing(column), Standing::Proven { .. })).count()
-    }
-
-    /// `presentry: 3 of 3 cells proven; SDK alone: 1 of 3`. A cell is proven when each of our columns is.
-    pub fn headline(&self) -> String {
-        let cells = self.counted().count();
-        let sdk = match self.columns.iter().any(|(key, _)| key == SDK) {
-            true => format!("{} of {cells}", self.proven(SDK)),
-            false => "not run".to_owned(),
-        };
-        format!("presentry: {} of {cells} cells proven; SDK alone: {sdk}", self.proven_ours())
-    }
-
-    /// What the headline does not say: the other columns, and what was not run or cannot be. Whole sentences.
-    pub fn remarks(&self) -> Vec<String> {
-        let cells = self.counted().count();
-        let count = |column: &str, wanted: fn(&Standing) -> bool| {
-            self.counted().filter(|row| wanted(&row.standing(column))).count()
-        };
-        let mut remarks = Vec::new();
-        let ours = self.columns.iter().filter(|(key, _)| key != SDK);
-        for (key, title) in ours.clone().filter(|_| ours.clone().count() > 1) {
-            remarks.push(format!("`{title}`: {} of {cells} cells proven.", self.proven(key)));
-        }
-        match count(OURS, |standing| *standing == Standing::Missing) {
-            0 => {}
-            missing => remarks.push(format!("Missing, and counted as failed: {missing} of the {cells} cells.")),
-        }
-        match count(SDK, |standing| matches!(standing, Standing::Absent(_))) {
-            0 => {}
-            absent => {
-                remarks.push(format!("Without a build that the SDK makes on its own: {absent} of the {cells} cells."));
-            }
-        }
-        match self.without_server().count() {
-            0 => {}
-            1 => remarks.push("Not counted, as no server comes out of the build: 1 cell.".to_owned()),
-            others => remarks.push(format!("Not counted, as no server comes out of the build: {others} cells.")),
-        }
-        remarks
-    }
-
-    /// Whether each row has its run, and none failed for an unknown reason.
-    pub fn success(&self) -> bool {
-        let fine = |row: &Row<'_>| row.entry.is_some_and(|entry| entry.failed == 0 && entry.passed > 0);
-        !self.rows.is_empty() && self.rows.iter().all(fine)
-    }
-
-    /// The first and the last day of the runs, as RFC 3339 has them.
-    pub fn days(&self) -> Option<(&str, &str)> {
-        let days = || self.rows.iter().filter_map(|row| Some(row.entry?.date.split('T').next().unwrap_or_default()));
-        Some((days().min()?, days().max()?))
-    }
-
-    /// `2026-11-22`, or `2026-11-22 to 2026-11-23`.
-    pub fn date(&self) -> String {
-        match self.days() {
-            Some((first, last)) if first == last => first.to_owned(),
-            Some((first, last)) => format!("{first} to {last}"),
-            None => "no day".to_owned(),
-        }
-    }
-
-    /// The versions of Node or npm of the runs, most used first: `20.20.2 (41 cells), 24.21.0 (3 cells)`.
-    pub fn versions_of(&self, what: &str) -> String {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for version in self.rows.iter().filter_map(|row| row.entry?.versions.get(what)) {
-            *counts.entry(version).or_default() += 1;
-        }
-        let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
-        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        match &counts[..] {
-            [] => "unknown".to_owned(),
-            [(version, _)] => (*version).to_owned(),
-            several => several
-                .iter()
-                .map(|(version, count)| format!("{version} ({count} cell{})", if *count == 1 { "" } else { "s" }))
-                .collect::<Vec<_>>()
-                .join(", "),
-        }
-    }
-}
-
-impl Row<'_> {
-    /// What a column came to.
-    pub fn standing(&self, column: &str) -> Standing {
-        let Some(entry) = self.entry else { return Standing::Missing };
-        if entry.error.is_some() {
-            return Standing::Failed;
-        }
-        let Some(Column { checks, .. }) = entry.column(column) else {
-            return entry.evidence.absent.get(column).cloned().map_or(Standing::NotRun, Standing::Absent);
-        };
-        let failed = || checks.iter().filter(|check| !check.passed);
-        if checks.is_empty() || failed().any(|check| check.known.is_none()) {
-            return Standing::Failed;
-        }
-        if failed().all(|check| entry.is_platforms(check)) {
-            return Standing::Proven { platform: failed().filter_map(|check| check.oracle).collect() };
-        }
-        Standing::Known
-    }
-
-    /// The worst of the columns that are ours.
-    pub fn ours(&self, columns: &[(String, String)]) -> Standing {
-        let rank = |standing: &Standing| match standing {
-            Standing::Missing => 4,
-            Standing::Failed => 3,
-            Standing::Known => 2,
-            Standing::Proven { platform } if !platform.is_empty() => 1,
-            Standing::Proven { .. } | Standing::Absent(_) | Standing::NotRun => 0,
-        };
-        let ours = columns.iter().filter(|(key, _)| key != SDK).map(|(key, _)| self.standing(key));
-        // Of equals the last is taken, and the first column is the one that is always there.
-        ours.rev().max_by_key(rank).unwrap_or(Standing::NotRun)
     }
 }
 

@@ -1,12 +1,11 @@
 //! What a run saw besides its checks, kept for whoever reads the report: starts, exports, the ends of logs. Judges nothing.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::process::Source;
 use crate::timeline::Timeline;
 
 /// How much of a log is kept: what is at the end says why a process ended.
@@ -28,6 +27,38 @@ pub struct Evidence {
     pub absent: BTreeMap<String, String>,
     /// The ends of the logs of the processes that the checks are about.
     pub logs: Vec<Log>,
+}
+
+/// Where a piece of evidence came from: the command, its directory and its log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The command as one would type it.
+    pub command: String,
+    /// Where it ran.
+    pub directory: PathBuf,
+    /// What it printed.
+    pub log: PathBuf,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "  command: {}", self.command)?;
+        writeln!(f, "  directory: {}", self.directory.display())?;
+        write!(f, "  log: {}", self.log.display())
+    }
+}
+
+/// A step that is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phase {
+    /// Its name.
+    pub name: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// Whether an earlier run had done the work.
+    pub cached: bool,
 }
 
 /// The exports of a build.

@@ -3,9 +3,9 @@
 
 use std::fmt::Write;
 
-use crate::document::{Column, Entry, Judged, Overview, Row, Standing};
-use crate::evidence::{Exports, Log};
-use crate::progress::Phase;
+use crate::document::{Check, Entry, Judged};
+use crate::evidence::{Exports, Log, Phase};
+use crate::report::{Overview, Row, Standing};
 
 mod drawing;
 
@@ -199,7 +199,7 @@ fn judgement(row: &Row<'_>, column: &str) -> String {
 }
 
 /// The class of a check, the mark beside its number, and the same in words.
-fn verdict(entry: &Entry, check: &Judged) -> (&'static str, &'static str, &'static str) {
+fn verdict(entry: &Entry, check: &Check) -> (&'static str, &'static str, &'static str) {
     match (check.passed, &check.known) {
         (true, None) => ("pass", "", "passed"),
         (true, Some(_)) => ("news", "!", "passed, although it is known to fail"),
@@ -240,7 +240,7 @@ fn more(entry: &Entry) -> String {
     out
 }
 
-fn checks(entry: &Entry, column: &Column) -> String {
+fn checks(entry: &Entry, column: &Judged) -> String {
     let mut out = format!("<section><h3>{}</h3><ul class=\"checks\">", escape(&column.title));
     for check in &column.checks {
         let (class, mark, says) = verdict(entry, check);
@@ -402,8 +402,9 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::tests::{column, document, entry, judged, wanted};
+    use crate::document::tests::{column, document, entry, judged};
     use crate::document::{OURS, SDK};
+    use crate::report::tests::wanted;
 
     #[test]
     fn the_page_tells_every_cell_and_loads_nothing() {

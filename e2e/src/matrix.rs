@@ -9,8 +9,10 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::column::Column;
 use crate::pins::Pins;
 use crate::process::Invocation;
+use crate::report::{LeftOut, Wanted};
 use crate::scenario::{DEFAULT, Manager, Scenario};
 use crate::toolchain::Toolchain;
 
@@ -132,18 +134,6 @@ pub struct Impossible {
     pub because: String,
 }
 
-/// Whose build a check looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Column {
-    /// The one that was rewritten.
-    Presentry,
-    /// The one that the SDK wrapped.
-    Sdk,
-    /// The one whose SDK is bundled.
-    Bundled,
-}
-
 /// Checks that fail upstream.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -189,19 +179,8 @@ pub struct Cell {
     pub pins: Pins,
     /// Whether the Node of the cell starts the builds alone, and the one on `PATH` makes them.
     pub starts_only: bool,
-    /// Whether the SDK's own build is judged beside ours.
-    pub sdk: bool,
-    /// Whether the build with the SDK bundled is judged as well.
-    pub bundle: bool,
-}
-
-/// A cell that cannot be judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
-    /// The cell's id.
-    pub id: String,
-    /// Why.
-    pub because: String,
+    /// Whose builds are judged.
+    pub columns: Vec<Column>,
 }
 
 /// The kinds of versions, in the order in which an id has them: the key, and the package; Node is no package of the app.
@@ -280,15 +259,14 @@ impl std::str::FromStr for Versions {
 }
 
 impl Cell {
-    /// The scenario with the versions of its lockfile, without the SDK's column.
+    /// The scenario with the versions of its lockfile, in the first column alone.
     pub fn locked(scenario: Scenario) -> Cell {
         Cell {
             scenario,
             versions: Versions::default(),
             pins: Pins::default(),
             starts_only: false,
-            sdk: false,
-            bundle: false,
+            columns: vec![Column::Presentry],
         }
     }
 
@@ -298,6 +276,16 @@ impl Cell {
             self.scenario.id.clone()
         } else {
             format!("{}@{}", self.scenario.id, self.versions)
+        }
+    }
+
+    /// The cell, as a report names it.
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            id: self.id(),
+            about: self.scenario.about.clone(),
+            preset: self.scenario.nitro_preset().to_owned(),
+            server: self.scenario.ends.is_none(),
         }
     }
 
@@ -486,7 +474,7 @@ impl Matrix {
                 scenario.id
             );
         }
-        Ok(Cell { scenario, versions, pins, starts_only, sdk: false, bundle: false })
+        Ok(Cell { scenario, versions, pins, starts_only, columns: vec![Column::Presentry] })
     }
 
     /// The exact version that is meant, and the row whose needs it has.

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::evidence::Source;
 use crate::host::{Host, Placed, Preload};
 use crate::intake::{Intake, Received};
-use crate::oracles::{self, Observation, StartSeen, ThrowObservation};
-use crate::process::Source;
+use crate::oracles;
 use crate::runtime::THROWN;
 use crate::scenario::{Feature, Library, Scenario, Start};
+use crate::seen::{Observation, Seen, StartSeen, ThrowObservation};
 use crate::server::{self, Boot, Port, Response, Server, Spec};
 use crate::timeline::{self, Watched};
 use crate::trace::{self, ModuleTrace};
@@ -37,7 +38,7 @@ pub struct Lab<'a> {
     /// The `node` executable.
     pub node: &'a Path,
     /// The app as it is installed.
-    pub installed: &'a Path,
+    pub installed: PathBuf,
     /// The hosts, where one of them starts the build.
     pub hosts: Option<&'a Placed>,
     /// Variables for every start, besides the scenario's.
@@ -55,18 +56,6 @@ pub enum Manner {
     Edited,
     /// Node gets the instrumentation by `--import` as well.
     Preloaded,
-}
-
-/// Something seen, and the process it was seen of. `seen` is an error where the process did not let itself be
-/// observed, such as a server that does not start: that is a finding about the build, not a fault of the harness.
-#[derive(Debug)]
-pub struct Seen<T> {
-    /// What was seen.
-    pub seen: Result<T>,
-    /// Where the evidence is.
-    pub source: Source,
-    /// When things happened, where a start was watched.
-    pub watched: Option<Watched>,
 }
 
 impl Lab<'_> {

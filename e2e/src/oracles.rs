@@ -1,88 +1,167 @@
 //! The oracles: pure judgements over observations. No I/O, so that each has a test that it passes and one that it fails.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::column::Column;
 use crate::envelope::{Event, Item, Span, Transaction};
+use crate::evidence::Source;
 use crate::host::{Assets, Host};
 use crate::intake::Received;
 use crate::process::Exit;
 use crate::runtime::THROWN;
 use crate::scenario::{Control, Ends, Feature, Library, Module, Package, Scenario, WantedSpan};
+use crate::seen::{Again, ControlBuild, Facts, Observation, Proof, Seen, StartSeen, ThrowObservation};
 use crate::server::Response;
-use crate::trace::ModuleTrace;
+use crate::trace::{ModuleTrace, RuntimeModules};
+
+mod bundle;
 
 /// What an oracle says: what was seen, as `Ok` when it is right and as `Err` when it is wrong.
 pub type Judgement = Result<String, String>;
 
 const HTTP_ORIGIN: &str = "auto.http.otel.http";
 
-/// The runs of the command on the build that is judged and on the controls.
-#[derive(Debug, Clone)]
-pub struct Proof {
-    /// `presentry <app>`; nothing where the rewrite was disabled.
-    pub rewrite: Option<Exit>,
-    /// `presentry check` after it.
-    pub check: Exit,
-    /// `presentry check` on each control.
-    pub check_controls: Vec<(Control, Exit)>,
+/// One oracle, or a check beside them: what it is called, how it judges, and which columns it is asked of.
+pub struct Oracle {
+    /// Its number in the documents; nothing for the checks beside them.
+    pub number: Option<u8>,
+    /// Its name.
+    pub name: &'static str,
+    /// What it says, and which processes it looked at; nothing where the scenario has nothing for it.
+    pub judge: fn(&Facts<'_>) -> Option<Judged>,
+    /// Whose builds it judges.
+    pub columns: &'static [Column],
 }
 
-/// One boot, the requests sent to it, and what arrived at the intake.
-#[derive(Debug, Clone)]
-pub struct Observation {
-    /// The response to the page.
-    pub page: Response,
-    /// The response to the static file, where there is one.
-    pub asset: Option<Response>,
-    /// The responses of the routes that run the libraries, in the scenario's order.
-    pub libraries: Vec<Response>,
-    /// The response of the route that reports on the ESM package, where there is one.
-    pub package: Option<Response>,
-    /// The responses of the routes that report what the instrumentation computed, in the scenario's order.
-    pub values: Vec<Response>,
-    /// The last responses of the features, in the scenario's order.
-    pub features: Vec<Response>,
-    /// The last response of the status route.
-    pub status: Response,
-    /// What the instrumentation's hooks saw.
-    pub trace: ModuleTrace,
-    /// What arrived at the intake.
-    pub received: Received,
+/// A judgement, and the processes that were looked at.
+pub type Judged = (Judgement, Vec<Source>);
+
+const ALL: &[Column] = &Column::ALL;
+const OURS: &[Column] = &[Column::Presentry, Column::Bundled];
+const FIRST: &[Column] = &[Column::Presentry];
+const BUNDLED: &[Column] = &[Column::Bundled];
+
+/// The one table: what is asked of each build, in the order in which it is printed.
+pub const ORACLES: &[Oracle] = &[
+    row(None, BUILD, &[Column::Sdk], |_| Some((Ok("it builds".to_owned()), Vec::new()))),
+    row(Some(1), "static proof", ALL, |of| {
+        let controls = if of.column == Column::Presentry { &of.before.controls[..] } else { &[] };
+        let sources = controls.iter().map(|control| control.check_source.clone());
+        let sources = of.build.proof.sources.iter().cloned().chain(sources).collect();
+        let controls: Vec<_> = controls.iter().map(|control| (control.control, control.check)).collect();
+        Some((static_proof(&of.build.proof, &controls), sources))
+    }),
+    row(Some(2), "runtime through hooks", ALL, |of| {
+        start(of, |seen| runtime_through_hooks(of.scenario, &of.build.modules, seen))
+    }),
+    row(Some(3), "instrumented libraries", ALL, |of| start(of, |seen| libraries_instrumented(of.scenario, seen))),
+    row(Some(4), "exports", ALL, |of| {
+        let (before, after) = (&of.before.exports, &of.build.exports);
+        let judgement = before.up().and_then(|before| Ok((before, after.up()?)));
+        let judgement = judgement.and_then(|(before, after)| match &of.scenario.exports {
+            None => exports_equal(before, after),
+            // The SDK's build has not to restore what it never took.
+            Some(kinds) if of.column == Column::Sdk => exports_of_kinds(kinds, after),
+            Some(kinds) => exports_restored(kinds, before, after),
+        });
+        Some((judgement, vec![after.source.clone(), before.source.clone()]))
+    }),
+    row(Some(5), "one init", OURS, |of| {
+        let (plain, preloaded) = (&of.build.seen, of.build.preloaded.as_ref());
+        let judgement = plain.up().and_then(|plain| Ok((plain, preloaded.map(Seen::up).transpose()?)));
+        let judgement = judgement
+            .and_then(|(plain, preloaded)| one_init(of.scenario, &plain.trace, preloaded.map(|seen| &seen.trace)));
+        Some((judgement, std::iter::once(plain).chain(preloaded).map(|seen| seen.source.clone()).collect()))
+    }),
+    row(Some(6), "load errors", ALL, |of| {
+        let (first, later, before) = (&of.build.throw_first, &of.build.throw_later, &of.before.throw_later);
+        let judgement = first.up().and_then(|first| load_errors(first, later.up()?, before.up()?));
+        Some((judgement, [first, later, before].map(|seen| seen.source.clone()).to_vec()))
+    }),
+    row(Some(7), "page and assets", ALL, |of| start(of, |seen| page_and_assets(of.scenario, &of.before.asset, seen))),
+    row(Some(8), "controls", FIRST, |of| {
+        let controls = &of.before.controls;
+        let seen: Result<Vec<_>, String> = controls.iter().map(ControlSeen::of).collect();
+        let judgement = seen.and_then(|controls| controls_fail(of.scenario, &controls));
+        Some((judgement, controls.iter().map(|control| control.seen.source.clone()).collect()))
+    }),
+    row(None, "the same client", BUNDLED, |of| {
+        beside_ours(of, |ours, seen| bundle::same_client(&ours.status.json(), &seen.status.json()))
+    }),
+    row(None, "the same sdk block", BUNDLED, |of| {
+        beside_ours(of, |ours, seen| bundle::same_sdk(&ours.received, &seen.received))
+    }),
+    row(None, "packages", BUNDLED, |of| {
+        let judgement = bundle::pruned(of.ours.packages, of.build.packages, &of.build.sdk_packages);
+        Some((judgement, of.build.proof.sources.clone()))
+    }),
+    row(None, "values of the instrumentation", OURS, |of| {
+        let judge = |seen: &Observation| values_are(of.scenario, seen, unrewritten(of)?);
+        if of.scenario.values.is_empty() { None } else { start(of, judge) }
+    }),
+    row(None, "features", OURS, |of| {
+        let judge = |seen: &Observation| features(of.scenario, seen, unrewritten(of)?);
+        if of.scenario.features.is_empty() { None } else { start(of, judge) }
+    }),
+    row(None, "what the SDK left does not start", FIRST, |of| {
+        let (wanted, start) = (of.scenario.preload_dies_of.as_ref()?, of.before.preload_dies.as_ref()?);
+        Some((start.up().and_then(|start| preload_dies(wanted, start)), vec![start.source.clone()]))
+    }),
+    row(None, "deployment", OURS, |of| {
+        let function = of.scenario.deploys.as_ref()?;
+        let seen = [of.before.stack.as_ref()?, of.build.stack.as_ref()?, of.before.stack_wrapped.as_ref()?];
+        let judge = || deployed_the_same(function, seen[0].up()?, seen[1].up()?, seen[2].up()?);
+        Some((judge(), seen.map(|seen| seen.source.clone()).to_vec()))
+    }),
+    row(None, "the command of the package", FIRST, |of| {
+        let command = of.build.command.as_ref()?;
+        Some((command_is(&command.wanted, &command.version), vec![command.source.clone()]))
+    }),
+    row(None, "a second run changes nothing", OURS, |of| Some(changes_nothing(of.build.again.as_ref()?))),
+    row(None, "restore gives back the original", OURS, |of| Some(changes_nothing(of.build.restored.as_ref()?))),
+];
+
+/// What the check is called that a build of the SDK's own is there.
+pub const BUILD: &str = "build";
+
+const fn row(
+    number: Option<u8>,
+    name: &'static str,
+    columns: &'static [Column],
+    judge: fn(&Facts<'_>) -> Option<Judged>,
+) -> Oracle {
+    Oracle { number, name, judge, columns }
 }
 
-/// The modules that must have gone through the instrumentation's hooks. Relative paths are those in a copy of the build whose
-/// place is not known.
-#[derive(Debug, Clone)]
-pub struct RuntimeModules {
-    /// The entry, where it was moved to; nothing where no file has its bytes.
-    pub moved_entry: Option<PathBuf>,
-    /// The runtime chunk.
-    pub chunk: PathBuf,
+/// The judgement of the start of the build that is judged.
+fn start(of: &Facts<'_>, judge: impl FnOnce(&Observation) -> Judgement) -> Option<Judged> {
+    Some((of.build.seen.up().and_then(judge), vec![of.build.seen.source.clone()]))
 }
 
-/// What a server did whose runtime throws.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ThrowObservation {
-    /// Whether it ever said that it listens.
-    pub listened: bool,
-    /// How it ended; nothing where it stayed up.
-    pub exit: Option<Exit>,
-    /// Whether it printed the error.
-    pub printed: bool,
-    /// The status of the static file, where it listened and answered. Not of the page: lazy chunks import the module
-    /// that threw, so a page never answers, in any build. The file is a 404, as the entry's own first statement, which
-    /// says where files are, never runs.
-    pub asset: Option<u16>,
+/// As [`start`], of both builds of ours.
+fn beside_ours(of: &Facts<'_>, judge: impl FnOnce(&Observation, &Observation) -> Judgement) -> Option<Judged> {
+    let both = [&of.ours.seen, &of.build.seen];
+    let judgement = both[0].up().and_then(|ours| judge(ours, both[1].up()?));
+    Some((judgement, both.map(|seen| seen.source.clone()).to_vec()))
+}
+
+/// The build as it was, where that is a control.
+fn unrewritten<'a>(of: &Facts<'a>) -> Result<Option<&'a Observation>, String> {
+    let control = of.before.controls.iter().find(|control| control.control == Control::Unrewritten);
+    control.map(|control| control.seen.up()).transpose()
+}
+
+fn changes_nothing(again: &Again) -> Judged {
+    (nothing_changed(again.exit, &again.differences, &again.checksum), vec![again.source.clone()])
 }
 
 /// 1: the command proves the build, and refuses to prove the controls.
 ///
 /// # Errors
 /// Says which of the runs exited otherwise.
-pub fn static_proof(proof: &Proof) -> Judgement {
+pub fn static_proof(proof: &Proof, controls: &[(Control, Exit)]) -> Judgement {
     let mut wrong = Vec::new();
     if let Some(exit) = proof.rewrite.filter(|exit| !exit.success()) {
         wrong.push(format!("`presentry` {exit}"));
@@ -90,15 +169,17 @@ pub fn static_proof(proof: &Proof) -> Judgement {
     if !proof.check.success() {
         wrong.push(format!("`presentry check` {}", proof.check));
     }
-    for (control, exit) in &proof.check_controls {
+    for (control, exit) in controls {
         if *exit != Exit::Code(1) {
             wrong.push(format!("`presentry check` on the {} build {exit}, wanted code 1", control.name()));
         }
     }
-    verdict(&wrong, || {
-        let controls: Vec<String> =
-            proof.check_controls.iter().map(|(control, _)| format!("the {}", control.name())).collect();
-        format!("`presentry check` exits 0, and 1 on {} build", controls.join(" and "))
+    verdict(&wrong, || match controls {
+        [] => "`presentry check` exits 0".to_owned(),
+        _ => {
+            let controls: Vec<String> = controls.iter().map(|(control, _)| format!("the {}", control.name())).collect();
+            format!("`presentry check` exits 0, and 1 on {} build", controls.join(" and "))
+        }
     })
 }
 
@@ -466,6 +547,14 @@ pub struct ControlSeen<'a> {
     pub seen: &'a Observation,
 }
 
+impl<'a> ControlSeen<'a> {
+    fn of(build: &'a ControlBuild) -> Result<ControlSeen<'a>, String> {
+        let ControlBuild { control, modules, seen, .. } = build;
+        let seen = seen.up().map_err(|error| format!("{}: no control, {error}", control.name()))?;
+        Ok(ControlSeen { control: *control, modules, seen })
+    }
+}
+
 /// 8: the controls work as servers, and fail what they must fail.
 ///
 /// # Errors
@@ -663,20 +752,6 @@ pub fn preload_dies(wanted: &str, seen: &StartSeen) -> Judgement {
     }
 }
 
-/// What a start came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StartSeen {
-    /// The server said that it listens.
-    Listened,
-    /// It ended before.
-    Ended {
-        /// How.
-        exit: Exit,
-        /// What it printed.
-        printed: String,
-    },
-}
-
 /// A check beside the oracles: the loader of firebase-functions finds in the rewritten build what it finds in the
 /// unrewritten one, the function among it, and does not find it behind a wrapper.
 ///
@@ -746,22 +821,6 @@ pub fn command_is(wanted: &str, seen: &str) -> Judgement {
         Ok(format!("`{seen}`"))
     } else {
         Err(format!("it says `{seen}`, wanted `{wanted}`"))
-    }
-}
-
-impl std::fmt::Display for ThrowObservation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let listened = if self.listened { "listened" } else { "never listened" };
-        let printed = if self.printed { "printed" } else { "did not print" };
-        write!(f, "{listened}, {printed} the error, ")?;
-        match self.exit {
-            Some(exit) => write!(f, "{exit}")?,
-            None => write!(f, "stayed up")?,
-        }
-        match self.asset {
-            Some(status) => write!(f, ", static file {status}"),
-            None => Ok(()),
-        }
     }
 }
 

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use shared_child::SharedChild;
 
+use crate::evidence::Source;
+
 /// How long a group has between SIGTERM and SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(3);
 
@@ -313,25 +315,6 @@ impl Output {
 struct Shared {
     output: Mutex<Output>,
     changed: Condvar,
-}
-
-/// Where a piece of evidence came from: the command, its directory and its log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The command as one would type it.
-    pub command: String,
-    /// Where it ran.
-    pub directory: PathBuf,
-    /// What it printed.
-    pub log: PathBuf,
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "  command: {}", self.command)?;
-        writeln!(f, "  directory: {}", self.directory.display())?;
-        write!(f, "  log: {}", self.log.display())
-    }
 }
 
 /// A command that ended.

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::{Deserialize, Serialize};
+
+use crate::evidence::Phase;
 
 const WIDTH: usize = 44;
 
@@ -19,18 +20,6 @@ pub enum Took {
     Time,
     /// The work had been done by an earlier run.
     Cached,
-}
-
-/// A step that is done.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Phase {
-    /// Its name.
-    pub name: String,
-    /// How long it took.
-    pub seconds: f64,
-    /// Whether an earlier run had done the work.
-    pub cached: bool,
 }
 
 /// Where the lines of a run go, and what they were.

@@ -1,443 +1,233 @@
-//! What runs came to: their checks, how they are printed, for people and for programs, and their count.
+//! What runs come to beside the cells that were wanted. The page, the summary and `docs/compatibility.md` are made of it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use crate::column::Column;
+use crate::document::{Document, Entry, Judged, OURS, SDK};
 
-use crate::document::{self, Document, Wanted};
-use crate::evidence::Evidence;
-use crate::oracles::Judgement;
-use crate::process::Source;
-use crate::progress::Phase;
+/// A cell that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its id.
+    pub id: String,
+    /// What its scenario is there for.
+    pub about: String,
+    /// Nitro's preset.
+    pub preset: String,
+    /// Whether a server comes out of the build.
+    pub server: bool,
+}
 
-/// The title of the column of the build with the SDK bundled.
-pub const BUNDLED: &str = "presentry --prune";
-
-/// What the column without the bundle is called. The npm package rewrites a build as it does by default.
-pub const UNBUNDLED: &str = "presentry --no-bundle-sdk";
-
-/// One oracle, or one check beside them.
+/// Runs beside the cells that were wanted.
 #[derive(Debug, Clone)]
-pub struct Check {
-    /// The oracle's number in the design; nothing for the checks beside them.
-    pub oracle: Option<u8>,
-    /// Its name.
-    pub name: &'static str,
-    /// What was seen.
-    pub judgement: Judgement,
-    /// Why it fails upstream, where that is known. It does not count as failed then, and passing is news.
-    pub known: Option<String>,
-    /// The processes that were looked at.
-    pub sources: Vec<Source>,
+pub struct Overview<'a> {
+    /// The rows, in the order of the cells, then what was run besides.
+    pub rows: Vec<Row<'a>>,
+    /// The cells that cannot be judged.
+    pub left_out: &'a [LeftOut],
+    /// The columns that any row has: their keys and titles, ours first and the SDK's last.
+    pub columns: Vec<(String, String)>,
 }
 
-/// The checks of one scenario.
+/// One cell, and its run.
 #[derive(Debug, Clone)]
-pub struct Report {
-    /// The name of the scenario, or of its cell.
-    pub scenario: String,
-    /// The versions that were asked for instead of the lockfile's.
-    pub requested: BTreeMap<String, String>,
-    /// The versions that were really installed, and Node's.
-    pub versions: BTreeMap<String, String>,
-    /// In the order they are printed.
-    pub checks: Vec<Check>,
-    /// What the same oracles say of the SDK's own build, where it was looked at. Never counted as ours.
-    pub sdk: Option<Vec<Check>>,
-    /// What was seen besides.
-    pub evidence: Evidence,
-    /// What they say of the build with the SDK bundled, where it was looked at. Counted as ours.
-    pub bundled: Option<Vec<Check>>,
-    /// The work directory, where it was kept.
-    pub kept: Option<PathBuf>,
-}
-
-impl Check {
-    /// `ok oracle 2 name: seen`, or `FAIL …` followed by the evidence.
-    pub fn render(&self) -> String {
-        match (&self.judgement, &self.known) {
-            (Ok(seen), None) => format!("ok {}: {seen}\n", self.label()),
-            (Ok(seen), Some(reason)) => format!(
-                "news {}: {seen}\n  passes, although it is known to fail: {reason}\n  hint: remove that from `{}`\n",
-                self.label(),
-                crate::matrix::FILE
-            ),
-            (Err(seen), Some(reason)) => format!("known {}: {seen}\n  {reason}\n", self.label()),
-            (Err(seen), None) => {
-                let mut text = format!("FAIL {}: {seen}\n", self.label());
-                for source in &self.sources {
-                    let _ = writeln!(text, "{source}");
-                }
-                text
-            }
-        }
-    }
-
-    fn label(&self) -> String {
-        label(self.oracle, self.name)
-    }
-
-    /// Whether it failed, and not for a known reason.
-    fn failed(&self) -> bool {
-        self.judgement.is_err() && self.known.is_none()
-    }
-}
-
-/// `oracle 2 name`, or `check name`.
-pub(crate) fn label(oracle: Option<u8>, name: &str) -> String {
-    match oracle {
-        Some(number) => format!("oracle {number} {name}"),
-        None => format!("check {name}"),
-    }
-}
-
-impl Report {
-    /// The columns: what a program calls them, what a reader is shown, and their checks. Ours is the first.
-    pub fn columns(&self) -> Vec<(&'static str, &'static str, &[Check])> {
-        let mut columns = vec![(document::OURS, UNBUNDLED, &self.checks[..])];
-        columns.extend(self.bundled.iter().map(|checks| (document::BUNDLED, BUNDLED, &checks[..])));
-        columns.extend(self.sdk.iter().map(|checks| (document::SDK, "SDK alone", &checks[..])));
-        columns
-    }
-
-    /// The checks of what presentry makes of the build: those that count.
-    fn counted(&self) -> impl Iterator<Item = &Check> {
-        self.checks.iter().chain(self.bundled.iter().flatten())
-    }
-
-    /// How many checks passed.
-    pub fn passed(&self) -> usize {
-        self.counted().filter(|check| check.judgement.is_ok()).count()
-    }
-
-    /// How many checks failed.
-    pub fn failed(&self) -> usize {
-        self.counted().filter(|check| check.failed()).count()
-    }
-
-    /// The results in three numbers: passed, known to fail upstream, failed.
-    fn tally(checks: &[Check]) -> String {
-        let passed = checks.iter().filter(|check| check.judgement.is_ok()).count();
-        let failed = checks.iter().filter(|check| check.failed()).count();
-        match checks.len() - passed - failed {
-            0 => format!("{passed} passed, {failed} failed"),
-            known => format!("{passed} passed, {known} known to fail, {failed} failed"),
-        }
-    }
-
-    /// Whether something was checked, and nothing failed.
-    pub fn success(&self) -> bool {
-        self.failed() == 0 && self.passed() > 0
-    }
-
-    /// `scenario basic: 10 passed, 0 failed`, and where the work directory is when it was kept.
-    pub fn summary(&self) -> String {
-        let mut text = String::new();
-        if let Some(kept) = &self.kept {
-            let _ = writeln!(text, "work directory: {}", kept.display());
-        }
-        if let Some(sdk) = &self.sdk {
-            let _ = writeln!(text, "the SDK alone: {} (not counted)", Report::tally(sdk));
-        }
-        if let Some(bundled) = &self.bundled {
-            let _ = writeln!(text, "{BUNDLED}: {}", Report::tally(bundled));
-        }
-        let _ = writeln!(text, "scenario {}: {}", self.scenario, Report::tally(&self.checks));
-        text
-    }
-}
-
-/// One scenario's run.
-#[derive(Debug)]
-pub struct Ran {
-    /// The name of the scenario, or of its cell.
-    pub scenario: String,
-    /// The cell, as a report names it.
+pub struct Row<'a> {
+    /// The cell.
     pub cell: Wanted,
-    /// The versions that were asked for instead of the lockfile's.
-    pub requested: BTreeMap<String, String>,
-    /// When it began.
-    pub started: SystemTime,
-    /// How long it took.
-    pub took: Duration,
-    /// Its steps.
-    pub phases: Vec<Phase>,
-    /// The report; an error where the run came to no judgement.
-    pub report: anyhow::Result<Report>,
-    /// What was printed meanwhile.
-    pub text: String,
+    /// Its run; nothing where there is none.
+    pub entry: Option<&'a Entry>,
 }
 
-impl Ran {
-    /// What comes last: the summary, or why there is none.
-    pub fn summary(&self) -> String {
-        match &self.report {
-            Ok(report) => report.summary(),
-            Err(error) => format!("FAIL scenario {}: {error:#}\n", self.scenario),
-        }
-    }
-
-    /// How many checks passed.
-    pub fn passed(&self) -> usize {
-        self.report.as_ref().map_or(0, Report::passed)
-    }
-
-    /// How many checks failed. A run without a judgement, or without a check, failed once.
-    pub fn failed(&self) -> usize {
-        match &self.report {
-            Ok(report) if report.checks.is_empty() => 1,
-            Ok(report) => report.failed(),
-            Err(_) => 1,
-        }
-    }
-}
-
-/// `13 passed, 0 failed`, over all runs.
-pub fn total(runs: &[Ran]) -> String {
-    let (passed, failed) = counts(runs);
-    format!("{passed} passed, {failed} failed\n")
-}
-
-/// Whether something was checked, and nothing failed.
-pub fn success(runs: &[Ran]) -> bool {
-    let (passed, failed) = counts(runs);
-    passed > 0 && failed == 0
-}
-
-/// How many checks passed and failed in all runs.
-pub fn counts(runs: &[Ran]) -> (usize, usize) {
-    (runs.iter().map(Ran::passed).sum(), runs.iter().map(Ran::failed).sum())
-}
-
-/// All runs for a program: what [`Document`] has.
+/// What a column of a row came to.
 ///
-/// # Errors
-/// When a path in it is not UTF-8.
-pub fn json(runs: &[Ran]) -> serde_json::Result<Value> {
-    serde_json::to_value(Document::new(runs))
+/// A column is *proven* when each of its checks passes. A check that is known to fail does not pass. It does not count against
+/// the column in one case alone: the reference of the same run, which is the build as it was under `--import`, fails the same
+/// oracle in the same words. Then the platform cannot do it, whoever starts Sentry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Each check passed, or fails in the reference as well.
+    Proven {
+        /// The oracles that the reference fails.
+        platform: Vec<u8>,
+    },
+    /// What fails is known to fail upstream.
+    Known,
+    /// Something fails, or there is no judgement.
+    Failed,
+    /// The cell was not run.
+    Missing,
+    /// The column has no build here, for this reason.
+    Absent(String),
+    /// The column was not asked for.
+    NotRun,
 }
 
-/// All runs as JUnit has them: a suite for each scenario, a case for each check.
-pub fn junit(runs: &[Ran]) -> String {
-    let (passed, failed) = counts(runs);
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(text, "<testsuites tests=\"{}\" failures=\"{failed}\">", passed + failed);
-    for run in runs {
-        let name = xml(&run.scenario);
-        let (tests, failures) = (run.passed() + run.failed(), run.failed());
-        let seconds = run.took.as_secs_f64();
-        let _ = writeln!(
-            text,
-            "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\" time=\"{seconds:.3}\">"
-        );
-        match &run.report {
-            Ok(report) => {
-                text.push_str("    <properties>\n");
-                for (package, version) in &report.versions {
-                    let _ = writeln!(text, "      <property name=\"{}\" value=\"{}\"/>", xml(package), xml(version));
-                }
-                for (package, version) in &report.requested {
-                    let _ = writeln!(
-                        text,
-                        "      <property name=\"requested {}\" value=\"{}\"/>",
-                        xml(package),
-                        xml(version)
-                    );
-                }
-                for check in report.sdk.iter().flatten() {
-                    let verdict = if check.judgement.is_ok() { "passes" } else { "fails" };
-                    let name = xml(&format!("SDK alone: {}", check.label()));
-                    let _ = writeln!(text, "      <property name=\"{name}\" value=\"{verdict}\"/>");
-                }
-                text.push_str("    </properties>\n");
-                let columns = [("", &report.checks[..]), (BUNDLED, report.bundled.as_deref().unwrap_or_default())];
-                for (column, check) in
-                    columns.iter().flat_map(|(column, checks)| checks.iter().map(move |it| (column, it)))
-                {
-                    let column = if column.is_empty() { String::new() } else { format!("{column}: ") };
-                    let label = xml(&format!("{column}{}", check.label()));
-                    let _ = match &check.judgement {
-                        Err(seen) if check.known.is_some() => writeln!(
-                            text,
-                            "    <testcase classname=\"{name}\" name=\"{label}\"><skipped message=\"{}\"/><system-out>{}</system-out></testcase>",
-                            xml(check.known.as_deref().unwrap_or_default()),
-                            xml(seen)
-                        ),
-                        Ok(seen) => writeln!(
-                            text,
-                            "    <testcase classname=\"{name}\" name=\"{label}\"><system-out>{}</system-out></testcase>",
-                            xml(seen)
-                        ),
-                        Err(seen) => writeln!(
-                            text,
-                            "    <testcase classname=\"{name}\" name=\"{label}\"><failure message=\"{}\">{}</failure></testcase>",
-                            xml(seen),
-                            xml(&check.render())
-                        ),
-                    };
-                }
-            }
-            Err(error) => {
-                let error = xml(&format!("{error:#}"));
-                let _ = writeln!(
-                    text,
-                    "    <testcase classname=\"{name}\" name=\"run\"><failure message=\"no judgement\">{error}</failure></testcase>"
-                );
-            }
-        }
-        text.push_str("  </testsuite>\n");
-    }
-    text.push_str("</testsuites>\n");
-    text
+/// A cell that cannot be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The cell's id.
+    pub id: String,
+    /// Why.
+    pub because: String,
 }
 
-fn xml(text: &str) -> String {
-    let mut out = String::new();
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            // As they are, a parser makes spaces of them in an attribute.
-            '\n' | '\t' => {
-                let _ = write!(out, "&#{};", u32::from(character));
+impl<'a> Overview<'a> {
+    /// The runs of `document` beside the cells that were `wanted`; where that is nothing, the runs alone.
+    pub fn new(document: &'a Document, wanted: &[Wanted], left_out: &'a [LeftOut]) -> Overview<'a> {
+        let run_of = |id: &str| document.scenarios.iter().find(|entry| entry.id == id);
+        let mut rows: Vec<Row<'_>> =
+            wanted.iter().map(|cell| Row { cell: cell.clone(), entry: run_of(&cell.id) }).collect();
+        for entry in &document.scenarios {
+            if !wanted.iter().any(|cell| cell.id == entry.id) {
+                let Entry { id, about, preset, server, .. } = entry.clone();
+                rows.push(Row { cell: Wanted { id, about, preset, server }, entry: Some(entry) });
             }
-            // XML 1.0 has no way to write the other control characters, such as those of terminal colours.
-            other if other.is_control() => out.push('\u{fffd}'),
-            other => out.push(other),
+        }
+        let mut columns = vec![(OURS.to_owned(), Column::Presentry.title().to_owned())];
+        for column in document.scenarios.iter().flat_map(|entry| &entry.columns) {
+            if !columns.iter().any(|(key, _)| *key == column.column) {
+                columns.push((column.column.clone(), column.title.clone()));
+            }
+        }
+        // Not the first entry's order, as not every entry has each column. A stable sort leaves the others as they came.
+        columns.sort_by_key(|(key, _)| key == SDK);
+        Overview { rows, left_out, columns }
+    }
+
+    /// The rows that are counted: those where a server is started.
+    pub fn counted(&self) -> impl Iterator<Item = &Row<'a>> {
+        self.rows.iter().filter(|row| row.cell.server)
+    }
+
+    /// The rows where no server is started.
+    pub fn without_server(&self) -> impl Iterator<Item = &Row<'a>> {
+        self.rows.iter().filter(|row| !row.cell.server)
+    }
+
+    /// How many of the rows that are counted have each column of ours proven that was judged.
+    fn proven_ours(&self) -> usize {
+        self.counted().filter(|row| matches!(row.ours(&self.columns), Standing::Proven { .. })).count()
+    }
+
+    /// How many of the rows that are counted have this column proven.
+    pub fn proven(&self, column: &str) -> usize {
+        self.counted().filter(|row| matches!(row.standing(column), Standing::Proven { .. })).count()
+    }
+
+    /// `presentry: 3 of 3 cells proven; SDK alone: 1 of 3`. A cell is proven when each of our columns is.
+    pub fn headline(&self) -> String {
+        let cells = self.counted().count();
+        let sdk = match self.columns.iter().any(|(key, _)| key == SDK) {
+            true => format!("{} of {cells}", self.proven(SDK)),
+            false => "not run".to_owned(),
+        };
+        format!("presentry: {} of {cells} cells proven; SDK alone: {sdk}", self.proven_ours())
+    }
+
+    /// What the headline does not say: the other columns, and what was not run or cannot be. Whole sentences.
+    pub fn remarks(&self) -> Vec<String> {
+        let cells = self.counted().count();
+        let count = |column: &str, wanted: fn(&Standing) -> bool| {
+            self.counted().filter(|row| wanted(&row.standing(column))).count()
+        };
+        let mut remarks = Vec::new();
+        let ours = self.columns.iter().filter(|(key, _)| key != SDK);
+        for (key, title) in ours.clone().filter(|_| ours.clone().count() > 1) {
+            remarks.push(format!("`{title}`: {} of {cells} cells proven.", self.proven(key)));
+        }
+        match count(OURS, |standing| *standing == Standing::Missing) {
+            0 => {}
+            missing => remarks.push(format!("Missing, and counted as failed: {missing} of the {cells} cells.")),
+        }
+        match count(SDK, |standing| matches!(standing, Standing::Absent(_))) {
+            0 => {}
+            absent => {
+                remarks.push(format!("Without a build that the SDK makes on its own: {absent} of the {cells} cells."));
+            }
+        }
+        match self.without_server().count() {
+            0 => {}
+            1 => remarks.push("Not counted, as no server comes out of the build: 1 cell.".to_owned()),
+            others => remarks.push(format!("Not counted, as no server comes out of the build: {others} cells.")),
+        }
+        remarks
+    }
+
+    /// Whether each row has its run, and none failed for an unknown reason.
+    pub fn success(&self) -> bool {
+        let fine = |row: &Row<'_>| row.entry.is_some_and(|entry| entry.failed == 0 && entry.passed > 0);
+        !self.rows.is_empty() && self.rows.iter().all(fine)
+    }
+
+    /// The first and the last day of the runs, as RFC 3339 has them.
+    pub fn days(&self) -> Option<(&str, &str)> {
+        let days = || self.rows.iter().filter_map(|row| Some(row.entry?.date.split('T').next().unwrap_or_default()));
+        Some((days().min()?, days().max()?))
+    }
+
+    /// `2026-11-22`, or `2026-11-22 to 2026-11-23`.
+    pub fn date(&self) -> String {
+        match self.days() {
+            Some((first, last)) if first == last => first.to_owned(),
+            Some((first, last)) => format!("{first} to {last}"),
+            None => "no day".to_owned(),
         }
     }
-    out
+
+    /// The versions of Node or npm of the runs, most used first: `20.20.2 (41 cells), 24.21.0 (3 cells)`.
+    pub fn versions_of(&self, what: &str) -> String {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for version in self.rows.iter().filter_map(|row| row.entry?.versions.get(what)) {
+            *counts.entry(version).or_default() += 1;
+        }
+        let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        match &counts[..] {
+            [] => "unknown".to_owned(),
+            [(version, _)] => (*version).to_owned(),
+            several => several
+                .iter()
+                .map(|(version, count)| format!("{version} ({count} cell{})", if *count == 1 { "" } else { "s" }))
+                .collect::<Vec<_>>()
+                .join(", "),
+        }
+    }
+}
+
+impl Row<'_> {
+    /// What a column came to.
+    pub fn standing(&self, column: &str) -> Standing {
+        let Some(entry) = self.entry else { return Standing::Missing };
+        if entry.error.is_some() {
+            return Standing::Failed;
+        }
+        let Some(Judged { checks, .. }) = entry.column(column) else {
+            return entry.evidence.absent.get(column).cloned().map_or(Standing::NotRun, Standing::Absent);
+        };
+        let failed = || checks.iter().filter(|check| !check.passed);
+        if checks.is_empty() || failed().any(|check| check.known.is_none()) {
+            return Standing::Failed;
+        }
+        if failed().all(|check| entry.is_platforms(check)) {
+            return Standing::Proven { platform: failed().filter_map(|check| check.oracle).collect() };
+        }
+        Standing::Known
+    }
+
+    /// The worst of the columns that are ours.
+    pub fn ours(&self, columns: &[(String, String)]) -> Standing {
+        let rank = |standing: &Standing| match standing {
+            Standing::Missing => 4,
+            Standing::Failed => 3,
+            Standing::Known => 2,
+            Standing::Proven { platform } if !platform.is_empty() => 1,
+            Standing::Proven { .. } | Standing::Absent(_) | Standing::NotRun => 0,
+        };
+        let ours = columns.iter().filter(|(key, _)| key != SDK).map(|(key, _)| self.standing(key));
+        // Of equals the last is taken, and the first column is the one that is always there.
+        ours.rev().max_by_key(rank).unwrap_or(Standing::NotRun)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report(judgements: &[Judgement]) -> Report {
-        let check = |judgement: &Judgement| Check {
-            oracle: Some(2),
-            name: "name",
-            judgement: judgement.clone(),
-            known: None,
-            sources: vec![Source { command: "node x".to_owned(), directory: "/d".into(), log: "/l".into() }],
-        };
-        Report {
-            scenario: "basic".to_owned(),
-            requested: BTreeMap::new(),
-            versions: BTreeMap::from([("vinxi".to_owned(), "0.5.11".to_owned())]),
-            checks: judgements.iter().map(check).collect(),
-            sdk: None,
-            evidence: Evidence::default(),
-            bundled: None,
-            kept: None,
-        }
-    }
-
-    fn ran(report: anyhow::Result<Report>) -> Ran {
-        let requested = BTreeMap::from([("vinxi".to_owned(), "0.5.11".to_owned())]);
-        Ran {
-            scenario: "basic".to_owned(),
-            cell: document::tests::wanted("basic"),
-            requested,
-            started: SystemTime::UNIX_EPOCH,
-            took: Duration::from_millis(1500),
-            phases: Vec::new(),
-            report,
-            text: String::new(),
-        }
-    }
-
-    #[test]
-    fn counts_and_says_what_failed() {
-        let report = report(&[Ok("fine".to_owned()), Err("nothing".to_owned())]);
-        assert!(!report.success());
-        assert_eq!(report.summary(), "scenario basic: 1 passed, 1 failed\n");
-        assert_eq!(report.checks[0].render(), "ok oracle 2 name: fine\n");
-        assert_eq!(
-            report.checks[1].render(),
-            "FAIL oracle 2 name: nothing\n  command: node x\n  directory: /d\n  log: /l\n"
-        );
-    }
-
-    #[test]
-    fn what_is_known_to_fail_does_not_count_and_is_news_when_it_passes() {
-        let mut report = report(&[Ok("fine".to_owned()), Err("nothing".to_owned())]);
-        for check in &mut report.checks {
-            check.known = Some("upstream".to_owned());
-        }
-        assert!(report.success());
-        assert_eq!(report.summary(), "scenario basic: 1 passed, 1 known to fail, 0 failed\n");
-        assert!(report.checks[0].render().starts_with("news oracle 2 name: fine\n  passes, although"));
-        assert_eq!(report.checks[1].render(), "known oracle 2 name: nothing\n  upstream\n");
-        report.checks[1].known = None;
-        assert!(!report.success());
-        // Whatever the SDK's own build does, ours is not red for it.
-        report.sdk = Some(std::mem::take(&mut report.checks));
-        assert_eq!(report.failed(), 0);
-        assert!(report.summary().contains("the SDK alone: 1 passed, 1 failed (not counted)"));
-        let runs = [ran(Ok(report))];
-        assert_eq!(json(&runs).unwrap()["scenarios"][0]["columns"][1]["checks"][1]["passed"], false);
-        assert!(junit(&runs).contains("<property name=\"SDK alone: oracle 2 name\" value=\"fails\"/>"));
-    }
-
-    #[test]
-    fn what_the_bundled_build_does_counts() {
-        let mut whole = report(&[Ok("fine".to_owned())]);
-        whole.bundled = Some(report(&[Ok("fine".to_owned()), Err("lost".to_owned())]).checks);
-        assert!(!whole.success());
-        assert_eq!((whole.passed(), whole.failed()), (2, 1));
-        assert_eq!(whole.summary(), "presentry --prune: 1 passed, 1 failed\nscenario basic: 1 passed, 0 failed\n");
-        let runs = [ran(Ok(whole))];
-        assert_eq!(json(&runs).unwrap()["scenarios"][0]["columns"][1]["checks"][1]["passed"], false);
-        let junit = junit(&runs);
-        assert!(junit.contains("<testsuites tests=\"3\" failures=\"1\">"), "{junit}");
-        assert!(junit.contains("name=\"presentry --prune: oracle 2 name\"><failure"), "{junit}");
-    }
-
-    #[test]
-    fn nothing_checked_is_no_success() {
-        assert!(!report(&[]).success());
-        assert!(report(&[Ok(String::new())]).success());
-        assert!(!success(&[]));
-        assert!(!success(&[ran(Ok(report(&[]))), ran(Ok(report(&[Ok(String::new())])))]));
-    }
-
-    #[test]
-    fn a_run_without_a_judgement_fails_and_the_others_count() {
-        let runs = [ran(Ok(report(&[Ok("fine".to_owned())]))), ran(Err(anyhow::anyhow!("npm failed")))];
-        assert_eq!(total(&runs), "1 passed, 1 failed\n");
-        assert!(!success(&runs));
-        assert!(success(&runs[..1]));
-        assert_eq!(runs[1].summary(), "FAIL scenario basic: npm failed\n");
-    }
-
-    #[test]
-    fn programs_read_the_same() {
-        let runs = [
-            ran(Ok(report(&[Ok("a < b".to_owned()), Err("\"no\"".to_owned())]))),
-            ran(Err(anyhow::anyhow!("npm failed"))),
-        ];
-        let json = json(&runs).unwrap();
-        assert_eq!(json["passed"], 1);
-        assert_eq!(json["failed"], 2);
-        assert_eq!(json["scenarios"][0]["columns"][0]["checks"][1]["seen"], "\"no\"");
-        assert_eq!(json["scenarios"][0]["versions"]["vinxi"], "0.5.11");
-        assert_eq!(json["scenarios"][1]["error"], "npm failed");
-        let junit = junit(&runs);
-        assert!(junit.contains("<testsuites tests=\"3\" failures=\"2\">"), "{junit}");
-        assert!(junit.contains("<testsuite name=\"basic\" tests=\"2\" failures=\"1\" time=\"1.500\">"), "{junit}");
-        assert!(junit.contains("<system-out>a &lt; b</system-out>"), "{junit}");
-        assert!(junit.contains("<failure message=\"&quot;no&quot;\">"), "{junit}");
-        assert!(junit.contains("npm failed"), "{junit}");
-    }
-
-    #[test]
-    fn xml_has_no_control_characters() {
-        assert_eq!(xml("a\u{1b}[1m\n&"), "a\u{fffd}[1m&#10;&amp;");
-    }
-}
+pub(crate) mod tests;

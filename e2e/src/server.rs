@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{Exit, Finished, Invocation, Output, Running, Source, Stream};
+use crate::evidence::Source;
+use crate::process::{Exit, Finished, Invocation, Output, Running, Stream};
 
 /// How long a server may take to listen. A cold boot on a busy machine takes seconds.
 const READY: Duration = Duration::from_secs(60);

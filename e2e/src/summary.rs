@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::document::{Entry, Judged, Overview, Row, Standing};
+use crate::document::{Check, Entry};
+use crate::report::{Overview, Row, Standing};
 
 /// The name of the file in a report.
 pub const FILE: &str = "summary.md";
@@ -44,7 +45,7 @@ fn table(overview: &Overview<'_>) -> String {
 /// What a column of a row came to, in a few words: `proven`, `known: 4, 6`, `**failed**: 2`.
 pub(crate) fn words(row: &Row<'_>, column: &str) -> String {
     let checks = || row.entry.and_then(|entry| entry.column(column)).into_iter().flat_map(|column| &column.checks);
-    let failed = |wanted: &dyn Fn(&Judged) -> bool| {
+    let failed = |wanted: &dyn Fn(&Check) -> bool| {
         let names: Vec<String> = checks()
             .filter(|check| !check.passed && wanted(check))
             .map(|check| check.oracle.map_or_else(|| check.name.clone(), |oracle| oracle.to_string()))
@@ -71,7 +72,7 @@ fn failures(entry: &Entry) -> Vec<String> {
     if let Some(error) = &entry.error {
         return vec![format!("- `{}`: {}\n", entry.id, line_text(error))];
     }
-    let ours = entry.columns.iter().filter(|column| column.column != crate::document::SDK);
+    let ours = entry.columns.iter().filter(|column| column.is_ours());
     ours.flat_map(|column| column.checks.iter().map(move |check| (column, check)))
         .filter(|(_, check)| !check.passed && check.known.is_none())
         .map(|(column, check)| {
@@ -127,8 +128,9 @@ pub(crate) fn table_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::tests::{column, document, entry, judged, wanted};
+    use crate::document::tests::{column, document, entry, judged};
     use crate::document::{OURS, SDK};
+    use crate::report::tests::wanted;
 
     #[test]
     fn the_summary_has_a_row_for_each_cell_and_says_what_failed() {

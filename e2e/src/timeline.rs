@@ -4,8 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::oracles::RuntimeModules;
-use crate::trace::{self, Event};
+use crate::trace::{self, Event, RuntimeModules};
 
 /// A start as it was watched, in milliseconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The module trace: what the instrumentation's own hooks saw, as the fixture writes it to `MODULE_TRACE_FILE`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -31,6 +31,16 @@ pub enum Event {
         /// When; nothing where the line does not say.
         time: Option<u64>,
     },
+}
+
+/// The modules that must have gone through the instrumentation's hooks. Relative paths are those in a copy of the build whose
+/// place is not known.
+#[derive(Debug, Clone)]
+pub struct RuntimeModules {
+    /// The entry, where it was moved to; nothing where no file has its bytes.
+    pub moved_entry: Option<PathBuf>,
+    /// The runtime chunk.
+    pub chunk: PathBuf,
 }
 
 impl ModuleTrace {

@@ -10,12 +10,13 @@ use presentry_e2e::app::App;
 use presentry_e2e::bench::start::{self, FIXTURES, NODES};
 use presentry_e2e::bench::{self, Config, PEER};
 use presentry_e2e::cache::{self, Cache};
+use presentry_e2e::columns::sdk;
 use presentry_e2e::matrix::{self, Matrix, Versions};
 use presentry_e2e::node::Node;
 use presentry_e2e::pins::Pins;
 use presentry_e2e::scenario::{DIRECTORY, Manager, Scenario};
 use presentry_e2e::toolchain::Toolchain;
-use presentry_e2e::{binary, sdk_column, tree};
+use presentry_e2e::{binary, tree};
 use xshell::Shell;
 
 use crate::Outcome;
@@ -88,7 +89,7 @@ impl flags::Start {
             scenarios,
             nodes,
             fixtures: root.join("fixtures-apps"),
-            overlays: root.join(sdk_column::DIRECTORY),
+            overlays: root.join(sdk::DIRECTORY),
             presentry,
             toolchain,
             target,

@@ -5,13 +5,16 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use presentry_e2e::document::{self, Document, Overview};
-use presentry_e2e::matrix::{self, LeftOut, Versions};
+use presentry_e2e::column::Column;
+use presentry_e2e::columns::sdk;
+use presentry_e2e::document::{self, Document};
+use presentry_e2e::matrix::{self, Versions};
 use presentry_e2e::progress::{Console, Shown, Took};
-use presentry_e2e::report::{self, Ran};
+use presentry_e2e::report::{LeftOut, Overview};
+use presentry_e2e::run::Ran;
 use presentry_e2e::scenario::{self, DEFAULT, DIRECTORY};
 use presentry_e2e::toolchain::Toolchain;
-use presentry_e2e::{Cell, Config, Matrix, Scenario, binary, cache, sdk_column};
+use presentry_e2e::{Cell, Config, Matrix, Scenario, binary, cache, junit, run_all};
 use serde_json::json;
 use xshell::Shell;
 
@@ -24,22 +27,22 @@ pub(crate) const GATE: &[&str] = &[DEFAULT, "bare", "instrument-imports"];
 impl flags::E2e {
     pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
         let runs = self.runs(sh)?;
+        let document = document_of(&runs);
         if let Some(directory) = &self.report {
             let step_summary = crate::report::step_summary();
             write_report(sh, &sh.current_dir().join(directory), &runs, step_summary.as_deref())?;
         }
-        let total = report::total(&runs);
         match self.format {
             // One cell has said it itself.
             ResultFormat::Text if runs.len() == 1 => {}
-            ResultFormat::Text => print::text(format_args!("\n{total}"))?,
-            ResultFormat::Json => print::line(serde_json::to_string_pretty(&report::json(&runs)?)?)?,
-            ResultFormat::Junit => print::text(report::junit(&runs))?,
+            ResultFormat::Text => print::line(format_args!("\n{}", document.total()))?,
+            ResultFormat::Json => print::line(serde_json::to_string_pretty(&document)?)?,
+            ResultFormat::Junit => print::text(junit::xml(&document)?)?,
         }
         if self.format != ResultFormat::Text {
-            print::note(format_args!("\n{}", total.trim_end()));
+            print::note(format_args!("\n{}", document.total()));
         }
-        Ok(if report::success(&runs) { Outcome::Green } else { Outcome::Red })
+        Ok(if document.success() { Outcome::Green } else { Outcome::Red })
     }
 
     /// Runs the cells; what they do and find is printed as it comes.
@@ -76,7 +79,7 @@ impl flags::E2e {
         };
         let config = Config {
             fixtures: root.join("fixtures-apps"),
-            overlays: root.join(sdk_column::DIRECTORY),
+            overlays: root.join(sdk::DIRECTORY),
             matrix: list,
             binary,
             tarballs,
@@ -94,17 +97,25 @@ impl flags::E2e {
         let keep = |run: &Ran| {
             let kept = cells_report.as_ref().map(|directory| keep_cell(directory, run));
             if let Some(Err(error)) = kept {
-                print::note(format_args!("warning: the report of {} is not kept: {error:#}", run.scenario));
+                print::note(format_args!("warning: the report of {} is not kept: {error:#}", run.entry.id));
             }
         };
-        presentry_e2e::run_each(&cells, &config, self.jobs.unwrap_or(1), shown, &keep)
+        run_all(&cells, &config, self.jobs.unwrap_or(1), shown, &keep)
+    }
+
+    /// Whether the flags have this column judged.
+    fn judges(&self, column: Column) -> bool {
+        match column {
+            Column::Presentry => true,
+            Column::Bundled => !self.no_bundle,
+            Column::Sdk => self.sdk || self.all && !self.no_sdk,
+        }
     }
 
     /// The cells that the flags name.
     fn cells(&self, list: &Matrix, scenarios: Vec<Scenario>, ask: &matrix::Ask<'_>) -> Result<Vec<Cell>> {
         let versions = Versions::from(&self.versions);
-        let sdk = self.sdk || self.all && !self.no_sdk;
-        let bundle = !self.no_bundle;
+        let columns: Vec<Column> = Column::ALL.into_iter().filter(|column| self.judges(*column)).collect();
         let of_preset =
             |scenario: &Scenario| self.preset.as_ref().is_none_or(|preset| preset == scenario.nitro_preset());
         let mut cells = if self.all && self.filter.is_empty() && versions.is_empty() {
@@ -145,8 +156,7 @@ impl flags::E2e {
             bail!("no scenario that is selected has the preset `{preset}`");
         }
         for cell in &mut cells {
-            cell.sdk = sdk;
-            cell.bundle = bundle;
+            cell.columns.clone_from(&columns);
         }
         Ok(cells)
     }
@@ -201,21 +211,25 @@ fn github(cells: &[Cell]) -> serde_json::Value {
     json!({ "include": rows.collect::<Vec<_>>() })
 }
 
+fn document_of(runs: &[Ran]) -> Document {
+    Document::new(runs.iter().map(|run| run.entry.clone()).collect())
+}
+
 /// Where a report has its cells while the run goes on.
 const CELLS: &str = "cells";
 
 /// A run of all cells takes hours. What it has so far can be read by `cargo xtask report` when it does not come to its end.
 fn keep_cell(directory: &Path, run: &Ran) -> Result<()> {
-    let directory = directory.join(&run.scenario);
+    let directory = directory.join(&run.entry.id);
     fs::create_dir_all(&directory)?;
-    let document = Document::new(std::slice::from_ref(run));
+    let document = document_of(std::slice::from_ref(run));
     fs::write(directory.join(document::FILE), serde_json::to_string(&document)?)?;
     Ok(())
 }
 
 /// The report of these runs, beside it `e2e.xml`, and what each scenario printed, as `<id>.txt`.
 fn write_report(sh: &Shell, directory: &Path, runs: &[Ran], step_summary: Option<&Path>) -> Result<()> {
-    let document = Document::new(runs);
+    let document = document_of(runs);
     let overview = Overview::new(&document, &[], &[]);
     crate::report::write(directory, &document, &overview)?;
     if let Some(file) = step_summary {
@@ -224,17 +238,15 @@ fn write_report(sh: &Shell, directory: &Path, runs: &[Ran], step_summary: Option
     let write = |name: &str, text: &str| {
         sh.write_file(directory.join(name), text).with_context(|| format!("failed to write the report `{name}`"))
     };
-    write("e2e.xml", &report::junit(runs))?;
+    write("e2e.xml", &junit::xml(&document)?)?;
     cache::remove(&directory.join(CELLS))?;
-    runs.iter().try_for_each(|run| write(&format!("{}.txt", run.scenario), &run.text))
+    runs.iter().try_for_each(|run| write(&format!("{}.txt", run.entry.id), &run.text))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::time::{Duration, SystemTime};
-
     use clap::Parser;
+    use presentry_e2e::document::Entry;
 
     use super::*;
     use crate::flags::{Verb, Xtask};
@@ -249,11 +261,11 @@ mod tests {
         let Verb::E2e(flags) = Xtask::try_parse_from(args)?.verb else { bail!("no e2e") };
         let list = Matrix::read(&crate::root().join(matrix::FILE))?;
         let cells = flags.cells(&list, scenarios(), &|package, _| bail!("`{package}` is asked for"))?;
-        let columns = |cell: &Cell| match (cell.sdk, cell.bundle) {
-            (true, true) => " + sdk",
-            (true, false) => " + sdk - bundle",
-            (false, true) => "",
-            (false, false) => " - bundle",
+        let columns = |cell: &Cell| match cell.columns[..] {
+            [Column::Presentry, Column::Bundled, Column::Sdk] => " + sdk",
+            [Column::Presentry, Column::Sdk] => " + sdk - bundle",
+            [Column::Presentry, Column::Bundled] => "",
+            _ => " - bundle",
         };
         Ok(cells.iter().map(|cell| format!("{}{}", cell.id(), columns(cell))).collect())
     }
@@ -306,20 +318,12 @@ mod tests {
     fn a_cell_is_kept_when_it_is_done_until_the_report_is_whole() {
         let root = tempfile::tempdir().unwrap();
         let cells = root.path().join(CELLS);
-        let scenario = scenarios().into_iter().find(|scenario| scenario.id == DEFAULT).unwrap();
-        let run = Ran {
-            scenario: DEFAULT.to_owned(),
-            cell: document::Wanted::from(&Cell::locked(scenario)),
-            requested: BTreeMap::new(),
-            started: SystemTime::now(),
-            took: Duration::ZERO,
-            phases: Vec::new(),
-            report: Err(anyhow::anyhow!("npm failed")),
-            text: "what it printed\n".to_owned(),
-        };
+        let mut entry = Entry { id: DEFAULT.to_owned(), error: Some("npm failed".to_owned()), ..Entry::default() };
+        entry.count();
+        let run = Ran { entry, text: "what it printed\n".to_owned() };
         keep_cell(&cells, &run).unwrap();
         let kept = Document::read(&cells.join(DEFAULT)).unwrap();
-        assert_eq!(kept, Document::new(std::slice::from_ref(&run)));
+        assert_eq!(kept, document_of(std::slice::from_ref(&run)));
         let sh = Shell::new().unwrap();
         write_report(&sh, root.path(), &[run], None).unwrap();
         assert!(!cells.exists());

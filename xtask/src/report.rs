@@ -6,10 +6,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use presentry_e2e::document::{Document, FILE, Overview, Wanted};
-use presentry_e2e::matrix::{self, LeftOut};
+use presentry_e2e::document::{Document, FILE};
+use presentry_e2e::matrix;
+use presentry_e2e::report::{LeftOut, Overview, Wanted};
 use presentry_e2e::scenario::DIRECTORY;
-use presentry_e2e::{Matrix, Scenario, compatibility, html, summary};
+use presentry_e2e::{Cell, Matrix, Scenario, compatibility, html, summary};
 use xshell::Shell;
 
 use crate::{Outcome, flags, print};
@@ -76,7 +77,7 @@ fn reports_in(directory: &Path) -> Result<Vec<PathBuf>> {
 fn wanted(root: &Path) -> Result<(Vec<Wanted>, Vec<LeftOut>)> {
     let list = Matrix::read(&root.join(matrix::FILE))?;
     let (cells, left_out) = list.cells(&Scenario::read_all(&root.join(DIRECTORY))?)?;
-    Ok((cells.iter().map(Wanted::from).collect(), left_out))
+    Ok((cells.iter().map(Cell::wanted).collect(), left_out))
 }
 
 /// Writes the page, the summary and the document to `directory`.
@@ -108,13 +109,13 @@ pub(crate) fn append(file: &Path, overview: &Overview<'_>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use presentry_e2e::document::{Column, Entry, Judged, OURS, SDK};
+    use presentry_e2e::document::{Check, Entry, Judged, OURS, SDK};
 
     use super::*;
     use crate::flags::{Verb, Xtask};
 
     fn entry(id: &str, passed: bool) -> Entry {
-        let check = Judged {
+        let check = Check {
             oracle: Some(1),
             name: "static proof".to_owned(),
             passed,
@@ -122,7 +123,7 @@ mod tests {
             known: None,
             sources: Vec::new(),
         };
-        let column = |key: &str| Column { column: key.to_owned(), title: key.to_owned(), checks: vec![check.clone()] };
+        let column = |key: &str| Judged { column: key.to_owned(), title: key.to_owned(), checks: vec![check.clone()] };
         Entry {
             id: id.to_owned(),
             server: true,
@@ -136,8 +137,7 @@ mod tests {
 
     fn report(directory: &Path, entries: Vec<Entry>) {
         fs::create_dir_all(directory).unwrap();
-        let (passed, failed) = entries.iter().fold((0, 0), |(p, f), entry| (p + entry.passed, f + entry.failed));
-        let document = Document { passed, failed, scenarios: entries };
+        let document = Document::new(entries);
         fs::write(directory.join(FILE), serde_json::to_string(&document).unwrap()).unwrap();
     }
 

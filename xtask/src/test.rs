@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
-use presentry_e2e::report;
 use xshell::{Shell, cmd};
 
 use crate::e2e::GATE;
@@ -47,8 +46,9 @@ impl flags::Test {
             let e2e = flags::E2e { filter, ..flags::E2e::default() };
             match e2e.runs(sh) {
                 Ok(runs) => {
-                    let (passed, failed) = report::counts(&runs);
-                    count += Count { passed, failed };
+                    for run in runs {
+                        count += Count { passed: run.entry.passed, failed: run.entry.failed };
+                    }
                 }
                 Err(error) => {
                     print::line(format_args!("FAIL e2e: {error:#}"))?;

@@ -18,15 +18,16 @@ use serde_json::Value;
 use super::rows::Sample;
 use crate::app::{self, App};
 use crate::cache::{self, Cache};
+use crate::columns::sdk;
 use crate::database::{self, Database};
 use crate::intake::Intake;
 use crate::node::Node;
 use crate::observe::{Lab, Manner};
-use crate::oracles::{self, Observation};
+use crate::oracles;
 use crate::pins::Pins;
 use crate::process::Invocation;
 use crate::scenario::Scenario;
-use crate::sdk_column;
+use crate::seen::Observation;
 use crate::server::{self, Server, Spec};
 use crate::toolchain::Toolchain;
 use crate::tree;
@@ -234,7 +235,7 @@ impl Bench<'_> {
         let install = app.install(cache)?.path;
         let entry = Path::new(&scenario.server).join(&scenario.entry);
         let built = app.build(cache, &install, &entry)?.path;
-        let by_sdk = sdk_column::scenario(scenario, &scenario.app_in(&source), &config.overlays)?;
+        let by_sdk = sdk::scenario(scenario, &scenario.app_in(&source), &config.overlays)?;
         let built_by_sdk = App { files: &by_sdk.files, ..app }.build(cache, &install, &entry)?.path;
 
         say(&format!("{}: rewrite copies", scenario.id));
@@ -364,7 +365,14 @@ impl Contender {
 
 impl Subject<'_> {
     fn lab<'a>(&'a self, node: &'a Node, env: &'a [(String, String)], logs: &'a Path) -> Lab<'a> {
-        Lab { scenario: self.scenario, node: &node.executable, installed: &self.installed, hosts: None, env, logs }
+        Lab {
+            scenario: self.scenario,
+            node: &node.executable,
+            installed: self.installed.clone(),
+            hosts: None,
+            env,
+            logs,
+        }
     }
 }
 
@@ -487,7 +495,8 @@ server.listen(port, host, () => console.log(`Listening on http://${host}:${port}
         };
         let logs = directory.path().to_owned();
         let bench = Bench { config: &config, work: logs.clone(), logs, intake: Intake::start()?, say: &|_| {} };
-        let lab = Lab { scenario: &scenario, node: &node, installed: &app, hosts: None, env: &[], logs: &bench.logs };
+        let lab =
+            Lab { scenario: &scenario, node: &node, installed: app.clone(), hosts: None, env: &[], logs: &bench.logs };
         let contender = CONTENDERS[2];
         let sample = bench.start(&lab, contender, &app)?;
         Ok((sample, bench.count(&lab, contender, &app)?))

@@ -1,4 +1,4 @@
-//! What runs come to. The documents of other tests are made here, too.
+//! What is kept of runs. The documents of other tests are made here, too.
 
 use super::*;
 use crate::evidence::{Exports, Log};
@@ -7,23 +7,23 @@ use crate::timeline::{Moment, Timeline, What};
 /// What a check saw that failed.
 pub(crate) const NOTHING: &str = "nothing <b>\"came\"</b>";
 
-pub(crate) fn judged(oracle: u8, passed: bool, known: Option<&str>) -> Judged {
-    Judged {
+pub(crate) fn judged(oracle: u8, passed: bool, known: Option<&str>) -> Check {
+    Check {
         oracle: Some(oracle),
         name: format!("name {oracle}"),
         passed,
         seen: if passed { "fine".to_owned() } else { NOTHING.to_owned() },
         known: known.map(str::to_owned),
-        sources: vec![Process { command: "node x".to_owned(), directory: "/d".into(), log: "/l".into() }],
+        sources: vec![Source { command: "node x".to_owned(), directory: "/d".into(), log: "/l".into() }],
     }
 }
 
-pub(crate) fn column(column: &str, checks: Vec<Judged>) -> Column {
+pub(crate) fn column(column: &str, checks: Vec<Check>) -> Judged {
     let title = if column == SDK { "SDK alone" } else { column };
-    Column { column: column.to_owned(), title: title.to_owned(), checks }
+    Judged { column: column.to_owned(), title: title.to_owned(), checks }
 }
 
-pub(crate) fn entry(id: &str, columns: Vec<Column>) -> Entry {
+pub(crate) fn entry(id: &str, columns: Vec<Judged>) -> Entry {
     let checks = || columns.iter().take(1).flat_map(|column| &column.checks);
     let versions = [("node", "20.20.2"), ("npm", "11.19.1"), ("vinxi", "0.5.11")];
     Entry {
@@ -68,77 +68,54 @@ pub(crate) fn entry(id: &str, columns: Vec<Column>) -> Entry {
 }
 
 pub(crate) fn document(scenarios: Vec<Entry>) -> Document {
-    let passed = scenarios.iter().map(|entry| entry.passed).sum();
-    let failed = scenarios.iter().map(|entry| entry.failed).sum();
-    Document { passed, failed, scenarios }
-}
-
-pub(crate) fn wanted(id: &str) -> Wanted {
-    Wanted { id: id.to_owned(), about: String::new(), preset: "node-server".to_owned(), server: true }
-}
-
-fn standing(checks: Vec<Judged>, reference: &[(u8, &str)]) -> Standing {
-    let mut entry = entry("basic", vec![column(OURS, checks)]);
-    entry.evidence.reference = reference.iter().map(|(oracle, seen)| (*oracle, (*seen).to_owned())).collect();
-    Row { cell: wanted("basic"), entry: Some(&entry) }.standing(OURS)
+    Document::new(scenarios)
 }
 
 #[test]
-fn proven_is_what_passes_every_check() {
-    assert_eq!(standing(vec![judged(1, true, None)], &[]), Standing::Proven { platform: vec![] });
-    assert_eq!(standing(vec![judged(1, true, None), judged(2, false, None)], &[]), Standing::Failed);
-    assert_eq!(standing(vec![], &[]), Standing::Failed);
+fn counts_and_says_what_failed() {
+    let mut run = entry("basic", vec![column(OURS, vec![judged(2, true, None), judged(3, false, None)])]);
+    run.count();
+    assert_eq!((run.passed, run.failed), (1, 1));
+    assert_eq!(run.summary(), "scenario basic: 1 passed, 1 failed\n");
+    let checks = &run.columns[0].checks;
+    assert_eq!(checks[0].render(), "ok oracle 2 name 2: fine\n");
+    let failed = checks[1].render();
+    assert!(failed.starts_with("FAIL oracle 3 name 3: nothing"), "{failed}");
+    assert!(failed.ends_with("\n  command: node x\n  directory: /d\n  log: /l\n"), "{failed}");
 }
 
 #[test]
-fn what_is_known_is_not_proven_but_where_the_reference_fails_it_too() {
-    let known = || vec![judged(1, true, None), judged(7, false, Some("upstream"))];
-    assert_eq!(standing(known(), &[]), Standing::Known);
-    assert_eq!(standing(known(), &[(3, NOTHING)]), Standing::Known);
-    assert_eq!(standing(known(), &[(7, NOTHING)]), Standing::Proven { platform: vec![7] });
-    // Ours fails in a way of its own.
-    assert_eq!(standing(known(), &[(7, "something else")]), Standing::Known);
-    // What nobody knows of is a failure, whatever else fails it.
-    assert_eq!(standing(vec![judged(7, false, None)], &[(7, NOTHING)]), Standing::Failed);
-    let both = vec![judged(4, false, Some("upstream")), judged(7, false, Some("upstream"))];
-    assert_eq!(standing(both, &[(7, NOTHING)]), Standing::Known);
+fn what_is_known_to_fail_does_not_count_and_is_news_when_it_passes() {
+    let checks = || vec![judged(2, true, Some("upstream")), judged(3, false, Some("upstream"))];
+    let mut run = entry("basic", vec![column(OURS, checks())]);
+    run.count();
+    assert!(run.success());
+    assert_eq!(run.summary(), "scenario basic: 1 passed, 1 known to fail, 0 failed\n");
+    assert!(run.columns[0].checks[0].render().starts_with("news oracle 2 name 2: fine\n  passes, although"));
+    assert!(run.columns[0].checks[1].render().starts_with("known oracle 3 name 3: nothing"));
 }
 
 #[test]
-fn a_cell_that_was_not_run_counts_as_failed() {
-    let document = document(vec![
-        entry("basic", vec![column(OURS, vec![judged(1, true, None)]), column(SDK, vec![judged(1, true, None)])]),
-        entry("extra", vec![column(OURS, vec![judged(1, true, None)]), column(SDK, vec![judged(1, false, None)])]),
-    ]);
-    let overview = Overview::new(&document, &[wanted("basic"), wanted("bare")], &[]);
-    assert_eq!(overview.headline(), "presentry: 2 of 3 cells proven; SDK alone: 1 of 3");
-    assert_eq!(overview.remarks(), ["Missing, and counted as failed: 1 of the 3 cells."]);
-    assert!(!overview.success());
-    assert!(Overview::new(&document, &[], &[]).success());
-    assert!(!Overview::new(&Document::default(), &[], &[]).success());
-    assert_eq!(overview.date(), "2026-11-22");
+fn what_the_sdk_does_is_not_counted_and_what_any_of_ours_does_is() {
+    let failing = |key| column(key, vec![judged(2, true, None), judged(3, false, None)]);
+    let mut run = entry("basic", vec![column(OURS, vec![judged(1, true, None)]), failing(SDK)]);
+    run.count();
+    assert!(run.success());
+    assert!(run.summary().contains("SDK alone: 1 passed, 1 failed (not counted)"));
+    run.columns.push(failing("bundled"));
+    run.count();
+    assert_eq!((run.passed, run.failed), (2, 1));
+    assert_eq!(run.summary().lines().last(), Some("scenario basic: 1 passed, 0 failed"));
 }
 
 #[test]
-fn a_build_without_a_server_is_not_counted_and_one_that_the_sdk_cannot_make_is_said() {
-    let mut ends = entry("static", vec![column(OURS, vec![judged(1, true, None)])]);
-    ends.server = false;
-    let mut nuxt = entry("nuxt", vec![column(OURS, vec![judged(1, true, None)])]);
-    nuxt.evidence.absent.insert(SDK.to_owned(), "another SDK".to_owned());
-    let mut bare = entry("bare", vec![column(OURS, vec![judged(1, true, None)])]);
-    bare.columns.push(column(SDK, vec![judged(4, false, Some("upstream"))]));
-    bare.columns.push(column("bundled", vec![judged(1, true, None)]));
-    let document = document(vec![ends, nuxt, bare]);
-    let overview = Overview::new(&document, &[], &[]);
-    assert_eq!(overview.headline(), "presentry: 2 of 2 cells proven; SDK alone: 0 of 2");
-    let keys: Vec<&str> = overview.columns.iter().map(|(key, _)| key.as_str()).collect();
-    assert_eq!(keys, [OURS, "bundled", SDK]);
-    assert_eq!(overview.remarks().len(), 4, "{:?}", overview.remarks());
-    assert_eq!(overview.remarks()[1], "`bundled`: 1 of 2 cells proven.");
-    assert_eq!(overview.rows[1].standing(SDK), Standing::Absent("another SDK".to_owned()));
-    assert_eq!(overview.rows[1].standing("bundled"), Standing::NotRun);
-    // What the SDK's own build does never makes ours worse.
-    assert_eq!(overview.rows[2].ours(&overview.columns), Standing::Proven { platform: vec![] });
+fn nothing_checked_is_a_failure() {
+    let mut runs = [entry("basic", vec![]), entry("js", vec![column(OURS, vec![judged(1, true, None)])])];
+    runs[1].error = Some("npm failed".to_owned());
+    runs.iter_mut().for_each(Entry::count);
+    assert_eq!(runs[1].summary(), "FAIL scenario js: npm failed\n");
+    assert_eq!(Document::new(runs.to_vec()).total(), "0 passed, 2 failed");
+    assert!(!Document::new(Vec::new()).success());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Each oracle: an observation that it passes, and controls that it must fail.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 use url::Url;
 
@@ -116,17 +118,17 @@ fn fails(judgement: Judgement, saying: &str) {
 fn static_proof_needs_both_verdicts() {
     let refused = Exit::Code(1);
     let proof = |rewrite, check, check_unrewritten| {
-        let check_controls = vec![(Control::Unrewritten, check_unrewritten), (Control::TopLevelImport, refused)];
-        static_proof(&Proof { rewrite, check, check_controls })
+        let controls = [(Control::Unrewritten, check_unrewritten), (Control::TopLevelImport, refused)];
+        static_proof(&Proof { rewrite, check, sources: Vec::new() }, &controls)
     };
     let (done, crashed) = (Exit::Code(0), Exit::Signal(6));
     passes(proof(Some(done), done, refused));
     fails(proof(Some(refused), done, refused), "`presentry` exited with code 1");
     fails(proof(None, refused, refused), "`presentry check` exited with code 1");
     fails(proof(Some(done), done, done), "on the unrewritten build exited with code 0");
-    let check_controls = vec![(Control::Unrewritten, refused), (Control::TopLevelImport, done)];
-    let top_level_passes = Proof { rewrite: Some(done), check: done, check_controls };
-    fails(static_proof(&top_level_passes), "on the top-level-import build exited with code 0");
+    let controls = [(Control::Unrewritten, refused), (Control::TopLevelImport, done)];
+    let right = Proof { rewrite: Some(done), check: done, sources: Vec::new() };
+    fails(static_proof(&right, &controls), "on the top-level-import build exited with code 0");
     fails(proof(Some(done), done, crashed), "was killed by signal 6");
     fails(proof(Some(done), done, Exit::Code(2)), "wanted code 1");
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use presentry_e2e::cache::{Cache, Key};
-use presentry_e2e::document::{Column, Document, Entry, Judged, OURS, Overview, SDK, Wanted};
-use presentry_e2e::evidence::{Evidence, Exports, Log};
+use presentry_e2e::document::{Check, Document, Entry, Judged, OURS, SDK};
+use presentry_e2e::evidence::{Evidence, Exports, Log, Phase};
 use presentry_e2e::html;
 use presentry_e2e::process::Invocation;
-use presentry_e2e::progress::Phase;
+use presentry_e2e::report::{Overview, Wanted};
 use presentry_e2e::timeline::{Moment, Timeline, What};
 use presentry_e2e::toolchain::Toolchain;
 
@@ -69,9 +69,9 @@ impl Browser {
     }
 }
 
-fn check(oracle: u8, name: &str, passed: bool, known: Option<&str>) -> Judged {
+fn check(oracle: u8, name: &str, passed: bool, known: Option<&str>) -> Check {
     let seen = if passed { "as it has to be" } else { "<script>alert('seen')</script> \"nothing\" came" };
-    Judged {
+    Check {
         oracle: Some(oracle),
         name: name.to_owned(),
         passed,
@@ -86,15 +86,15 @@ fn timeline(of: &str, moments: &[(What, u64)], loads: usize) -> Timeline {
     Timeline { of: of.to_owned(), moments, loads }
 }
 
-fn entry(id: &str, preset: &str, third: Judged) -> Entry {
+fn entry(id: &str, preset: &str, third: Check) -> Entry {
     let ours = vec![
         check(1, "static proof", true, None),
         check(2, "runtime through hooks", true, None),
         third,
-        Judged { oracle: None, ..check(0, "restore gives back the original", true, None) },
+        Check { oracle: None, ..check(0, "restore gives back the original", true, None) },
     ];
     let sdk = vec![check(1, "static proof", true, None), check(4, "exports", false, Some("it wraps every export"))];
-    let column = |key: &str, title: &str, checks| Column { column: key.to_owned(), title: title.to_owned(), checks };
+    let column = |key: &str, title: &str, checks| Judged { column: key.to_owned(), title: title.to_owned(), checks };
     let kinds = |kind: &str| [("default".to_owned(), kind.to_owned())].into();
     let exports = |of: &str, kind: &str| Exports { of: of.to_owned(), kinds: kinds(kind), error: None };
     let versions = [("node", "20.20.2"), ("npm", "11.19.1"), ("vinxi", "0.5.11"), ("@sentry/solidstart", "10.70.0")];

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use presentry_e2e::document::Document;
 use presentry_e2e::progress::Shown;
 use presentry_e2e::toolchain::Toolchain;
-use presentry_e2e::{Cell, Config, Matrix, Scenario, report, run_all};
+use presentry_e2e::{Cell, Config, Matrix, Scenario, run_all};
 
 fn config(root: &Path) -> Config {
     let (node, npm) = (crate::node(), PathBuf::from("npm"));
@@ -27,7 +28,7 @@ fn config(root: &Path) -> Config {
 #[test]
 fn no_scenario_is_an_error() {
     let root = tempfile::tempdir().unwrap();
-    let error = run_all(&[], &config(root.path()), 1, Shown::Nowhere).unwrap_err();
+    let error = run_all(&[], &config(root.path()), 1, Shown::Nowhere, &|_| ()).unwrap_err();
     assert_eq!(error.to_string(), "zero cells are selected");
 }
 
@@ -39,13 +40,12 @@ fn a_scenario_that_cannot_be_judged_does_not_stop_the_next() {
     basic.fixture = "gone".to_owned();
     let second = Scenario { id: "second".to_owned(), files: BTreeMap::new(), ..basic.clone() };
     for jobs in [1, 2] {
-        let runs =
-            run_all(&[basic.clone(), second.clone()].map(Cell::locked), &config(root.path()), jobs, Shown::Nowhere)
-                .unwrap();
-        let ids: Vec<&str> = runs.iter().map(|run| run.scenario.as_str()).collect();
+        let cells = [basic.clone(), second.clone()].map(Cell::locked);
+        let runs = run_all(&cells, &config(root.path()), jobs, Shown::Nowhere, &|_| ()).unwrap();
+        let ids: Vec<&str> = runs.iter().map(|run| run.entry.id.as_str()).collect();
         assert_eq!(ids, ["basic", "second"]);
-        assert_eq!(report::total(&runs), "0 passed, 2 failed\n");
-        assert!(!report::success(&runs));
+        let document = Document::new(runs.iter().map(|run| run.entry.clone()).collect());
+        assert_eq!(document.total(), "0 passed, 2 failed");
         assert!(runs[1].text.contains("FAIL scenario second: "), "{}", runs[1].text);
     }
 }

@@ -1,5 +1,5 @@
-//! The SDK's own way beside ours: the same app with `autoInjectServerSentry: "experimental_dynamic-import"`, built, booted
-//! and judged by the same oracles. What it fails is the SDK's, and never counts as ours.
+//! The column of the SDK's own way: the same app with `autoInjectServerSentry: "experimental_dynamic-import"`, built and booted
+//! as ours. What it fails is the SDK's, and never counts as ours.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use walkdir::WalkDir;
 
+use crate::columns::{Made, Material, Outcome};
+use crate::observe::Manner;
+use crate::progress::Took;
+use crate::runtime;
 use crate::scenario::Scenario;
+use crate::seen::{Build, Proof};
+use crate::trace::RuntimeModules;
+use crate::workbench::{Beside, sdk_packages_in, size_of_packages};
 
 /// Where the files are that the SDK's build of a fixture needs, in a directory for each fixture.
 pub const DIRECTORY: &str = "e2e/sdk";
@@ -21,6 +28,61 @@ const ANCHOR: &str = "sourceMapsUploadOptions:";
 
 /// The names of an app's configuration.
 const CONFIGS: [&str; 2] = ["app.config.ts", "app.config.js"];
+
+/// Builds and boots it, as far as the oracles apply to it: it has no instrumentation to preload, and nothing restores it.
+pub(super) fn make(of: &Material<'_>) -> Result<Outcome> {
+    let Material { bench, prepared, .. } = *of;
+    if let Some(reason) = &bench.scenario.sdk.absent {
+        return Ok(Outcome::Absent(reason.clone()));
+    }
+    let scenario = scenario(bench.scenario, &bench.scenario.app_in(&bench.source), &bench.config.overlays)?;
+    let logs = bench.logs.join("sdk");
+    fs::create_dir_all(&logs).with_context(|| format!("failed to create `{}`", logs.display()))?;
+    let app = bench.app_with(&scenario.files, &logs);
+    let built = bench.console.step("vinxi build, the SDK alone", || {
+        anyhow::Ok(match app.build(bench.cache, &prepared.install, &bench.entry()) {
+            Ok(entry) => (Ok(entry.path), if entry.hit { Took::Cached } else { Took::Time }),
+            Err(error) => (Err(format!("{error:#}")), Took::Time),
+        })
+    })?;
+    let built = match built {
+        Ok(built) => built,
+        Err(error) => return Ok(Outcome::Failed(error)),
+    };
+    let copy = bench.copy(&built, "sdk")?;
+    let started = if scenario.r#move { bench.move_output("sdk-moved", &copy.app)? } else { copy.app.clone() };
+    let server = bench.server(&started);
+    let chunk = match &scenario.runtime {
+        Some(runtime) => PathBuf::from(runtime),
+        None => find_chunk(&server, &scenario.entry, of.chunk)?,
+    };
+    let check = bench.command("sdk-presentry-check", Some("check"), &[], &copy)?;
+
+    let (lab, started) = (&bench.lab(prepared, &scenario), &started);
+    let mut boots = Beside::default();
+    let seen = boots.add("sdk-boot", || lab.exercise("sdk-boot", started, Manner::Finished));
+    let exports = boots.add("sdk-exports", || lab.exports("sdk-exports", started));
+    let throwing = |name: &str, patch| lab.throwing(name, &bench.patched(name, started, &chunk, patch)?);
+    let throw_first = boots.add("sdk-throw-first", || throwing("sdk-throw-first", runtime::throw_first));
+    let throw_later = boots.add("sdk-throw-later", || throwing("sdk-throw-later", runtime::throw_last));
+    boots.run(bench.console);
+    let build = Build {
+        proof: Proof { rewrite: None, check: check.exit, sources: vec![check.source] },
+        modules: RuntimeModules { moved_entry: None, chunk: server.join(&chunk) },
+        seen: seen.take()?,
+        preloaded: None,
+        throw_first: throw_first.take()?,
+        throw_later: throw_later.take()?,
+        exports: exports.take()?,
+        stack: None,
+        packages: size_of_packages(&server)?,
+        sdk_packages: sdk_packages_in(&server),
+        again: None,
+        restored: None,
+        command: None,
+    };
+    Ok(Outcome::Made(Box::new(Made { scenario: Some(scenario), build, moved_entry: None })))
+}
 
 /// The scenario as the SDK builds it: over the app in `app` go the files of the fixture from `overlays`, those of the
 /// scenario, and the scenario's for this column. The configuration gets the option where it does not have it.
