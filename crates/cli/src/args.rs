@@ -8,8 +8,6 @@ use clap::{
 };
 use presentry_rewriter::Mode;
 
-use crate::bundle::Bundling;
-
 /// Makes Sentry start before everything else in a SolidStart server build, and proves it.
 ///
 /// Run it after `vinxi build`. The built server entry moves aside, and a small facade takes its place that imports the
@@ -394,6 +392,22 @@ impl From<ModeArg> for Mode {
             ModeArg::TopLevelImport => Mode::TopLevelImport,
         }
     }
+}
+
+/// Whether a rewrite bundles the SDK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bundling {
+    /// It does not.
+    No,
+    /// It does, or nothing is written.
+    Demanded,
+    /// It does where that is possible. Elsewhere it says so, and does without.
+    WherePossible,
+}
+
+impl Bundling {
+    /// What a run does that is not told.
+    pub(crate) const DEFAULT: Self = Self::WherePossible;
 }
 
 /// When the SDK is bundled.

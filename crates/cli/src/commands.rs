@@ -16,10 +16,12 @@ use presentry_rewriter::{ChangeKind, Export, ModulePath, Overlay, Plan, Proof, S
 use crate::{
     diagnostics::{changed_meanwhile, disk_full, interrupted, read_only, write_failed},
     failure::Failure,
-    locate::Build,
-    lock::{self, Lock, Use},
-    output::Output,
-    transaction::{self, Recovery, RecoveryError, TransactionError},
+    find::locate::Build,
+    say::output::Output,
+    store::{
+        lock::{self, Lock, Use},
+        transaction::{self, Recovery, RecoveryError, TransactionError},
+    },
 };
 
 /// Locks a build that is going to be changed, after undoing or finishing what an earlier run left.

@@ -2,7 +2,7 @@
 
 use presentry_rewriter::diagnostics::Diagnostic;
 
-use crate::report::Outcome;
+use crate::outcome::Outcome;
 
 /// The end of a command that did not do its work.
 #[derive(Debug)]

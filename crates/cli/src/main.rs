@@ -1,42 +1,26 @@
 //! `presentry`: finds a finished build, has it rewritten and proven, and says what was done. Start here.
 
-mod archive;
 mod args;
-mod bundle;
-mod bundled;
 mod commands;
 mod diagnostics;
-mod diff;
-mod disk;
 mod failure;
-mod fs_steps;
-mod github;
-mod history;
-mod instrumentation;
-mod locate;
-mod lock;
-mod nitro_json;
-mod options;
-mod output;
-mod packages;
-mod presets;
-mod progress;
-mod render;
-mod report;
-mod stale;
-mod start_scripts;
+mod find;
+mod outcome;
+mod parallel;
+mod passes;
+mod paths;
+mod say;
 mod store;
 mod trace;
-mod transaction;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use crate::{
     args::{BuildArgs, Cli, ColorArg, Command, FormatArg, OutputArgs, ReportArgs},
     failure::Failure,
-    locate::{Build, Located},
-    output::Output,
-    report::{Outcome, Report},
+    find::locate::{Build, Located},
+    outcome::Outcome,
+    say::{output::Output, report::Report},
 };
 
 fn main() -> ExitCode {
@@ -114,7 +98,7 @@ fn on_build(
 ) -> u8 {
     let mut output = Output::new(style, reporting.format);
     let mut report = Report::new(name);
-    let ended = match locate::build(args) {
+    let ended = match find::locate::build(args) {
         Ok(Located::Server(build)) => {
             if build.options.debug() {
                 output.say_why();

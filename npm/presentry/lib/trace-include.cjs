@@ -10,7 +10,7 @@ const { pathToFileURL } = require("node:url");
 /** Where the SDK has Vite build the instrumentation, relative to Nitro's build directory. */
 const BUILT = "build/ssr/instrument.server.js";
 
-/** Where it is written, relative to the app: `SOURCES` and `source` of the command (`crates/cli/src/instrumentation.rs`). */
+/** Where it is written, relative to the app: `SOURCES` and `source` of the command (`crates/cli/src/passes/instrumentation.rs`). */
 const SOURCES = ["instrument.server", "sentry.server.config"].flatMap((stem) =>
   ["src/", ""].flatMap((directory) =>
     ["ts", "mts", "js", "mjs", "cjs"].map((extension) => `${directory}${stem}.${extension}`),

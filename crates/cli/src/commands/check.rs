@@ -5,12 +5,12 @@ use presentry_rewriter::{diagnostics::Severity, prove};
 use crate::{
     args::CheckArgs,
     commands::{exports_with_kinds, open_for_reading, say_packages, what_holds},
-    disk::DiskSources,
     failure::Failure,
-    locate::Build,
-    output::Output,
-    packages::{self, Supply},
-    report::{Outcome, Report},
+    find::locate::Build,
+    outcome::Outcome,
+    passes::packages::{self, Supply},
+    say::{output::Output, report::Report},
+    store::disk::DiskSources,
 };
 
 /// Proves that Sentry starts first, or shows the chain that speaks against it.

@@ -9,7 +9,7 @@ use crate::{
     commands::presets,
     diagnostics::{self, unknown_code},
     failure::Failure,
-    output::Output,
+    say::output::Output,
 };
 
 /// Prints one explanation, all of them, the list of the codes, or that of the presets.

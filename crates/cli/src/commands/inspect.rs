@@ -8,19 +8,28 @@ use presentry_rewriter::{
 
 use crate::{
     args::InspectArgs,
-    bundle,
     commands::{open_for_reading, planned_exports, rewrite},
-    disk::DiskSources,
     failure::Failure,
-    history,
-    instrumentation::{self, Origin, Planned, Provided},
-    locate::{Build, loading_text},
-    options::Row,
-    output::Output,
-    presets::Runtime,
-    report::{ImportReport, Inspection, OptionReport, Outcome, Report, RequireReport, Shape},
-    start_scripts,
-    store::{Manifest, mode_name},
+    find::{
+        locate::Build,
+        options::Row,
+        presets::{Runtime, loading_text},
+        start_scripts,
+    },
+    outcome::Outcome,
+    passes::{
+        bundle,
+        instrumentation::{self, Origin, Planned, Provided},
+    },
+    say::{
+        output::Output,
+        report::{ImportReport, Inspection, OptionReport, Report, RequireReport, Shape},
+    },
+    store::{
+        disk::DiskSources,
+        history,
+        manifest::{Manifest, mode_name},
+    },
 };
 
 /// What Node.js throws when `require()` meets top-level await.

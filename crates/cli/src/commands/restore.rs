@@ -6,19 +6,24 @@ use presentry_rewriter::{Digest, FacadeHeader, Mode, ModulePath, Sources, bundle
 
 use crate::{
     args::RestoreArgs,
-    bundle::prune,
     commands::{not_written, open_for_changing, open_for_dry_run},
     diagnostics::restore_data_missing,
-    diff,
-    disk::DiskSources,
     failure::Failure,
-    history::{self, FileState, Tracked},
-    locate::{Build, loading_text},
-    output::Output,
-    packages::{package_directory, removed},
-    report::{Outcome, Report, WireChange},
-    store::{Manifest, OutputPath, Place, SCHEMA, SavedName, SavedRequest, mode_name},
-    transaction::{self, Contents, Step, Steps},
+    find::{locate::Build, presets::loading_text},
+    outcome::Outcome,
+    passes::{
+        packages::{package_directory, removed},
+        prune,
+    },
+    paths::OutputPath,
+    say::{diff, output::Output, report::Report},
+    store::{
+        disk::DiskSources,
+        history::{self, FileState, Tracked},
+        manifest::{Manifest, SCHEMA, SavedName, SavedRequest, WireChange, mode_name},
+        place::Place,
+        transaction::{self, Contents, Step, Steps},
+    },
 };
 
 /// Restores a build, or finds that there is nothing to restore.

@@ -14,29 +14,38 @@ use presentry_rewriter::{
 };
 
 use crate::{
-    archive,
-    args::{ExportsArg, RewriteArgs},
-    bundle::{
-        self, Bundling, Remaining,
+    args::{Bundling, ExportsArg, RewriteArgs},
+    commands::{not_written, open_for_changing, open_for_dry_run, planned_exports, say_packages, what_holds},
+    failure::Failure,
+    find::{
+        locate::Build,
+        options::{Names, Setting, WRAPPED},
+        presets::loading_text,
+        start_scripts,
+    },
+    outcome::Outcome as Ended,
+    passes::{
+        archive,
+        bundle::{self, Remaining},
+        instrumentation::{self, Origin, Planned, Provided},
+        packages::{self, Completion, Lacking, Supply, dependencies},
         prune::{self, Pruned},
     },
-    commands::{not_written, open_for_changing, open_for_dry_run, planned_exports, say_packages, what_holds},
-    diff,
-    disk::DiskSources,
-    failure::Failure,
-    history::{self, FileState, Tracked},
-    instrumentation::{self, Origin, Planned, Provided},
-    locate::{Build, loading_text},
-    options::{Names, Setting, WRAPPED},
-    output::Output,
-    packages::{self, Completion, Lacking, Supply, dependencies},
-    report::{Outcome as Ended, Report, TracedReport, WireChange},
-    start_scripts,
-    store::{
-        Manifest, Original, OutputPath, Place, SCHEMA, SavedFile, SavedName, SavedRequest, Written, mode_name,
-        mode_text,
+    paths::OutputPath,
+    say::{
+        diff,
+        output::Output,
+        report::{Report, TracedReport},
     },
-    transaction::{self, Change, Contents, Step, Steps},
+    store::{
+        disk::DiskSources,
+        history::{self, FileState, Tracked},
+        manifest::{
+            Manifest, Original, SCHEMA, SavedFile, SavedName, SavedRequest, WireChange, Written, mode_name, mode_text,
+        },
+        place::Place,
+        transaction::{self, Change, Contents, Step, Steps},
+    },
 };
 
 /// Rewrites a build, or finds that it is right already.

@@ -6,7 +6,7 @@ use clap::CommandFactory as _;
 use crate::{
     args::{Cli, CompletionsArgs, ManArgs},
     failure::Failure,
-    output::Output,
+    say::output::Output,
 };
 
 /// Prints a completion script.

@@ -17,13 +17,16 @@ use crate::{
     args::TraceArgs,
     commands::open_for_reading,
     diagnostics::{node_not_found, sentry_not_first, server_not_started, trace_needs_node},
-    disk::DiskSources,
     failure::Failure,
-    instrumentation,
-    locate::{self, Build},
-    output::Output,
-    presets::Runtime,
-    report::{Outcome, PackageReport, ProcessReport, Report, StepReport, TraceReport},
+    find::{locate::Build, presets::Runtime},
+    outcome::Outcome,
+    passes::instrumentation,
+    paths,
+    say::{
+        output::Output,
+        report::{PackageReport, ProcessReport, Report, StepReport, TraceReport},
+    },
+    store::disk::DiskSources,
     trace::{
         Probe, Watched,
         events::{Reader, What},
@@ -101,7 +104,7 @@ pub(crate) fn run(args: &TraceArgs, build: &Build, output: &Output, report: &mut
 fn node(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let found = which::which(named.unwrap_or(Path::new("node"))).ok();
     let found = found.and_then(|found| path::absolute(found).ok());
-    let shown = named.map(locate::show);
+    let shown = named.map(paths::show);
     found.ok_or_else(|| node_not_found::diagnostic(shown.as_deref()).into())
 }
 

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use crate::{
-    render::Palette,
+    say::render::Palette,
     trace::verdict::{LoadedBy, Package, Process, Step, StepKind},
 };
 

@@ -14,10 +14,10 @@ use crate::{
 
 /// The script that drives the bundler, as the command puts it together.
 const SCRIPT: &str = concat!(
-    include_str!("../../src/bundle/common.mjs"),
-    include_str!("../../src/bundle/esbuild.mjs"),
-    include_str!("../../src/bundle/rolldown.mjs"),
-    include_str!("../../src/bundle/answer.mjs")
+    include_str!("../../src/passes/bundle/common.mjs"),
+    include_str!("../../src/passes/bundle/esbuild.mjs"),
+    include_str!("../../src/passes/bundle/rolldown.mjs"),
+    include_str!("../../src/passes/bundle/answer.mjs")
 );
 
 /// The SDK, as one file. It says that it was started.

@@ -1,0 +1,78 @@
+//! Steps as a unified diff, in the form that `git apply` reads.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use similar::TextDiff;
+
+use crate::{paths::OutputPath, store::transaction::Step};
+
+/// The diff of all steps. `copies` names the files whose new contents come from another file, which are shown as what
+/// they differ from it; paths are relative to the server directory.
+pub(crate) fn of_steps<'s>(steps: impl Iterator<Item = &'s Step>, copies: &BTreeMap<OutputPath, OutputPath>) -> String {
+    let mut diff = String::new();
+    let steps: Vec<&Step> = steps.collect();
+    for &step in &steps {
+        let source = copies.get(&step.path).and_then(|source| {
+            let bytes = steps.iter().find(|step| step.path == *source)?.before.as_deref()?;
+            Some((source, bytes))
+        });
+        match source {
+            Some((source, bytes)) if step.before.is_none() => copied(&mut diff, source, bytes, step),
+            _ => changed(&mut diff, step),
+        }
+    }
+    diff
+}
+
+fn copied(diff: &mut String, source: &OutputPath, before: &[u8], step: &Step) {
+    let path = &step.path;
+    write!(diff, "diff --git a/{source} b/{path}\ncopy from {source}\ncopy to {path}\n").expect(INFALLIBLE);
+    let after = step.after.bytes().unwrap_or_default();
+    if before != after {
+        lines(diff, before, after, &format!("a/{source}"), &format!("b/{path}"));
+    }
+}
+
+fn changed(diff: &mut String, step: &Step) {
+    let path = &step.path;
+    writeln!(diff, "diff --git a/{path} b/{path}").expect(INFALLIBLE);
+    let (before, after) = (step.before.as_deref(), step.after.bytes());
+    if [before, after].into_iter().flatten().any(is_binary) {
+        writeln!(diff, "Binary files a/{path} and b/{path} differ").expect(INFALLIBLE);
+        return;
+    }
+    let old = if before.is_some() { format!("a/{path}") } else { "/dev/null".to_owned() };
+    let new = if after.is_some() { format!("b/{path}") } else { "/dev/null".to_owned() };
+    let is_too_long = |bytes: Option<&[u8]>| bytes.is_some_and(|bytes| bytes.len() > LONGEST);
+    match (before, after) {
+        // Nobody reads a bundle in a diff.
+        (None, after) if is_too_long(after) => {
+            writeln!(diff, "new file mode 100644\nBinary files {old} and {new} differ").expect(INFALLIBLE);
+            return;
+        }
+        (before, None) if is_too_long(before) => {
+            writeln!(diff, "deleted file mode 100644\nBinary files {old} and {new} differ").expect(INFALLIBLE);
+            return;
+        }
+        (None, _) => diff.push_str("new file mode 100644\n"),
+        (_, None) => diff.push_str("deleted file mode 100644\n"),
+        _ => {}
+    }
+    lines(diff, before.unwrap_or_default(), after.unwrap_or_default(), &old, &new);
+}
+
+/// A file that is longer, in bytes, is not shown when the whole of it is new or goes.
+const LONGEST: usize = 64 * 1024;
+
+/// As `git` tells: a zero among the first 8000 bytes.
+fn is_binary(bytes: &[u8]) -> bool {
+    bytes[..bytes.len().min(8000)].contains(&0)
+}
+
+const INFALLIBLE: &str = "writing to a string cannot fail";
+
+fn lines(diff: &mut String, before: &[u8], after: &[u8], old: &str, new: &str) {
+    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
+    let lines = TextDiff::from_lines(before.as_ref(), after.as_ref());
+    write!(diff, "{}", lines.unified_diff().header(old, new)).expect(INFALLIBLE);
+}

@@ -1,0 +1,164 @@
+//! A report for GitHub Actions: workflow commands that become annotations, and the job summary. Text, and one appended
+//! file.
+
+use std::{
+    fmt::Write as _,
+    fs::OpenOptions,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+use crate::{
+    paths::show,
+    say::report::{DiagnosticReport, Report},
+    store::manifest::WireChange,
+};
+
+const INFALLIBLE: &str = "writing to a string cannot fail";
+
+/// One workflow command for each diagnostic, each on a line
+/// (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
+pub(crate) fn annotations(report: &Report) -> String {
+    let workspace = std::env::var_os("GITHUB_WORKSPACE").map(PathBuf::from);
+    report.diagnostics.iter().map(|diagnostic| annotation(diagnostic, workspace.as_deref())).collect()
+}
+
+/// Appends the summary to the file that `GITHUB_STEP_SUMMARY` names, when it does.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn append_summary(report: &Report) -> anyhow::Result<()> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return Ok(()) };
+    let path = Path::new(&path);
+    let failed = || format!("failed to append to `{}`", path.display());
+    let mut file = OpenOptions::new().append(true).create(true).open(path).with_context(failed)?;
+    file.write_all(summary(report).as_bytes()).with_context(failed)
+}
+
+fn annotation(diagnostic: &DiagnosticReport, workspace: Option<&Path>) -> String {
+    let mut properties: Vec<String> = Vec::new();
+    if let Some(label) = diagnostic.labels.first() {
+        properties.push(format!("file={}", property(&in_workspace(&label.path, workspace))));
+        properties.push(format!("line={}", label.line));
+        properties.push(format!("col={}", label.column));
+    }
+    properties.push(format!("title={}", property(diagnostic.code.unwrap_or("presentry"))));
+    let mut message = diagnostic.message.clone();
+    if let Some(hint) = &diagnostic.hint {
+        write!(message, "\nhint: {hint}").expect(INFALLIBLE);
+    }
+    format!("::{} {}::{}\n", diagnostic.severity, properties.join(","), data(&message))
+}
+
+/// Annotations are shown at files by their path in the repository, and a step may run anywhere below it.
+fn in_workspace(path: &str, workspace: Option<&Path>) -> String {
+    let real = std::fs::canonicalize(path).ok();
+    let workspace = workspace.and_then(|workspace| std::fs::canonicalize(workspace).ok());
+    let below = real.zip(workspace).and_then(|(real, workspace)| Some(show(real.strip_prefix(workspace).ok()?)));
+    below.unwrap_or_else(|| path.to_owned())
+}
+
+/// The message of a workflow command, escaped as `@actions/core` does it in `escapeData`.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property of a workflow command, escaped as `@actions/core` does it in `escapeProperty`.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+fn summary(report: &Report) -> String {
+    let mut text = format!("### presentry {}: {}\n\n", report.command, report.outcome.as_str());
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    if let Some(preset) = &report.preset {
+        rows.push(("preset", code(preset.name)));
+    }
+    if let Some(build) = &report.build {
+        rows.push(("entry", code(&build.entry)));
+        rows.extend(build.instrumentation.as_ref().map(|path| ("instrumentation", code(path))));
+    }
+    if let Some(proof) = &report.proof {
+        let failures: Vec<String> = proof.failures.iter().map(|failure| code(failure)).collect();
+        let holds = if proof.holds { "holds".to_owned() } else { format!("does not hold: {}", failures.join(", ")) };
+        rows.push(("proof", holds));
+        let packages: Vec<String> = proof.packages.iter().map(|package| code(package)).collect();
+        if !packages.is_empty() {
+            rows.push(("packages before the runtime", packages.join(", ")));
+        }
+    }
+    if let Some(trace) = &report.trace {
+        let telling = trace.processes.iter().find(|process| !process.first).or(trace.processes.first());
+        rows.extend(telling.map(|process| ("start of the server", process.sentence.replace('|', "\\|"))));
+    }
+    let exports: Vec<String> =
+        report.exports.iter().map(|export| format!("{} ({})", code(&export.name), export.kind)).collect();
+    if !exports.is_empty() {
+        rows.push(("exports", exports.join(", ")));
+    }
+    if !rows.is_empty() {
+        text.push_str("| | |\n|---|---|\n");
+        rows.iter().for_each(|(name, value)| writeln!(text, "| {name} | {value} |").expect(INFALLIBLE));
+        text.push('\n');
+    }
+    if !report.changes.is_empty() {
+        text.push_str("| file | change |\n|---|---|\n");
+        // Hundreds of files of packages would bury the rest; each package has a line of its own.
+        for change in report.changes.iter().filter(|change| change.kind != WireChange::Package) {
+            writeln!(text, "| {} | {} |", code(&change.path), change.kind.words()).expect(INFALLIBLE);
+        }
+        for package in &report.traced {
+            let (path, version) = (code(&package.path), code(&package.version));
+            writeln!(text, "| {path} | package {version}, traced in |").expect(INFALLIBLE);
+        }
+        text.push('\n');
+    }
+    for diagnostic in &report.diagnostics {
+        let (severity, name) = (diagnostic.severity, diagnostic.code.map(|name| format!(" `{name}`")));
+        writeln!(text, "- **{severity}**{}: {}", name.unwrap_or_default(), diagnostic.message).expect(INFALLIBLE);
+        for label in &diagnostic.labels {
+            writeln!(text, "  - `{}:{}:{}`", label.path, label.line, label.column).expect(INFALLIBLE);
+        }
+        if let Some(hint) = &diagnostic.hint {
+            writeln!(text, "  - hint: {hint}").expect(INFALLIBLE);
+        }
+    }
+    if !report.diagnostics.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+/// Text as code in a cell of a table.
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('|', "\\|"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::say::report::LabelReport;
+
+    #[test]
+    fn what_github_would_read_as_syntax_is_escaped() {
+        let diagnostic = DiagnosticReport {
+            code: Some("static-edge-to-runtime"),
+            severity: "error",
+            message: "100% of `a`,\nb: c".to_owned(),
+            hint: Some("run it".to_owned()),
+            labels: vec![LabelReport {
+                path: "a,b:c%.mjs".to_owned(),
+                line: 3,
+                column: 7,
+                text: String::new(),
+                message: String::new(),
+            }],
+        };
+        assert_eq!(
+            annotation(&diagnostic, None),
+            "::error file=a%2Cb%3Ac%25.mjs,line=3,col=7,title=static-edge-to-runtime::100%25 of `a`,%0Ab: c%0Ahint: run it\n"
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! A server directory on disk, as the rewriter reads it. Nothing is written here.
+
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use presentry_rewriter::{ModulePath, ReadError, Sources, is_script};
+
+use crate::{paths::is_absent, store::manifest::DIRECTORY};
+
+/// The files below a server directory.
+pub(crate) struct DiskSources {
+    root: PathBuf,
+}
+
+impl DiskSources {
+    /// The files below `root`, which has to be a canonical path.
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    fn list(&self, walk: &mut Walk, directory: &Path, prefix: &str) -> Result<(), ReadError> {
+        let failed = |error: &io::Error| read_error(&display(prefix), error);
+        for entry in fs::read_dir(directory).map_err(|error| failed(&error))? {
+            let entry = entry.map_err(|error| failed(&error))?;
+            // A specifier is text, so Node cannot import a file whose name is not UTF-8.
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let kind = entry.file_type().map_err(|error| failed(&error))?;
+            let path = format!("{prefix}{name}");
+            if kind.is_file() {
+                walk.file(path, &name);
+            } else if kind.is_dir() {
+                self.directory(walk, &entry.path(), &name, path)?;
+            } else if kind.is_symlink() {
+                self.link(walk, &entry.path(), &name, path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn directory(&self, walk: &mut Walk, directory: &Path, name: &str, path: String) -> Result<(), ReadError> {
+        if name == "node_modules" || name == DIRECTORY {
+            return Ok(());
+        }
+        self.list(walk, directory, &(path + "/"))
+    }
+
+    /// A linked file is listed under the name of the link as well, because that is the name modules import it by. A
+    /// linked directory inside the server directory is listed there, and one outside where the link is.
+    fn link(&self, walk: &mut Walk, link: &Path, name: &str, path: String) -> Result<(), ReadError> {
+        // A link that leads nowhere is not a file.
+        let Ok(target) = fs::canonicalize(link) else { return Ok(()) };
+        if target.is_file() {
+            walk.file(path, name);
+        } else if target.is_dir() && !target.starts_with(&self.root) && walk.followed.insert(target) {
+            self.directory(walk, link, name, path)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a walk has gathered.
+#[derive(Default)]
+struct Walk {
+    scripts: Vec<ModulePath>,
+    /// Directories outside that links led to, so that a circle of links ends.
+    followed: HashSet<PathBuf>,
+}
+
+impl Walk {
+    fn file(&mut self, path: String, name: &str) {
+        if is_script(name)
+            && let Ok(path) = ModulePath::new(path)
+        {
+            self.scripts.push(path);
+        }
+    }
+}
+
+impl Sources for DiskSources {
+    fn read(&self, path: &ModulePath) -> Result<Option<Cow<'_, [u8]>>, ReadError> {
+        let file = self.root.join(path.as_str());
+        match fs::metadata(&file) {
+            Ok(metadata) if !metadata.is_file() => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(read_error(path.as_str(), &error)),
+            Ok(_) => {}
+        }
+        match fs::read(&file) {
+            Ok(bytes) => Ok(Some(Cow::Owned(bytes))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(read_error(path.as_str(), &error)),
+        }
+    }
+
+    fn scripts(&self) -> Result<Vec<ModulePath>, ReadError> {
+        let mut walk = Walk::default();
+        self.list(&mut walk, &self.root, "")?;
+        walk.scripts.sort();
+        Ok(walk.scripts)
+    }
+
+    fn exists(&self, path: &ModulePath) -> bool {
+        fs::symlink_metadata(self.root.join(path.as_str())).is_ok()
+    }
+}
+
+fn display(prefix: &str) -> String {
+    if prefix.is_empty() { ".".to_owned() } else { prefix.trim_end_matches('/').to_owned() }
+}
+
+fn read_error(path: &str, error: &io::Error) -> ReadError {
+    ReadError { path: path.to_owned(), reason: error.to_string() }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn linked_directories_are_listed_once_and_linked_files_by_both_names() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("far.mjs"), "").unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(directory.path()).unwrap();
+        fs::create_dir_all(root.join("chunks/build")).unwrap();
+        fs::create_dir_all(root.join("node_modules/pg")).unwrap();
+        fs::create_dir_all(root.join(".presentry")).unwrap();
+        for file in ["index.mjs", "chunks/build/a.js", "chunks/b.cjs", "node_modules/pg/index.js", "style.css"] {
+            fs::write(root.join(file), "").unwrap();
+        }
+        symlink("build", root.join("chunks/same")).unwrap();
+        symlink("index.mjs", root.join("start.mjs")).unwrap();
+        symlink("..", root.join("chunks/up")).unwrap();
+        symlink("nowhere", root.join("broken.mjs")).unwrap();
+        symlink(outside.path(), root.join("out")).unwrap();
+        symlink(outside.path(), outside.path().join("again")).unwrap();
+
+        let sources = DiskSources::new(&root);
+        let scripts = sources.scripts().unwrap();
+        let names: Vec<&str> = scripts.iter().map(ModulePath::as_str).collect();
+        assert_eq!(names, ["chunks/b.cjs", "chunks/build/a.js", "index.mjs", "out/far.mjs", "start.mjs"]);
+        assert!(sources.exists(&ModulePath::new("broken.mjs").unwrap()));
+        assert_eq!(sources.read(&ModulePath::new("chunks").unwrap()).unwrap(), None);
+    }
+}
