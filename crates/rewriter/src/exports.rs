@@ -5,9 +5,8 @@ use std::{collections::BTreeSet, rc::Rc};
 use presentry_parser::ImportName;
 
 use crate::{
-    bundle::stands_for,
     diagnostics::{Diagnostic, codes},
-    graph::{Graph, Module},
+    graph::{Graph, Module, stands_for},
     sources::ModulePath,
     specifier::{Target, resolve},
 };

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    plan::{Digest, EntryLoading},
+    digest::Digest,
+    plan::EntryLoading,
     sources::ModulePath,
     specifier::{literal, string_literal},
 };

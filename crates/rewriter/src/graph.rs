@@ -9,7 +9,7 @@ use std::{
 use presentry_parser::{Binding, Call, ModuleAnalysis, ModuleRecord, Phase, Span};
 
 use crate::{
-    bundle::{BundleHeader, bundle_header},
+    bundle_header::{BundleHeader, bundle_header},
     diagnostics::{Diagnostic, Label, codes},
     sources::{ModulePath, Sources},
     specifier::{Target, resolve},
@@ -203,4 +203,24 @@ impl Closure {
         chain.reverse();
         chain
     }
+}
+
+/// Which specifier a module has the exports of, when it belongs to a bundle that is as it was written.
+///
+/// # Errors
+/// When a module that it imports cannot be read.
+pub(crate) fn stands_for(graph: &Graph<'_>, module: &Module) -> Result<Option<String>, Box<Diagnostic>> {
+    let Some(specifier) =
+        module.bundle.as_ref().filter(|header| header.intact).and_then(|header| header.stands_for.clone())
+    else {
+        return Ok(None);
+    };
+    for (target, _) in module.static_edges() {
+        let Target::File(file) = target else { continue };
+        let part = graph.load(&file)?;
+        if !part.is_some_and(|part| part.bundle.as_ref().is_some_and(|header| header.intact)) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(specifier))
 }

@@ -10,10 +10,10 @@ use memchr::memmem;
 use presentry_parser::{Binding, Call, Enclosing, ImportName, Span};
 
 use crate::{
-    bundle::{bundle_header, stands_for},
+    bundle_header::bundle_header,
     diagnostics::{Diagnostic, codes},
     exports::{Resolution, resolve_export},
-    graph::{Graph, Module},
+    graph::{Graph, Module, stands_for},
     sources::ModulePath,
     specifier::{Target, package_name, resolve},
 };

@@ -2,9 +2,11 @@
 //! changes.
 
 mod bundle;
+mod bundle_header;
 mod channels;
 mod debug_id;
 pub mod diagnostics;
+mod digest;
 mod edits;
 mod entry_refs;
 mod exports;
@@ -26,12 +28,15 @@ pub use bundle::{
     AskedFor, Bundle, BundleHeader, PackageImports, bundle_header, bundle_line, package_imports, sealed, with_bundle,
 };
 pub use channels::injects_channels;
+pub use bundle::{Bundle, PackageImports, package_imports, with_bundle};
+pub use bundle_header::{AskedFor, BundleHeader, bundle_header, bundle_line, sealed};
 pub use debug_id::without_debug_id;
+pub use digest::Digest;
 pub use facade::{FacadeHeader, facade_header};
 pub use kinds::{Export, ExportKind, exports};
 pub use overlay::Overlay;
 pub use plan::{
-    ChangeKind, Digest, EntryLoading, ExportStyle, FileChange, InlinedInstrumentation, Mode, Outcome, Plan, Request,
+    ChangeKind, EntryLoading, ExportStyle, FileChange, InlinedInstrumentation, Mode, Outcome, Plan, Request,
 };
 pub use prefilter::may_name;
 pub use presentry_parser::FunctionShape;

@@ -6,6 +6,7 @@ use presentry_parser::{ImportName, RequestForm, StringLiteral};
 
 use crate::{
     diagnostics::{Diagnostic, codes},
+    digest::Digest,
     edits::{TextEdit, apply},
     entry_refs::{BackImporter, back_importers, moved_name, repoint},
     exports::{Resolution, export_names, resolve_export},
@@ -13,12 +14,10 @@ use crate::{
     graph::{Graph, Module},
     kinds::{ExportKind, origin},
     overlay::Overlay,
-    plan::{
-        ChangeKind, Digest, EntryLoading, ExportStyle, FileChange, InlinedInstrumentation, Mode, Outcome, Plan, Request,
-    },
+    plan::{ChangeKind, EntryLoading, ExportStyle, FileChange, Mode, Outcome, Plan, Request},
     prefilter::exports_constant,
     proof::prove,
-    sdk_wrapper::{self, Wrapper},
+    sdk_wrapper::{self, Wrapper, wrapper_instrumentation},
     sources::{ModulePath, Sources},
     specifier::{Target, resolve},
     top_level,
@@ -29,7 +28,7 @@ use crate::{
 ///
 /// ```
 /// # use presentry_rewriter::{
-/// #     EntryLoading, ExportStyle, InlinedInstrumentation, MemorySources, Mode, ModulePath, Outcome, Request, plan,
+/// #     EntryLoading, ExportStyle, MemorySources, Mode, ModulePath, Outcome, Request, plan,
 /// # };
 /// let path = |text: &str| ModulePath::new(text).unwrap();
 /// let build = MemorySources::new([
@@ -137,38 +136,6 @@ fn take_over_wrapper(
         None => Vec::new(),
     };
     with_facade(&as_built, request, entry, &moved, exports, changes)
-}
-
-/// The changes that make the instrumentation of a wrapper a file of its own.
-pub(crate) fn wrapper_instrumentation(
-    graph: &Graph<'_>,
-    request: &Request,
-    wrapper: &Wrapper,
-) -> Result<Vec<FileChange>, Box<Diagnostic>> {
-    let on_disk = graph.load(&request.instrumentation)?;
-    if request.inlined == InlinedInstrumentation::Replace {
-        return match on_disk {
-            Some(_) => Ok(Vec::new()),
-            None => Err(Box::new(codes::instrumentation_missing(&request.instrumentation))),
-        };
-    }
-    let mut changes = vec![FileChange {
-        path: request.instrumentation.clone(),
-        kind: ChangeKind::Instrumentation,
-        before: on_disk.map(|module| module.text.clone().into_bytes()),
-        after: Some(wrapper.instrumentation(&request.instrumentation).into_bytes()),
-        mode_from: Some(request.entry.clone()),
-    }];
-    if let Some((module, text)) = wrapper.in_place() {
-        changes.push(FileChange {
-            path: module.path.clone(),
-            kind: ChangeKind::Instrumentation,
-            before: Some(module.text.clone().into_bytes()),
-            after: Some(text.into_bytes()),
-            mode_from: None,
-        });
-    }
-    Ok(changes)
 }
 
 /// Adds the facade to the other changes, and proves them.

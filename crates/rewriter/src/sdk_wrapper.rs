@@ -16,7 +16,7 @@ use crate::{
     facade::{NO_SOURCE_MAP, export_name, local_names},
     graph::{Graph, Module},
     init_calls::{may_start_sentry, starting_modules},
-    plan::InlinedInstrumentation,
+    plan::{ChangeKind, FileChange, InlinedInstrumentation, Request},
     proof::is_nitro_runtime,
     sources::ModulePath,
     specifier::{Target, literal, relative, resolve},
@@ -366,4 +366,36 @@ fn specifier_of(path: &ModulePath, target: &Target) -> String {
 fn banner(entry: &Module) -> Option<&'static str> {
     let has = entry.text.contains("globalThis._importMeta_=");
     has.then_some("globalThis._importMeta_ = { url: import.meta.url, env: process.env };")
+}
+
+/// The changes that make the instrumentation of a wrapper a file of its own.
+pub(crate) fn wrapper_instrumentation(
+    graph: &Graph<'_>,
+    request: &Request,
+    wrapper: &Wrapper,
+) -> Result<Vec<FileChange>, Box<Diagnostic>> {
+    let on_disk = graph.load(&request.instrumentation)?;
+    if request.inlined == InlinedInstrumentation::Replace {
+        return match on_disk {
+            Some(_) => Ok(Vec::new()),
+            None => Err(Box::new(codes::instrumentation_missing(&request.instrumentation))),
+        };
+    }
+    let mut changes = vec![FileChange {
+        path: request.instrumentation.clone(),
+        kind: ChangeKind::Instrumentation,
+        before: on_disk.map(|module| module.text.clone().into_bytes()),
+        after: Some(wrapper.instrumentation(&request.instrumentation).into_bytes()),
+        mode_from: Some(request.entry.clone()),
+    }];
+    if let Some((module, text)) = wrapper.in_place() {
+        changes.push(FileChange {
+            path: module.path.clone(),
+            kind: ChangeKind::Instrumentation,
+            before: Some(module.text.clone().into_bytes()),
+            after: Some(text.into_bytes()),
+            mode_from: None,
+        });
+    }
+    Ok(changes)
 }

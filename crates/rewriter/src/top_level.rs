@@ -10,8 +10,7 @@ use crate::{
     init_calls::starting_modules,
     overlay::Overlay,
     plan::{ChangeKind, FileChange, Outcome, Plan, Request},
-    rewrite::wrapper_instrumentation,
-    sdk_wrapper::Wrapper,
+    sdk_wrapper::{Wrapper, wrapper_instrumentation},
     sources::Sources as _,
     specifier::{Target, literal, resolve},
 };
