@@ -290,6 +290,16 @@ fn kebab(name: &str) -> String {
     kebab
 }
 
+/// How a host loads an entry, in words.
+pub(crate) fn loading_text(loading: EntryLoading) -> &'static str {
+    match loading {
+        EntryLoading::Process => "process",
+        EntryLoading::Launcher => "launcher",
+        EntryLoading::Imported => "imported",
+        EntryLoading::Required => "required",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,15 +321,5 @@ mod tests {
         assert_eq!(find("node").map(|preset| preset.name), Some("node-listener"));
         assert_eq!(find("layer0").map(|preset| preset.name), Some("edgio"));
         assert_eq!(find("teapot"), None);
-    }
-}
-
-/// How a host loads an entry, in words.
-pub(crate) fn loading_text(loading: EntryLoading) -> &'static str {
-    match loading {
-        EntryLoading::Process => "process",
-        EntryLoading::Launcher => "launcher",
-        EntryLoading::Imported => "imported",
-        EntryLoading::Required => "required",
     }
 }
