@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use crate::{
-    bundle::bundle_header,
+    bundle_header::bundle_header,
     diagnostics::{Diagnostic, codes},
     sources::Sources,
 };

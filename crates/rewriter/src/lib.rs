@@ -24,12 +24,9 @@ mod sources;
 mod specifier;
 mod top_level;
 
-pub use bundle::{
-    AskedFor, Bundle, BundleHeader, PackageImports, bundle_header, bundle_line, package_imports, sealed, with_bundle,
-};
-pub use channels::injects_channels;
 pub use bundle::{Bundle, PackageImports, package_imports, with_bundle};
 pub use bundle_header::{AskedFor, BundleHeader, bundle_header, bundle_line, sealed};
+pub use channels::injects_channels;
 pub use debug_id::without_debug_id;
 pub use digest::Digest;
 pub use facade::{FacadeHeader, facade_header};
