@@ -33,6 +33,7 @@ pub mod repro;
 pub mod run;
 pub mod runtime;
 pub mod scenario;
+pub mod secretlint;
 pub mod seen;
 pub mod server;
 pub mod summary;

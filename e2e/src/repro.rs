@@ -16,6 +16,7 @@ use crate::node::Node;
 use crate::pins::Pins;
 use crate::process::{Exit, Invocation};
 use crate::progress::{Console, Took};
+use crate::secretlint::Secretlint;
 use crate::toolchain::Toolchain;
 
 mod collect;
@@ -28,7 +29,7 @@ mod redact;
 mod render;
 mod source;
 
-pub use facts::{Facts, Verdict};
+pub use facts::{Facts, Replaced, Verdict};
 
 use facts::{Build, Ran, Rewrite, Step, Whose};
 use output::Output;
@@ -73,6 +74,9 @@ pub struct Workshop<'a> {
     pub node: &'a Node,
     /// Where package managers are looked for, as `PATH` has it.
     pub path: Option<OsString>,
+    /// What looks through everything that is given out, beside the redaction. The tests that have stand-ins for all
+    /// programs go without.
+    pub secretlint: Option<&'a Secretlint>,
     /// Where the copy is built.
     pub work: &'a Path,
     /// Directories that tell of this machine, and what stands for each.
@@ -151,11 +155,19 @@ pub fn make(request: &Request, shop: &Workshop<'_>, console: &Console) -> Result
     if received > 0 {
         facts.notes.push(format!("{received} envelopes of the SDK went to a server of the harness on this machine"));
     }
+    if let Some(secretlint) = shop.secretlint {
+        output.lint(secretlint)?;
+    }
+    facts.replaced = output.replaced();
     facts.files = output.files()?;
     facts.files.extend(["REPORT.md", "commands.sh", "report.json"].map(str::to_owned));
-    output.write("report.json", format!("{}\n", serde_json::to_string_pretty(&facts)?).as_bytes())?;
+    output.write_json("report.json", &facts)?;
     output.write("commands.sh", render::commands(&facts).as_bytes())?;
     output.write("REPORT.md", render::report(&facts).as_bytes())?;
+    // The report quotes logs.
+    if let Some(secretlint) = shop.secretlint {
+        output.lint(secretlint)?;
+    }
     output.sweep()?;
     if !request.keep {
         cache::remove(&work)?;
@@ -343,7 +355,7 @@ impl Run<'_> {
         }
         self.output.write("builds/presentry/rewrite.diff", diff.as_bytes())?;
         self.output.write("builds/presentry/rewrite.txt", ran.text.as_bytes())?;
-        self.output.write("builds/presentry/rewrite.json", &pretty(&document)?)?;
+        self.output.write_json("builds/presentry/rewrite.json", &document)?;
         let rewritten = ran.success() && document["outcome"] != "no-server";
         let ran = Ran { log: "builds/presentry/rewrite.txt".to_owned(), ..ran };
         self.facts.rewrite = Some(Rewrite { ran, document });
@@ -417,14 +429,13 @@ impl Run<'_> {
         let trace = self.console.step(&format!("presentry trace, {name}"), || self.tell(&args, "trace"))?;
         let nowhere = BTreeMap::from([("SENTRY_DSN".to_owned(), render::NOWHERE.to_owned())]);
         self.step(&self.in_app(), nowhere, presentry(&args), trace.ran.exit);
-        for (file, bytes) in [
-            ("inspect.json", pretty(&inspect)?),
-            ("check.txt", check.ran.text.clone().into_bytes()),
-            ("check.json", pretty(&check.document)?),
-            ("trace.txt", trace.ran.text.clone().into_bytes()),
-            ("trace.json", pretty(&trace.document)?),
-        ] {
-            self.output.write(&format!("builds/{name}/{file}"), &bytes)?;
+        for (file, text) in [("check.txt", &check.ran.text), ("trace.txt", &trace.ran.text)] {
+            self.output.write(&format!("builds/{name}/{file}"), text.as_bytes())?;
+        }
+        for (file, document) in
+            [("inspect.json", &inspect), ("check.json", &check.document), ("trace.json", &trace.document)]
+        {
+            self.output.write_json(&format!("builds/{name}/{file}"), document)?;
         }
         let server = inspect["build"]["server"].as_str().map(|server| self.app.join(server));
         let left_out = match server.filter(|server| server.is_dir()) {
@@ -556,10 +567,6 @@ fn presentry(args: &[&str]) -> Vec<String> {
 
 fn exit_of(document: &Value) -> Option<i32> {
     document["exit_code"].as_i64().and_then(|code| i32::try_from(code).ok())
-}
-
-fn pretty(document: &Value) -> Result<Vec<u8>> {
-    Ok(format!("{}\n", serde_json::to_string_pretty(document)?).into_bytes())
 }
 
 // The stand-ins are shell scripts.

@@ -10,6 +10,7 @@ use presentry_e2e::node::Node;
 use presentry_e2e::progress::{Console, Shown, Took};
 use presentry_e2e::repro::{self, Request, Workshop};
 use presentry_e2e::scenario::{self, DIRECTORY};
+use presentry_e2e::secretlint::Secretlint;
 use presentry_e2e::toolchain::Toolchain;
 use presentry_e2e::{Cell, Matrix, Scenario, binary};
 use xshell::Shell;
@@ -33,14 +34,15 @@ impl flags::Repro {
         let ask = |package: &str, range: &str| matrix::ask(&toolchain, &logs, package, range);
         let Cell { pins, versions, .. } = self.cell(&list, Scenario::read_all(&root.join(DIRECTORY))?, &ask)?;
         let console = Console::new(Shown::Stdout);
+        let cache = Cache::open(&target.join("e2e-cache"), true)?;
+        let secretlint = console.step("secretlint", || {
+            Secretlint::install(&cache, &toolchain, &logs).map(|secretlint| (secretlint, Took::Time))
+        })?;
         let node = match &versions.node {
             None => Node::of(&toolchain),
-            Some(version) => {
-                let cache = Cache::open(&target.join("e2e-cache"), true)?;
-                console.step(&format!("Node.js {version}"), || {
-                    Node::install(version, &cache, &toolchain, &logs).map(|node| (node, Took::Time))
-                })?
-            }
+            Some(version) => console.step(&format!("Node.js {version}"), || {
+                Node::install(version, &cache, &toolchain, &logs).map(|node| (node, Took::Time))
+            })?,
         };
         let binary = match &self.presentry {
             Some(binary) => here.join(binary),
@@ -64,6 +66,7 @@ impl flags::Repro {
             toolchain: &toolchain,
             node: &node,
             path: std::env::var_os("PATH"),
+            secretlint: Some(&secretlint),
             work: &target.join("repro-work").join(&name),
             paths: vec![(target.clone(), "<target>".to_owned()), (root, "<presentry>".to_owned())],
         };

@@ -14,7 +14,7 @@ use super::facts::Package;
 use super::manager::{PackageManager, is_lockfile, lockfiles_by_name};
 use super::output::Output;
 use super::redact::{Secrets, auth_tokens, is_harmless, redirect};
-use super::source::{Source, is_configuration, is_env};
+use super::source::{Source, holds_variables, is_configuration, is_env};
 use super::{env, exact};
 use crate::app;
 
@@ -22,8 +22,23 @@ use crate::app;
 const LARGEST: u64 = 2 * 1024 * 1024;
 
 /// Variables of the shell whose values are secrets by their names.
-const SECRET_NAMES: [&str; 9] =
-    ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "DSN"];
+const SECRET_NAMES: [&str; 15] = [
+    "TOKEN",
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+    "PRIVATE_KEY",
+    "SIGNING_KEY",
+    "CREDENTIAL",
+    "DSN",
+    "DATABASE_URL",
+    "CONNECTION_STRING",
+    "WEBHOOK",
+];
 
 /// Those packages of an app that decide how it is built and instrumented. The rest is what the app itself asks for.
 const TOLD: [&str; 12] = [
@@ -52,24 +67,36 @@ pub(crate) fn secrets(
 ) -> Result<Secrets> {
     let mut secrets = Secrets::default();
     for (name, value) in shell {
-        let upper = name.to_ascii_uppercase();
         // A path is where a secret is kept, and none.
-        let is_secret = SECRET_NAMES.iter().any(|secret| upper.contains(secret)) && !value.starts_with('/');
-        if is_secret && !is_harmless(&name, &value) {
+        if is_secret_name(&name) && !value.starts_with('/') && !is_harmless(&name, &value) {
             secrets.value(&format!("the variable `{name}`"), &value);
         }
     }
     for file in source.named(is_env)? {
         // A link to nothing, or no text.
         let Ok(text) = fs::read_to_string(&file) else { continue };
-        for variable in env::variables(&text) {
+        let variables = env::variables(&text);
+        for variable in &variables {
             if !is_harmless(&variable.name, &variable.value) {
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
-                secrets.value(&format!("`{}` of `{name}`", variable.name), &variable.value);
+                let what = format!("`{}` of `{name}`", variable.name);
+                secrets.value(&what, &variable.value);
+                secrets.value(&what, &env::expanded(&variable.value, &variables));
             }
         }
     }
     let own = home.map(|home| home.join(".npmrc"));
+    for file in source.named(holds_variables)? {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // A list item of Compose, `- NAME=value`, is a line of its own as well.
+        let text = text.lines().map(|line| line.trim_start().trim_start_matches("- ")).collect::<Vec<_>>().join("\n");
+        for variable in env::variables(&text) {
+            if is_secret_name(&variable.name) && !is_harmless(&variable.name, &variable.value) {
+                secrets.value(&format!("`{}` of `{name}`", variable.name), &variable.value);
+            }
+        }
+    }
     for file in source.named(is_configuration)?.into_iter().chain(own) {
         let Ok(text) = fs::read_to_string(&file) else { continue };
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -87,6 +114,12 @@ pub(crate) fn secrets(
         }
     }
     Ok(secrets)
+}
+
+/// Whether a variable is a secret by its name.
+fn is_secret_name(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    SECRET_NAMES.iter().any(|secret| upper.contains(secret))
 }
 
 /// Has every DSN of the copy lead to `dsn`, so that nothing is sent to where it led.

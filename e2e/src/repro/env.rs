@@ -50,6 +50,24 @@ pub(crate) fn without_values(text: &str) -> String {
     lines
 }
 
+/// A value as dotenv-expand gives it to the app: `$NAME` and `${NAME}` are the values of other variables of the file.
+pub(crate) fn expanded(value: &str, variables: &[Variable]) -> String {
+    let mut expanded = value.to_owned();
+    // A value that names itself never ends.
+    for _ in 0..8 {
+        if !expanded.contains('$') {
+            break;
+        }
+        for variable in variables {
+            expanded = expanded.replace(&format!("${{{}}}", variable.name), &variable.value);
+        }
+        for variable in variables {
+            expanded = expanded.replace(&format!("${}", variable.name), &variable.value);
+        }
+    }
+    expanded.replace("\\$", "$")
+}
+
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut pieces = Vec::new();

@@ -38,8 +38,21 @@ pub struct Facts {
     pub notes: Vec<String>,
     /// What of the app is not in the directory, by path, and why.
     pub left_out: Vec<(String, String)>,
+    /// What was replaced because it is, or looks like, a secret.
+    pub replaced: Vec<Replaced>,
     /// What the directory holds.
     pub files: Vec<String>,
+}
+
+/// A kind of secret that was replaced in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Replaced {
+    /// The file, by its path with `/`.
+    pub file: String,
+    /// What it was; never its value.
+    pub what: String,
+    /// How many times.
+    pub times: usize,
 }
 
 /// A package of the app.

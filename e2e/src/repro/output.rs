@@ -1,14 +1,20 @@
 //! The directory that is given out: everything that is written goes through the redaction, and in the end everything that
 //! is there is looked through once more.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use serde_json::Value;
 use walkdir::WalkDir;
 
-use super::redact::{Redactor, Secrets};
+use super::facts::Replaced;
+use super::redact::{REDACTED, Redactor, Secrets};
 use crate::cache;
+use crate::secretlint::Secretlint;
 
 /// Where the app's own files are. They are redacted as sources.
 const SOURCES: [&str; 2] = ["app", "sdk"];
@@ -19,6 +25,8 @@ pub(crate) struct Output {
     root: PathBuf,
     redactor: Redactor,
     of_sources: Redactor,
+    /// How often something was replaced in a file, by the file and what it is.
+    replaced: RefCell<BTreeMap<(String, String), usize>>,
 }
 
 impl Output {
@@ -32,7 +40,7 @@ impl Output {
         }
         fs::create_dir_all(root).with_context(|| format!("failed to create `{}`", root.display()))?;
         let (redactor, of_sources) = (secrets.redactor()?, secrets.redactor_of_sources()?);
-        Ok(Output { root: root.to_owned(), redactor, of_sources })
+        Ok(Output { root: root.to_owned(), redactor, of_sources, replaced: RefCell::default() })
     }
 
     /// Where it is.
@@ -49,7 +57,8 @@ impl Output {
         let file = self.root.join(redactor.text(path));
         let parent = file.parent().unwrap_or(&self.root);
         fs::create_dir_all(parent).with_context(|| format!("failed to create `{}`", parent.display()))?;
-        fs::write(&file, redactor.redact(bytes)).with_context(|| format!("failed to write `{}`", file.display()))
+        let redacted = redactor.redact_noting(bytes, &mut |what| self.note(&redactor.text(path), what));
+        fs::write(&file, redacted).with_context(|| format!("failed to write `{}`", file.display()))
     }
 
     /// As [`Output::write`], with the mode of `original`: a script stays one that can be started.
@@ -62,6 +71,64 @@ impl Output {
         let context = || format!("failed to set the mode of `{}`", file.display());
         let mode = fs::metadata(original).with_context(context)?.permissions();
         fs::set_permissions(&file, mode).with_context(context)
+    }
+
+    /// Writes a document. Its texts are redacted before they are written as JSON, which escapes what patterns look for.
+    ///
+    /// # Errors
+    /// As [`Output::write`].
+    pub(crate) fn write_json(&self, path: &str, document: &impl Serialize) -> Result<()> {
+        let mut document = serde_json::to_value(document).with_context(|| format!("`{path}` is no JSON"))?;
+        self.redact_texts(path, &mut document);
+        self.write(path, format!("{document:#}\n").as_bytes())
+    }
+
+    fn redact_texts(&self, path: &str, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                let redactor = self.redactor_of(path);
+                let redacted = redactor.redact_noting(text.as_bytes(), &mut |what| self.note(path, what));
+                *text = String::from_utf8_lossy(&redacted).into_owned();
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| self.redact_texts(path, value)),
+            Value::Object(members) => members.values_mut().for_each(|value| self.redact_texts(path, value)),
+            _ => {}
+        }
+    }
+
+    fn note(&self, file: &str, what: &str) {
+        *self.replaced.borrow_mut().entry((file.to_owned(), what.to_owned())).or_default() += 1;
+    }
+
+    /// What was replaced so far, by file.
+    pub(crate) fn replaced(&self) -> Vec<Replaced> {
+        let replaced = self.replaced.borrow();
+        let rows = replaced.iter();
+        rows.map(|((file, what), times)| Replaced { file: file.clone(), what: what.clone(), times: *times }).collect()
+    }
+
+    /// Replaces what secretlint finds in the files that are there.
+    ///
+    /// # Errors
+    /// When it cannot be run, or a file cannot be written.
+    pub(crate) fn lint(&self, secretlint: &Secretlint) -> Result<()> {
+        let mut findings = secretlint.find(&self.root)?;
+        // From the end, so that places before stay true; one in another goes with it.
+        findings.sort_by(|one, other| (&other.file, other.start).cmp(&(&one.file, one.start)));
+        for found in findings {
+            let file = self.root.join(&found.file);
+            let mut bytes = fs::read(&file).with_context(|| format!("failed to read `{}`", file.display()))?;
+            // Some of its rules (aws, 11.7) report where the name starts with the length of the value, so the token goes whole.
+            let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-.".contains(byte);
+            let end = found.end.min(bytes.len());
+            let end = end + bytes[end..].iter().take_while(|byte| is_token(byte)).count();
+            if found.start < end {
+                bytes.splice(found.start..end, REDACTED.bytes());
+                fs::write(&file, bytes).with_context(|| format!("failed to write `{}`", file.display()))?;
+                self.note(&found.file, &format!("what `{}` finds", found.rule));
+            }
+        }
+        Ok(())
     }
 
     /// Every file, by its path with `/`, in order.

@@ -1,13 +1,14 @@
 //! What must not leave the machine of whoever reports: known values in every form that tools write them in, and what looks
 //! like a secret. Bytes to bytes; where the values come from is told by the caller.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use anyhow::{Context, Result};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use regex::bytes::{Captures, Regex};
 
 /// What stands in the place of a secret.
@@ -19,6 +20,12 @@ pub(crate) const DSN: &str = "https://redacted@redacted.invalid/0";
 
 /// Shorter values occur in any text.
 const SHORTEST: usize = 6;
+
+/// As many bytes of a value in a row tell it.
+const PART: usize = 8;
+
+/// What is said of a value in base 64.
+const ENCODED: &str = "a part of a known value, in base 64";
 
 /// Variables whose values are no secrets, and words of any program besides.
 const HARMLESS_NAMES: [&str; 14] = [
@@ -76,10 +83,20 @@ impl Secrets {
     pub(crate) fn value(&mut self, what: &str, value: &str) {
         let trimmed = value.trim();
         for part in std::iter::once(trimmed).chain(trimmed.lines().map(str::trim)) {
-            let told = part.chars().count() >= SHORTEST && !HARMLESS_VALUES.contains(&part);
-            if told && !REDACTED.contains(part) && !DSN.contains(part) {
-                self.values.entry(part.to_owned()).or_insert_with(|| what.to_owned());
+            self.part(what, part);
+            // What a URL holds goes elsewhere alone: the password to a client of the database, for one.
+            let Ok(address) = url::Url::parse(part) else { continue };
+            for hidden in [address.password().unwrap_or_default(), address.username()] {
+                self.part(what, hidden);
+                self.part(what, &percent_encoding::percent_decode_str(hidden).decode_utf8_lossy());
             }
+        }
+    }
+
+    fn part(&mut self, what: &str, part: &str) {
+        let told = part.chars().count() >= SHORTEST && !HARMLESS_VALUES.contains(&part);
+        if told && !REDACTED.contains(part) && !DSN.contains(part) {
+            self.values.entry(part.to_owned()).or_insert_with(|| what.to_owned());
         }
     }
 
@@ -126,6 +143,9 @@ struct Needle {
 pub(crate) struct Redactor {
     needles: Vec<Needle>,
     search: AhoCorasick,
+    /// Parts of values, for what was encoded in base 64: an encoder sees more or less than one value.
+    parts: AhoCorasick,
+    encoded: Regex,
     patterns: Vec<Pattern>,
 }
 
@@ -166,24 +186,49 @@ impl Redactor {
             .match_kind(MatchKind::LeftmostLongest)
             .build(bytes)
             .context("there are too many secrets to search for")?;
-        Ok(Redactor { needles, search, patterns: patterns()? })
+        let values = secrets.values.keys().filter(|value| !secrets.kept.contains(value));
+        let parts: BTreeSet<&[u8]> = values.flat_map(|value| value.as_bytes().windows(PART.min(value.len()))).collect();
+        let parts = AhoCorasick::new(parts).context("there are too many secrets to search for")?;
+        let encoded = Regex::new(r"(?-u)[A-Za-z0-9+/_-]{12,}={0,2}").context("the pattern of base 64 is none")?;
+        Ok(Redactor { needles, search, parts, encoded, patterns: patterns()? })
     }
 
     /// The bytes without secrets.
     pub(crate) fn redact(&self, bytes: &[u8]) -> Vec<u8> {
+        self.redact_noting(bytes, &mut |_| ())
+    }
+
+    /// As [`Redactor::redact`], and notes what each replaced secret is; paths are none.
+    pub(crate) fn redact_noting(&self, bytes: &[u8], note: &mut dyn FnMut(&str)) -> Vec<u8> {
         let mut redacted = Vec::with_capacity(bytes.len());
         let mut at = 0;
         while let Some((needle, start, end)) = self.next(bytes, at) {
             redacted.extend_from_slice(&bytes[at..start]);
             redacted.extend_from_slice(needle.with.as_bytes());
             at = end;
+            if !needle.bounded {
+                note(&needle.what);
+            }
         }
         redacted.extend_from_slice(&bytes[at..]);
+        if let Cow::Owned(replaced) = self.encoded.replace_all(&redacted, |found: &Captures<'_>| {
+            if !self.hides_a_part(&found[0]) {
+                return found[0].to_vec();
+            }
+            note(ENCODED);
+            REDACTED.as_bytes().to_vec()
+        }) {
+            redacted = replaced;
+        }
         for pattern in &self.patterns {
             let replaced = pattern.regex.replace_all(&redacted, |found: &Captures<'_>| {
-                (pattern.with)(found).unwrap_or_else(|| found[0].to_vec())
+                let with = (pattern.with)(found);
+                if with.is_some() {
+                    note(pattern.what);
+                }
+                with.unwrap_or_else(|| found[0].to_vec())
             });
-            if let std::borrow::Cow::Owned(replaced) = replaced {
+            if let Cow::Owned(replaced) = replaced {
                 redacted = replaced;
             }
         }
@@ -200,9 +245,32 @@ impl Redactor {
         if let Some((needle, _, _)) = self.next(bytes, 0) {
             return Some(&needle.what);
         }
+        if self.encoded.find_iter(bytes).any(|found| self.hides_a_part(found.as_bytes())) {
+            return Some(ENCODED);
+        }
         let left =
             |pattern: &&Pattern| pattern.regex.captures_iter(bytes).any(|found| (pattern.with)(&found).is_some());
         self.patterns.iter().find(left).map(|pattern| pattern.what)
+    }
+
+    /// Whether letters of base 64 are those of a part of a value. What stands before may belong to something else, so they are
+    /// read from each of the first four.
+    fn hides_a_part(&self, letters: &[u8]) -> bool {
+        let standard: Vec<u8> = letters
+            .iter()
+            .filter(|letter| **letter != b'=')
+            .map(|letter| match letter {
+                b'-' => b'+',
+                b'_' => b'/',
+                letter => *letter,
+            })
+            .collect();
+        (0..4.min(standard.len())).any(|start| {
+            let whole = (standard.len() - start) / 4 * 4;
+            let decoded = STANDARD_NO_PAD.decode(&standard[start..start + whole]).unwrap_or_default();
+            let rest = STANDARD_NO_PAD.decode(&standard[start + whole..]).unwrap_or_default();
+            self.parts.is_match(&[decoded, rest].concat())
+        })
     }
 
     fn next(&self, bytes: &[u8], mut from: usize) -> Option<(&Needle, usize, usize)> {
@@ -220,7 +288,7 @@ impl Redactor {
     }
 }
 
-/// A value as it is, as it is in a URL, in JSON, and in the middle of something that was encoded in base 64.
+/// A value as it is, as URLs, JSON, scripts, pages and shells write it, and as hexadecimal digits.
 fn forms(value: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![value.as_bytes().to_vec()];
     let mut add = |form: String| {
@@ -228,24 +296,65 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
             forms.push(form.into_bytes());
         }
     };
-    add(url::form_urlencoded::byte_serialize(value.as_bytes()).collect());
-    add(url::form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20"));
-    add(serde_json::Value::from(value).to_string().trim_matches('"').to_owned());
-    // Six bits make a letter, so what stands before the value decides how its letters fall: three ways.
-    for shift in 0..3 {
-        let mut shifted = vec![0; shift];
-        shifted.extend_from_slice(value.as_bytes());
-        let whole = shifted.len() / 3 * 3;
-        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
-            let encoded = engine.encode(&shifted[..whole]);
-            // The letters that the bytes before have a part in.
-            let own = encoded.get(if shift == 0 { 0 } else { 4 }..).unwrap_or_default();
-            if own.len() >= 8 {
-                add(own.to_owned());
-            }
-        }
+    let form_encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    // `encodeURIComponent` leaves `!'()*` and encodes what forms leave; some encode everything.
+    let component = percent_encoding::utf8_percent_encode(value, COMPONENT).to_string();
+    let everything = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
+    for encoded in [form_encoded.replace('+', "%20"), form_encoded, component, everything] {
+        add(lowercase_escapes(&encoded));
+        // A URL that is a parameter of another one.
+        add(encoded.replace('%', "%25"));
+        add(encoded);
     }
+    let json = serde_json::Value::from(value).to_string().trim_matches('"').to_owned();
+    add(json.replace('/', "\\/"));
+    // A document in a document.
+    add(serde_json::Value::from(json.as_str()).to_string().trim_matches('"').to_owned());
+    add(json);
+    let escaped = |ascii: fn(char) -> String| value.chars().map(ascii).collect::<String>();
+    add(escaped(|it| if it.is_ascii_alphanumeric() { it.to_string() } else { format!("\\u{:04x}", u32::from(it)) }));
+    add(escaped(|it| if it.is_ascii_alphanumeric() { it.to_string() } else { format!("\\u{:04X}", u32::from(it)) }));
+    add(escaped(|it| if it.is_ascii_alphanumeric() { it.to_string() } else { format!("\\x{:02x}", u32::from(it)) }));
+    // As shells and pages write it.
+    add(value.replace('\'', r"'\''"));
+    add(escaped(|it| if "\"$`\\".contains(it) { format!("\\{it}") } else { it.to_string() }));
+    add(value.replace('\'', "\\'"));
+    add(escaped(
+        |it| if it.is_ascii_alphanumeric() || "-_./".contains(it) { it.to_string() } else { format!("\\{it}") },
+    ));
+    let page = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    add(page.replace('\'', "&#39;"));
+    add(page.replace('\'', "&#x27;"));
+    add(page);
+    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    add(hex.to_ascii_uppercase());
+    add(hex);
     forms
+}
+
+/// What `encodeURIComponent` encodes.
+const COMPONENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// `%2F` as `%2f`.
+fn lowercase_escapes(encoded: &str) -> String {
+    let mut parts = encoded.split('%');
+    let mut lower = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        lower.push('%');
+        lower.push_str(&digits.to_ascii_lowercase());
+        lower.push_str(rest);
+    }
+    lower
 }
 
 /// A path as it is, and as it is in a URL and in JSON.
@@ -300,22 +409,64 @@ fn patterns() -> Result<Vec<Pattern>> {
     fn dsn(found: &Captures<'_>) -> Option<Vec<u8>> {
         is_elsewhere(found).then(|| DSN.as_bytes().to_vec())
     }
-    let rows: [(&str, &str, Replacement); 11] = [
+    fn quoted(found: &Captures<'_>) -> Option<Vec<u8>> {
+        (!is_word_of_forms(&found[2])).then(|| behind_first(found)).flatten()
+    }
+    let rows: [(&str, &str, Replacement); 21] = [
         ("a token of Sentry", r"sntry[a-z]_[A-Za-z0-9+/=_-]{8,}", all),
         ("a DSN", DSN_PATTERN, dsn),
         (
             "a name and password in a URL",
-            r#"([a-z][a-z0-9+.-]{1,20}://)([^\s/:@"'`<>{}\\]*:[^\s/@"'`<>{}\\]+)@"#,
+            r#"([a-z][a-z0-9+.-]{1,20}://)([^\s/:@"'`<>{}\\$]*:[^\s/@"'`<>{}\\$]+)@"#,
             |found| Some([&found[1], REDACTED.as_bytes(), b"@"].concat()),
         ),
-        ("an `authToken`", r#"(?i)(auth_?token["']?\s*[:=]\s*["'`])([^"'`\s]{6,})"#, behind_first),
+        ("a token in a URL", r"(https?://)([A-Za-z0-9_.~%-]{8,})@([A-Za-z0-9.-]+)", |found| {
+            let own = [&b"127.0.0.1"[..], b"localhost", b"redacted.invalid"].contains(&&found[3]);
+            let has_digit = found[2].iter().any(u8::is_ascii_digit);
+            (!own && has_digit).then(|| [&found[1], REDACTED.as_bytes(), b"@", &found[3]].concat())
+        }),
         ("the password of a registry", REGISTRY_PATTERN, behind_first),
+        (
+            "a header with credentials",
+            r"(?i)(\b(?:bearer|basic)\s+)([A-Za-z0-9._~+/-]*[0-9][A-Za-z0-9._~+/-]{5,}=*)",
+            |found| (found[2].len() >= 8).then(|| behind_first(found)).flatten(),
+        ),
+        // The rules of secretlint know names of variables of a few services; an app has its own.
+        (
+            "the literal of a name that says secret",
+            &format!(r#"(?i)({SECRET_NAME}\\*["']?\]?\s*[:=]\s*\\*["'`])([^"'`\s$<>{{}}\\]{{6,}})"#),
+            quoted,
+        ),
+        (
+            "an assignment to a name that says secret",
+            r"(?m)(\b[A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)[A-Z0-9_]*=)([^\s\x22'`$<>(){},;&|]{6,})",
+            behind_first,
+        ),
         ("a token of npm", r"\bnpm_[A-Za-z0-9]{36}\b", all),
         ("a token of GitHub", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})", all),
-        ("a token of GitLab", r"\bglpat-[A-Za-z0-9_-]{20,}", all),
-        ("a key of AWS", r"\bAKIA[0-9A-Z]{16}\b", all),
+        ("a token of GitLab", r"\bgl(?:pat|dt|rt|ptt|cbt|soat)-[A-Za-z0-9_.-]{20,}", all),
+        ("a key of AWS", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", all),
+        ("a key of Stripe", r"\b(?:(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{16,})", all),
+        ("a key of Google", r"\b(?:AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,})", all),
+        ("a token of Slack", r"\bx(?:ox[abeprs]|app)-[A-Za-z0-9-]{10,}", all),
+        ("a key of SendGrid", r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", all),
+        ("a key of a model", r"\bsk-(?:proj|ant|svcacct|admin|or)-[A-Za-z0-9_-]{16,}", all),
+        (
+            "the address of a webhook",
+            r"(https://(?:hooks\.slack\.com/(?:services|workflows)|(?:ptb\.|canary\.)?discord(?:app)?\.com/api/webhooks|[a-z0-9.-]+\.webhook\.office\.com)/)([A-Za-z0-9_/@.-]{12,})",
+            behind_first,
+        ),
         ("a JSON web token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}", all),
-        ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.)*?-----END [A-Z ]*PRIVATE KEY-----", all),
+        (
+            "a token of a known form",
+            r"\b(?:hf_[A-Za-z0-9]{30,}|dop_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|sq0(?:atp|csp)-[A-Za-z0-9_-]{22,}|lin_api_[A-Za-z0-9]{32,}|dckr_pat_[A-Za-z0-9_-]{20,}|pypi-AgE[A-Za-z0-9_-]{50,}|hvs\.[A-Za-z0-9_-]{20,}|xkeysib-[0-9a-f]{64}-[A-Za-z0-9]+|key-[0-9a-f]{32}\b|nfp_[A-Za-z0-9]{36,}|pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.-]{32,}|sbp_[0-9a-f]{40}|(?:AC|SK)[0-9a-f]{32}\b|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}|AGE-SECRET-KEY-1[0-9A-Z]{58}|ATATT3[A-Za-z0-9_=-]{50,}|figd_[A-Za-z0-9_-]{40,}|phx_[A-Za-z0-9]{40,}|re_[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}|gsk_[A-Za-z0-9]{40,})",
+            all,
+        ),
+        (
+            "a private key",
+            r"-----BEGIN [A-Z ]*(?:PRIVATE KEY(?: BLOCK)?|PGP MESSAGE)-----(?s:.)*?-----END [A-Z ]*(?:PRIVATE KEY(?: BLOCK)?|PGP MESSAGE)-----",
+            all,
+        ),
     ];
     rows.into_iter()
         .map(|(what, pattern, with)| {
@@ -324,6 +475,45 @@ fn patterns() -> Result<Vec<Pattern>> {
             Ok(Pattern { what, regex, with })
         })
         .collect()
+}
+
+/// A name whose value is a secret, in any case and with any separator.
+const SECRET_NAME: &str = r"[a-z0-9_.-]*(?:auth_?token|token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|encryption[_-]?key|signing[_-]?key|credentials?|authorization|set-cookie)[a-z0-9_]*";
+
+/// Whether a literal is made of words that forms and types use for such a field, as in `type="password"`.
+fn is_word_of_forms(value: &[u8]) -> bool {
+    const WORDS: [&str; 28] = [
+        "current",
+        "new",
+        "confirm",
+        "old",
+        "password",
+        "passwd",
+        "username",
+        "email",
+        "user",
+        "token",
+        "secret",
+        "string",
+        "text",
+        "hidden",
+        "required",
+        "invalid",
+        "missing",
+        "bearer",
+        "basic",
+        "header",
+        "cookie",
+        "csrf",
+        "session",
+        "authorization",
+        "access",
+        "refresh",
+        "api",
+        "key",
+    ];
+    let text = String::from_utf8_lossy(value).to_ascii_lowercase();
+    text.split(|letter: char| !letter.is_ascii_alphanumeric()).all(|word| word.is_empty() || WORDS.contains(&word))
 }
 
 /// The values of `authToken` and its like in the text of a configuration.

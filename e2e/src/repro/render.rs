@@ -63,6 +63,12 @@ pub(crate) fn report(facts: &Facts) -> String {
         let shown = facts.left_out.iter().take(FILES).map(|(path, because)| format!("- `{path}`: {because}\n"));
         add(&shown.collect::<String>());
     }
+    if !facts.replaced.is_empty() {
+        add("## Replaced\n\nSecrets, and what looks like one. Read the files before you send them all the same.\n");
+        let shown =
+            facts.replaced.iter().take(FILES).map(|it| format!("- `{}`: {}, {} ×\n", it.file, it.what, it.times));
+        add(&shown.collect::<String>());
+    }
     add("## Files\n");
     let mut files = facts.files.iter().take(FILES).map(|file| format!("{file}\n")).collect::<String>();
     if facts.files.len() > FILES {

@@ -42,11 +42,84 @@ const UPLOADS: [&str; 2] = [".sentryclirc", ".env.sentry-build-plugin"];
 /// Larger files are not given out. Sources of this size are data.
 const LARGEST: u64 = 1024 * 1024;
 
-/// Kinds of files that cannot be looked through, or hold keys.
-const CLOSED: [&str; 22] = [
-    "zip", "tgz", "gz", "bz2", "xz", "zst", "br", "7z", "rar", "tar", "db", "sqlite", "sqlite3", "dump", "pem", "key",
-    "p12", "pfx", "jks", "keystore", "kdbx", "asc",
+/// Files by name that a build or an install reads. `package.json`, lockfiles and `.env` files are taken besides.
+const NEEDED_NAMES: [&str; 16] = [
+    ".npmrc",
+    ".yarnrc",
+    ".yarnrc.yml",
+    "bunfig.toml",
+    "pnpm-workspace.yaml",
+    ".pnpmfile.cjs",
+    ".node-version",
+    ".nvmrc",
+    ".tool-versions",
+    ".gitignore",
+    ".browserslistrc",
+    "turbo.json",
+    "nx.json",
+    "deno.json",
+    "deno.jsonc",
+    "robots.txt",
 ];
+
+/// Kinds of files that a build reads: modules, styles, what they import, and what is served.
+const NEEDED_KINDS: [&str; 39] = [
+    "ts",
+    "mts",
+    "cts",
+    "tsx",
+    "js",
+    "mjs",
+    "cjs",
+    "jsx",
+    "css",
+    "scss",
+    "sass",
+    "less",
+    "styl",
+    "html",
+    "vue",
+    "svelte",
+    "astro",
+    "md",
+    "mdx",
+    "graphql",
+    "gql",
+    "prisma",
+    "patch",
+    "diff",
+    "wasm",
+    "svg",
+    "png",
+    "jpg",
+    "jpeg",
+    "gif",
+    "webp",
+    "avif",
+    "ico",
+    "woff",
+    "woff2",
+    "ttf",
+    "otf",
+    "webmanifest",
+    "bin",
+];
+
+/// JSON holds keys as often as data, so it is taken where it configures the build, or lies beside the modules that import it.
+fn is_needed(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+    let is_json = extension == "json" || extension == "jsonc";
+    let configures = ["package.", "tsconfig", "jsconfig", "components."].iter().any(|start| name.starts_with(start));
+    let is_source = path
+        .components()
+        .any(|part| ["src", "app", "server", "i18n", "locales"].iter().any(|it| part.as_os_str() == *it));
+    let tells_keys = ["credential", "secret", "service-account", "serviceaccount", "private", "token", ".key"];
+    NEEDED_NAMES.contains(&name.as_str())
+        || is_lockfile(OsStr::new(&name))
+        || NEEDED_KINDS.contains(&extension.as_str())
+        || is_json && (configures || is_source && !tells_keys.iter().any(|part| name.contains(part)))
+}
 
 /// An app, and the directory that is installed: the same one, or the root of the workspace that it is a member of.
 #[derive(Debug, Clone)]
@@ -211,7 +284,11 @@ impl Source {
                     left_out.insert(LeftOut { path, because: "`.gitignore` names it" });
                 }
             } else if !is_directory {
-                match reason_to_keep_back(entry.path(), entry.file_type().is_symlink())? {
+                let reason = match is_needed(&path) {
+                    true => reason_to_keep_back(entry.path(), entry.file_type().is_symlink())?,
+                    false => Some("no build reads a file of this name or kind"),
+                };
+                match reason {
                     Some(because) => drop(left_out.insert(LeftOut { path, because })),
                     None => drop(shared.insert(path)),
                 }
@@ -274,6 +351,14 @@ pub(crate) fn is_env(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name == ".env" || name.starts_with(".env."))
 }
 
+/// Whether a file holds variables for another program: direnv, Wrangler, Compose. It is not given out; its values are known.
+pub(crate) fn holds_variables(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    let is_compose = (name.starts_with("docker-compose") || name.starts_with("compose"))
+        && (name.ends_with(".yml") || name.ends_with(".yaml"));
+    is_compose || name == ".envrc" || name.starts_with(".dev.vars") || name.ends_with(".env")
+}
+
 /// Whether a file may hold a token as a matter of course.
 pub(crate) fn is_configuration(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };
@@ -285,14 +370,6 @@ pub(crate) fn is_configuration(name: &OsStr) -> bool {
 
 fn reason_to_keep_back(file: &Path, is_link: bool) -> Result<Option<&'static str>> {
     let name = file.file_name().unwrap_or_default();
-    let extension = file.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
-    let keys = [".netrc", ".sentryclirc", "id_rsa", "id_ed25519", "id_ecdsa", ".DS_Store"];
-    if keys.iter().any(|key| name == *key) {
-        return Ok(Some("it may hold keys"));
-    }
-    if CLOSED.contains(&extension.as_str()) {
-        return Ok(Some("a file of this kind cannot be looked through for secrets"));
-    }
     let metadata = match fs::metadata(file) {
         Ok(metadata) => metadata,
         Err(_) if is_link => return Ok(Some("it is a link to nothing")),

