@@ -267,7 +267,7 @@ fn refuse_leftovers(graph: &Graph<'_>, plan: &Plan) -> Result<(), Box<Diagnostic
     for change in &plan.changes {
         let Some(module) = graph.load(&change.path)?.filter(|module| module.bundle.is_none()) else { continue };
         let left = specifiers(&module).find(
-            |specifier| matches!(resolve(&module.path, &specifier.value), Target::Package(package) if is_sdk(&package)),
+            |specifier| matches!(graph.resolve(&module.path, &specifier.value), Target::Package(package) if is_sdk(&package)),
         );
         if let Some(specifier) = left {
             return Err(Box::new(codes::bundle_two_copies(&module.path, &module.text, specifier.span)));

@@ -14,7 +14,7 @@ use crate::{
     graph::{Graph, Module},
     prefilter::Wanted,
     sources::ModulePath,
-    specifier::{Target, encode_segment, resolve},
+    specifier::{Target, encode_segment},
 };
 
 /// A module of the runtime that imports the entry, with the specifiers that name it.
@@ -43,12 +43,12 @@ pub(crate) fn back_importers(
     for path in leading.naming_entry.iter().filter(|path| loaded.contains(*path)) {
         let Some(module) = graph.load(path)? else { continue };
         for reference in &module.record.url_references {
-            if resolve(&module.path, &reference.specifier.value) == Target::File(entry.clone()) {
+            if graph.resolve(&module.path, &reference.specifier.value) == Target::File(entry.clone()) {
                 warnings.push(codes::entry_url(&module, reference.span));
             }
         }
         let names_entry =
-            |specifier: &&StringLiteral| resolve(&module.path, &specifier.value) == Target::File(entry.clone());
+            |specifier: &&StringLiteral| graph.resolve(&module.path, &specifier.value) == Target::File(entry.clone());
         let specifiers: Vec<StringLiteral> = specifiers(&module).filter(names_entry).cloned().collect();
         if !specifiers.is_empty() {
             found.push(BackImporter { module, specifiers });
@@ -77,15 +77,16 @@ impl Leading {
         let mut leading = Self { imported: BTreeMap::new(), naming_entry: BTreeSet::new(), leaving: None };
         let mut known = BTreeSet::from([entry.clone()]);
         let mut wanted = known.clone();
+        let mapped = graph.packages().map_own_modules();
         while !wanted.is_empty() {
             let sought = Wanted::new(&wanted);
             let first_wave = known.len() == 1;
             let mut next = BTreeSet::new();
             for script in &scripts {
                 let bytes = graph.sources().read(script).map_err(unreadable)?;
-                if bytes.is_some_and(|bytes| sought.may_be_named_in(script, &bytes))
+                if bytes.is_some_and(|bytes| mapped || sought.may_be_named_in(script, &bytes))
                     && let Some(module) = graph.load(script)?
-                    && leading.note(&module, &wanted, entry)
+                    && leading.note(graph, &module, &wanted, entry)
                     && known.insert(script.clone())
                 {
                     next.insert(script.clone());
@@ -100,17 +101,23 @@ impl Leading {
     }
 
     /// Notes which of the wanted modules a module names; whether there are any.
-    fn note(&mut self, module: &Rc<Module>, wanted: &BTreeSet<ModulePath>, entry: &ModulePath) -> bool {
+    fn note(
+        &mut self,
+        graph: &Graph<'_>,
+        module: &Rc<Module>,
+        wanted: &BTreeSet<ModulePath>,
+        entry: &ModulePath,
+    ) -> bool {
         let path = &module.path;
-        let named = specifiers(module).filter_map(|specifier| match resolve(path, &specifier.value) {
+        let named = specifiers(module).filter_map(|specifier| match graph.resolve(path, &specifier.value) {
             Target::File(file) => Some(file),
             _ => None,
         });
         let named: BTreeSet<ModulePath> = named.filter(|file| wanted.contains(file)).collect();
         let mut references = module.record.url_references.iter();
         let names_by_url =
-            references.any(|reference| resolve(path, &reference.specifier.value) == Target::File(entry.clone()));
-        let leaves = |specifier: &&StringLiteral| match resolve(path, &specifier.value) {
+            references.any(|reference| graph.resolve(path, &reference.specifier.value) == Target::File(entry.clone()));
+        let leaves = |specifier: &&StringLiteral| match graph.resolve(path, &specifier.value) {
             Target::Elsewhere(reference) => {
                 reference.starts_with('.') && reference[last_segment(&reference)] == *entry.file_name()
             }
@@ -242,7 +249,7 @@ pub(crate) fn utf16_length(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edits::apply;
+    use crate::{edits::apply, specifier::resolve};
 
     #[track_caller]
     fn check(literal: &str, name: &str, expected: &str) {

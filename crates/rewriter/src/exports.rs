@@ -8,7 +8,7 @@ use crate::{
     diagnostics::{Diagnostic, codes},
     graph::{Graph, Module, stands_for},
     sources::ModulePath,
-    specifier::{Target, resolve},
+    specifier::Target,
 };
 
 /// What an export name of a module stands for
@@ -90,7 +90,7 @@ fn collect_names(
     names.extend(own.into_iter().map(|(_, name)| name.to_owned()));
     for star in &record.star_export_entries {
         let request = &record.requested_modules[star.request];
-        let target = resolve(&module.path, &request.specifier.value);
+        let target = graph.resolve(&module.path, &request.specifier.value);
         let starred = match &target {
             Target::File(path) => graph.load(path)?,
             _ => None,
@@ -144,7 +144,7 @@ fn resolve_in(
         });
         if let Some(request) = imported {
             let specifier = &record.requested_modules[request].specifier.value;
-            return Ok(namespace(resolve(path, specifier)));
+            return Ok(namespace(graph.resolve(path, specifier)));
         }
         return Ok(Resolution::Binding {
             module: path.clone(),
@@ -154,7 +154,7 @@ fn resolve_in(
     }
     if let Some(entry) = record.indirect_export_entries.iter().find(|entry| entry.export_name.value == name) {
         let specifier = &record.requested_modules[entry.request].specifier.value;
-        let target = resolve(path, specifier);
+        let target = graph.resolve(path, specifier);
         return match (&entry.import_name, target) {
             (ImportName::Name(import), Target::File(file)) => {
                 resolve_in(graph, &file, &instance_of(specifier), &import.value, resolve_set)
@@ -170,7 +170,7 @@ fn resolve_in(
     let mut found = Resolution::NotFound;
     for star in &record.star_export_entries {
         let specifier = &record.requested_modules[star.request].specifier.value;
-        let resolution = match resolve(path, specifier) {
+        let resolution = match graph.resolve(path, specifier) {
             Target::File(file) => match graph.load(&file)? {
                 Some(_) => resolve_in(graph, &file, &instance_of(specifier), name, resolve_set)?,
                 None => continue,

@@ -11,8 +11,10 @@ use presentry_parser::{Binding, Call, ModuleAnalysis, ModuleRecord, Phase, Span}
 use crate::{
     bundle_header::{BundleHeader, bundle_header},
     diagnostics::{Diagnostic, Label, codes},
+    digest::Digest,
+    packages::{Means, PackageType, Packages, Resolved},
     sources::{ModulePath, Sources},
-    specifier::{Target, resolve},
+    specifier::{Target, data_module, resolve_below},
 };
 
 /// A module of the build with its record.
@@ -30,52 +32,118 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// Whether the file may be CommonJS: a `.js` file in which nothing stands that only an ES module can have.
-    pub(crate) fn may_be_commonjs(&self) -> bool {
-        let record = &self.record;
-        self.path.as_str().ends_with(".js")
-            && record.requested_modules.is_empty()
-            && record.local_export_entries.is_empty()
-            && record.import_metas.is_empty()
-            && record.top_level_awaits.is_empty()
-    }
-
     /// A place in this module.
     pub(crate) fn label(&self, span: Span, message: impl Into<String>) -> Label {
         Label::new(&self.path, &self.text, span, message)
     }
 
-    /// The static edges in source order: what has to be linked before this module runs. `import source` links nothing.
-    pub(crate) fn static_edges(&self) -> impl Iterator<Item = (Target, Span)> + '_ {
-        self.record
-            .requested_modules
-            .iter()
-            .filter(|request| request.phase != Phase::Source)
-            .map(|request| (resolve(&self.path, &request.specifier.value), request.statement))
-    }
-
-    /// The dynamic imports whose specifier is known.
-    pub(crate) fn dynamic_edges(&self) -> impl Iterator<Item = (Target, Span)> + '_ {
-        self.record.dynamic_imports.iter().filter_map(|import| {
-            let specifier = import.specifier.as_ref()?;
-            Some((resolve(&self.path, &specifier.value), import.span))
-        })
+    /// The statements that ask for what has to be linked before this module runs, in source order. `import source` links
+    /// nothing.
+    fn static_requests(&self) -> impl Iterator<Item = (&str, Span)> {
+        let requests = self.record.requested_modules.iter().filter(|request| request.phase != Phase::Source);
+        requests.map(|request| (request.specifier.value.as_str(), request.statement))
     }
 }
 
 /// Reads modules once and keeps them.
 pub(crate) struct Graph<'a> {
     sources: &'a dyn Sources,
+    packages: Packages<'a>,
     modules: RefCell<BTreeMap<ModulePath, Option<Rc<Module>>>>,
+    /// The texts of modules that are `data:` URLs, by the paths that stand for them.
+    data: RefCell<BTreeMap<ModulePath, String>>,
 }
 
 impl<'a> Graph<'a> {
     pub(crate) fn new(sources: &'a dyn Sources) -> Self {
-        Self { sources, modules: RefCell::default() }
+        Self { sources, packages: Packages::new(sources), modules: RefCell::default(), data: RefCell::default() }
     }
 
     pub(crate) fn sources(&self) -> &'a dyn Sources {
         self.sources
+    }
+
+    /// What a specifier names, as Node resolves it from the module that imports it: a file of the build however it is
+    /// written, a module of Node, or a package. Files and packages that are not there are not told from those that are.
+    pub(crate) fn resolve(&self, importer: &ModulePath, specifier: &str) -> Target {
+        if self.is_data(importer) && !specifier.contains(':') {
+            // A `data:` URL is no base for a path, and there are no packages above it.
+            return match resolve_below(None, importer, specifier) {
+                Target::Builtin(name) => Target::Builtin(name),
+                _ => Target::Elsewhere(specifier.to_owned()),
+            };
+        }
+        match resolve_below(self.sources.root(), importer, specifier) {
+            Target::File(file) => Target::File(self.sources.canonical(&file)),
+            Target::Package(bare) if self.packages.is_of_own_package(importer, &bare) => {
+                match self.packages.resolve(importer, &bare, Means::Import).into_iter().next() {
+                    Some(Resolved::File(file)) => Target::File(file),
+                    Some(Resolved::Bare(bare)) => resolve_below(None, importer, &bare),
+                    Some(Resolved::Nothing) | None => Target::Elsewhere(specifier.to_owned()),
+                }
+            }
+            Target::Elsewhere(url) => match data_module(&url) {
+                Some((text, true)) => Target::File(self.keep_data(text)),
+                Some((_, false)) => Target::Builtin(url),
+                None => Target::Elsewhere(url),
+            },
+            target => target,
+        }
+    }
+
+    /// The files of the build that a specifier stands for: none where the build lacks it, two where newer versions of
+    /// Node take another file of a package.
+    pub(crate) fn files_of(&self, importer: &ModulePath, specifier: &str, means: Means) -> Vec<ModulePath> {
+        let is_path = specifier.starts_with(['.', '/']);
+        if means == Means::Require && is_path {
+            let file = self.packages.required_path(importer, specifier, self.sources.root());
+            return file.into_iter().collect();
+        }
+        match resolve_below(self.sources.root(), importer, specifier) {
+            Target::File(_) if means == Means::Require => Vec::new(),
+            Target::File(file) => {
+                Some(self.sources.canonical(&file)).filter(|file| self.sources.is_file(file)).into_iter().collect()
+            }
+            Target::Package(bare) => {
+                let resolved = self.packages.resolve(importer, &bare, means).into_iter();
+                resolved.filter_map(|one| if let Resolved::File(file) = one { Some(file) } else { None }).collect()
+            }
+            Target::Builtin(_) | Target::Elsewhere(_) => Vec::new(),
+        }
+    }
+
+    /// The packages of the build.
+    pub(crate) fn packages(&self) -> &Packages<'a> {
+        &self.packages
+    }
+
+    /// Whether a module is the text of a `data:` URL.
+    pub(crate) fn is_data(&self, path: &ModulePath) -> bool {
+        self.data.borrow().contains_key(path)
+    }
+
+    fn keep_data(&self, text: String) -> ModulePath {
+        let path = ModulePath::new(format!("data:{}.mjs", Digest::of(text.as_bytes()))).expect("one segment");
+        self.data.borrow_mut().insert(path.clone(), text);
+        path
+    }
+
+    /// The static edges of a module in source order.
+    pub(crate) fn static_edges(&self, module: &Module) -> Vec<(Target, Span)> {
+        let requests = module.static_requests();
+        requests.map(|(specifier, span)| (self.resolve(&module.path, specifier), span)).collect()
+    }
+
+    /// The dynamic imports of a module whose specifier is known.
+    pub(crate) fn dynamic_edges(&self, module: &Module) -> Vec<(Target, Span)> {
+        let imports = module.record.dynamic_imports.iter();
+        let known = imports.filter_map(|import| Some((import.specifier.as_ref()?, import.span)));
+        known.map(|(specifier, span)| (self.resolve(&module.path, &specifier.value), span)).collect()
+    }
+
+    /// Whether there is such a module, or anything of that path.
+    pub(crate) fn exists(&self, path: &ModulePath) -> bool {
+        self.is_data(path) || self.sources.exists(path)
     }
 
     /// An ES module of the build. `None` when there is no such file, and for files that are no ES modules: CommonJS,
@@ -94,6 +162,9 @@ impl<'a> Graph<'a> {
         if !(name.ends_with(".mjs") || name.ends_with(".js")) {
             return Ok(None);
         }
+        if let Some(text) = self.data.borrow().get(path) {
+            return self.parsed(path, text.clone());
+        }
         let Some(bytes) = self.sources.read(path).map_err(|error| Box::new(codes::unreadable(&error)))? else {
             return Ok(None);
         };
@@ -101,6 +172,14 @@ impl<'a> Graph<'a> {
             Ok(text) => text,
             Err(error) => return Err(Box::new(codes::not_utf8(path, error.utf8_error().valid_up_to()))),
         };
+        self.parsed(path, text)
+    }
+
+    fn parsed(&self, path: &ModulePath, text: String) -> Result<Option<Module>, Box<Diagnostic>> {
+        let kind = if path.as_str().ends_with(".js") { self.packages.kind(path) } else { Some(PackageType::Module) };
+        if kind == Some(PackageType::CommonJs) {
+            return Ok(None);
+        }
         let bundle = bundle_header(text.as_bytes());
         // One reading gives everything; the bindings cost little beside the syntax tree. Nobody asks for those of a bundle.
         let (ModuleAnalysis { record, bindings, calls }, errors) = match bundle {
@@ -112,8 +191,8 @@ impl<'a> Graph<'a> {
         };
         let module = Module { path: path.clone(), text, record, bindings, calls, bundle };
         match errors.first() {
-            // A `.js` file that is no ES module is CommonJS, whatever `package.json` says.
-            Some(_) if name.ends_with(".js") => Ok(None),
+            // Node reads a `.js` file without a `type` as CommonJS, and as an ES module when only that has its syntax.
+            _ if kind.is_none() && (!errors.is_empty() || !has_module_syntax(&module.record)) => Ok(None),
             Some(error) => Err(Box::new(codes::syntax_error(&module, error))),
             None => Ok(Some(module)),
         }
@@ -127,7 +206,7 @@ impl<'a> Graph<'a> {
         let mut queue = VecDeque::from([start.clone()]);
         while let Some(path) = queue.pop_front() {
             let Some(module) = self.load(&path)? else { continue };
-            for (target, span) in module.static_edges() {
+            for (target, span) in self.static_edges(&module) {
                 let edge = Edge { from: path.clone(), span };
                 match target {
                     Target::File(file) => {
@@ -145,6 +224,33 @@ impl<'a> Graph<'a> {
         }
         Ok(closure)
     }
+}
+
+/// The files of a build that a specifier stands for, as Node resolves it from a module: none where it is no file of the
+/// build, and two where newer versions of Node take another file of a package than older ones.
+///
+/// ```
+/// # use presentry_rewriter::{Means, MemorySources, ModulePath, files_of};
+/// let path = |text: &str| ModulePath::new(text).unwrap();
+/// let build = MemorySources::new([
+///     (path("index.mjs"), Vec::new()),
+///     (path("node_modules/a/package.json"), br#"{ "exports": { "import": "./a.mjs" } }"#.to_vec()),
+///     (path("node_modules/a/a.mjs"), Vec::new()),
+/// ]);
+/// assert_eq!(files_of(&build, &path("index.mjs"), "a", Means::Import), [path("node_modules/a/a.mjs")]);
+/// assert_eq!(files_of(&build, &path("index.mjs"), "a", Means::Require), []);
+/// ```
+#[must_use]
+pub fn files_of(sources: &dyn Sources, importer: &ModulePath, specifier: &str, means: Means) -> Vec<ModulePath> {
+    Graph::new(sources).files_of(importer, specifier, means)
+}
+
+/// Whether a module has what CommonJS cannot have.
+fn has_module_syntax(record: &ModuleRecord) -> bool {
+    !record.requested_modules.is_empty()
+        || !record.local_export_entries.is_empty()
+        || !record.import_metas.is_empty()
+        || !record.top_level_awaits.is_empty()
 }
 
 /// The statement by which one module asks for another.
@@ -215,7 +321,7 @@ pub(crate) fn stands_for(graph: &Graph<'_>, module: &Module) -> Result<Option<St
     else {
         return Ok(None);
     };
-    for (target, _) in module.static_edges() {
+    for (target, _) in graph.static_edges(module) {
         let Target::File(file) = target else { continue };
         let part = graph.load(&file)?;
         if !part.is_some_and(|part| part.bundle.as_ref().is_some_and(|header| header.intact)) {

@@ -15,7 +15,7 @@ use crate::{
     exports::{Resolution, resolve_export},
     graph::{Graph, Module, stands_for},
     sources::ModulePath,
-    specifier::{Target, package_name, resolve},
+    specifier::{Target, package_name},
 };
 
 /// Whether a script may hold a call of `init` of a `@sentry/*` package, by a cheap look at its import clauses: yes too
@@ -58,7 +58,7 @@ pub(crate) fn starting_modules<'p>(
         if module.text.contains("@sentry/") {
             return Ok(true);
         }
-        for (target, _) in module.static_edges().chain(module.dynamic_edges()) {
+        for (target, _) in graph.static_edges(module).into_iter().chain(graph.dynamic_edges(module)) {
             if let Target::File(file) = target
                 && names_bundle(graph, &file)?
             {
@@ -134,7 +134,7 @@ fn is_awaited_init(graph: &Graph<'_>, module: &Module, binding: &Binding, call: 
     };
     let from_sentry = module.record.dynamic_imports.iter().any(|import| {
         let specifier = import.specifier.as_ref().map(|specifier| specifier.value.as_str());
-        let target = specifier.map(|specifier| resolve(&module.path, specifier));
+        let target = specifier.map(|specifier| graph.resolve(&module.path, specifier));
         import.awaited
             && holds(*statement, import.span)
             && match target {
@@ -167,7 +167,7 @@ fn callee(graph: &Graph<'_>, module: &Rc<Module>, call: &Call) -> Result<Callee,
     let Some(import) = module.record.import_entries.iter().find(|import| import.local_name == call.root) else {
         return Ok(Callee::Other);
     };
-    let target = resolve(&module.path, &module.record.requested_modules[import.request].specifier.value);
+    let target = graph.resolve(&module.path, &module.record.requested_modules[import.request].specifier.value);
     // What the callee is, followed to the module that declares it: a namespace with the path still to go, or a name.
     let resolution = match (&import.import_name, target) {
         (ImportName::Namespace, of) => {

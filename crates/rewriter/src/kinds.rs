@@ -9,7 +9,7 @@ use crate::{
     exports::{Resolution, exported_names, resolve_export},
     graph::{Graph, Module},
     sources::{ModulePath, Sources},
-    specifier::{Target, resolve},
+    specifier::Target,
 };
 
 /// The kind of an exported value.
@@ -153,7 +153,7 @@ fn imported_origin(
     let Some(import) = module.record.import_entries.iter().find(|import| import.local_name == name) else {
         return Ok(Origin::of(ExportKind::Unknown));
     };
-    let target = resolve(&module.path, &module.record.requested_modules[import.request].specifier.value);
+    let target = graph.resolve(&module.path, &module.record.requested_modules[import.request].specifier.value);
     match (&import.import_name, target) {
         (ImportName::Name(name), Target::File(file)) => {
             let resolution = resolve_export(graph, &file, &name.value)?;

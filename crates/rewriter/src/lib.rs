@@ -15,6 +15,7 @@ mod graph;
 mod init_calls;
 mod kinds;
 mod overlay;
+mod packages;
 mod plan;
 mod prefilter;
 mod proof;
@@ -30,8 +31,10 @@ pub use channels::injects_channels;
 pub use debug_id::without_debug_id;
 pub use digest::Digest;
 pub use facade::{FacadeHeader, facade_header};
+pub use graph::files_of;
 pub use kinds::{Export, ExportKind, exports};
 pub use overlay::Overlay;
+pub use packages::Means;
 pub use plan::{
     ChangeKind, EntryLoading, ExportStyle, FileChange, InlinedInstrumentation, Mode, Outcome, Plan, Request,
 };

@@ -47,4 +47,22 @@ impl Sources for Overlay<'_> {
             None => self.base.exists(path),
         }
     }
+
+    fn is_file(&self, path: &ModulePath) -> bool {
+        match self.files.get(path) {
+            Some(contents) => contents.is_some(),
+            None => self.base.is_file(path),
+        }
+    }
+
+    fn canonical(&self, path: &ModulePath) -> ModulePath {
+        match self.files.get(path) {
+            Some(_) => path.clone(),
+            None => self.base.canonical(path),
+        }
+    }
+
+    fn root(&self) -> Option<&str> {
+        self.base.root()
+    }
 }

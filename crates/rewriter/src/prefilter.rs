@@ -56,7 +56,7 @@ impl<'f> Wanted<'f> {
         let line = &script[start.saturating_sub(LONGEST_SPECIFIER)..start];
         let line = &line[memrchr(b'\n', line).map_or(0, |at| at + 1)..];
         line.iter().enumerate().any(|(at, byte)| {
-            if !matches!(byte, b'"' | b'\'' | b'`') || !matches!(line.get(at + 1), Some(b'.' | b'/')) {
+            if !matches!(byte, b'"' | b'\'' | b'`') || !matches!(line.get(at + 1), Some(b'.' | b'/' | b'f' | b'F')) {
                 return false;
             }
             let specifier = &script[start - line.len() + at + 1..end];

@@ -118,7 +118,7 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath) -> Result<Proof, Box<Diagnost
     if let Some(untried) = &untried_bundle {
         failures.push(codes::bundle_untried(untried));
     }
-    if let Some(missing) = nearest(&closure, |path| !graph.sources().exists(path)) {
+    if let Some(missing) = nearest(&closure, |path| !graph.exists(path)) {
         failures.push(codes::missing_module(graph, &missing, &closure.chain(&missing)));
     }
     let foreign = foreign_packages(graph, &module, &closure, instrumentation.as_ref(), &runtime)?;
@@ -155,7 +155,7 @@ fn instrumentation(
     if starting.is_empty() || starting.contains(&entry.path) {
         return Ok(starting.first().map(|_| entry.path.clone()));
     }
-    for (target, _) in entry.static_edges() {
+    for (target, _) in graph.static_edges(entry).into_iter() {
         if let Target::File(file) = target {
             let closure = graph.closure(&file)?;
             if starting.iter().any(|path| closure.contains(path)) {
@@ -171,7 +171,7 @@ fn dynamic_targets(graph: &Graph<'_>, closure: &Closure) -> Result<BTreeSet<Modu
     let mut targets = BTreeSet::new();
     for path in closure.paths() {
         if let Some(module) = graph.load(path)? {
-            targets.extend(module.dynamic_edges().filter_map(|(target, _)| match target {
+            targets.extend(graph.dynamic_edges(&module).into_iter().filter_map(|(target, _)| match target {
                 Target::File(file) => Some(file),
                 _ => None,
             }));

@@ -19,7 +19,7 @@ use crate::{
     proof::prove,
     sdk_wrapper::{self, Wrapper, wrapper_instrumentation},
     sources::{ModulePath, Sources},
-    specifier::{Target, resolve},
+    specifier::Target,
     top_level,
 };
 
@@ -66,7 +66,7 @@ fn refused(error: Diagnostic) -> Plan {
 
 fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnostic>) -> Result<Plan, Box<Diagnostic>> {
     let graph = Graph::new(sources);
-    let Some(entry) = graph.load(&request.entry)?.filter(|entry| !entry.may_be_commonjs()) else {
+    let Some(entry) = graph.load(&request.entry)? else {
         return Err(Box::new(codes::entry_not_found(&request.entry)));
     };
     if facade_header(entry.text.as_bytes()).is_some() {
@@ -88,7 +88,7 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
     let importers = back_importers(&graph, &request.entry, warnings)?;
     let moved = free_sibling(sources, &request.entry, !importers.is_empty())?;
     let mut changes = Vec::new();
-    let moved_text = moved_text(&entry, &request.instrumentation, &importers, &moved)?;
+    let moved_text = moved_text(&graph, &entry, &request.instrumentation, &importers, &moved)?;
     changes.push(FileChange {
         path: moved.clone(),
         kind: ChangeKind::MovedEntry,
@@ -101,7 +101,7 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
             path: importer.module.path.clone(),
             kind: ChangeKind::Repointed,
             before: Some(importer.module.text.clone().into_bytes()),
-            after: Some(apply(&importer.module.text, repointing(importer, &moved)?).into_bytes()),
+            after: Some(apply(&importer.module.text, repointing(&graph, importer, &moved)?).into_bytes()),
             mode_from: None,
         });
     }
@@ -238,7 +238,7 @@ fn own_facade(graph: &Graph<'_>, facade: &Rc<Module>) -> Result<Plan, Box<Diagno
         });
     }
     let exports = export_names(graph, facade)?;
-    for (target, _) in facade.dynamic_edges() {
+    for (target, _) in graph.dynamic_edges(facade) {
         let Target::File(path) = target else { continue };
         let Some(mut behind) = graph.load(&path)? else { continue };
         if let Resolution::Namespace { of: Target::File(through), .. } = resolve_export(graph, &path, PASSAGE_EXPORT)? {
@@ -306,6 +306,7 @@ fn refuse_awaiting_closure(graph: &Graph<'_>, request: &Request) -> Result<(), B
 /// The text of the moved entry: the original, but for imports of itself, which name the moved entry now, and for a
 /// static import of the instrumentation at its top, which the facade has taken over.
 fn moved_text(
+    graph: &Graph<'_>,
     entry: &Module,
     instrumentation: &ModulePath,
     importers: &[BackImporter],
@@ -313,12 +314,12 @@ fn moved_text(
 ) -> Result<String, Box<Diagnostic>> {
     let mut edits = Vec::new();
     for importer in importers.iter().filter(|importer| importer.module.path == entry.path) {
-        edits.extend(repointing(importer, moved)?);
+        edits.extend(repointing(graph, importer, moved)?);
     }
     if let Some(first) = entry.record.requested_modules.first() {
         // `withSentry` with `autoInjectServerSentry: "top-level-import"` puts exactly this line before the entry.
         let line = "\n".len();
-        let names_it = resolve(&entry.path, &first.specifier.value) == Target::File(instrumentation.clone());
+        let names_it = graph.resolve(&entry.path, &first.specifier.value) == Target::File(instrumentation.clone());
         if first.form == RequestForm::Bare && names_it && first.statement.start == 0 {
             let mut span = first.statement;
             if entry.text[span.end..].starts_with('\n') {
@@ -334,7 +335,11 @@ fn moved_text(
 ///
 /// # Errors
 /// When a specifier cannot be changed in its place.
-fn repointing(importer: &BackImporter, moved: &ModulePath) -> Result<Vec<TextEdit>, Box<Diagnostic>> {
+fn repointing(
+    graph: &Graph<'_>,
+    importer: &BackImporter,
+    moved: &ModulePath,
+) -> Result<Vec<TextEdit>, Box<Diagnostic>> {
     let module = &importer.module;
     let mut edits = Vec::new();
     for specifier in &importer.specifiers {
@@ -346,7 +351,7 @@ fn repointing(importer: &BackImporter, moved: &ModulePath) -> Result<Vec<TextEdi
     let requested = record.requested_modules.iter().map(|request| &request.specifier);
     let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
     let names_moved =
-        |specifier: &&StringLiteral| resolve(&module.path, &specifier.value) == Target::File(moved.clone());
+        |specifier: &&StringLiteral| graph.resolve(&module.path, &specifier.value) == Target::File(moved.clone());
     let repointed = requested.chain(imported).filter(names_moved).count();
     if !errors.is_empty() || repointed != importer.specifiers.len() {
         return Err(Box::new(codes::unrepointable_specifier(module, importer.specifiers[0].span)));
@@ -390,7 +395,7 @@ fn is_surely_constant(graph: &Graph<'_>, entry: &Module, name: &str) -> Result<b
     let Some(export) = indirect.find(|export| export.export_name.value == name) else { return Ok(false) };
     let ImportName::Name(imported) = &export.import_name else { return Ok(false) };
     let specifier = &entry.record.requested_modules[export.request].specifier.value;
-    let Target::File(file) = resolve(&entry.path, specifier) else { return Ok(false) };
+    let Target::File(file) = graph.resolve(&entry.path, specifier) else { return Ok(false) };
     let bytes = graph.sources().read(&file).map_err(|error| Box::new(codes::unreadable(&error)))?;
     Ok(bytes.is_some_and(|bytes| exports_constant(&bytes, &imported.value)))
 }

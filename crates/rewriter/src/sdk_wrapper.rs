@@ -50,7 +50,7 @@ pub(crate) fn find(
     inlined: InlinedInstrumentation,
 ) -> Result<Option<Wrapper>, Box<Diagnostic>> {
     let mut candidates = vec![entry.path.clone()];
-    candidates.extend(entry.static_edges().filter_map(|(target, _)| match target {
+    candidates.extend(graph.static_edges(entry).into_iter().filter_map(|(target, _)| match target {
         Target::File(file) => Some(file),
         _ => None,
     }));
@@ -76,7 +76,7 @@ fn take_apart(
     inlined: InlinedInstrumentation,
 ) -> Result<Option<Wrapper>, Box<Diagnostic>> {
     // What is imported by a statement of its own, or in a forwarder, is the runtime.
-    let Some((import, runtime)) = runtime_import(module) else {
+    let Some((import, runtime)) = runtime_import(graph, module) else {
         if is_nitro_runtime(graph, &module.path) {
             return Err(Box::new(codes::instrumentation_in_runtime(&module.path, IN_RUNTIME)));
         }
@@ -88,7 +88,7 @@ fn take_apart(
     }
     let (member, _) = namespace_member(module, import);
     let holds = |outer: Span, inner: Span| outer.start <= inner.start && inner.end <= outer.end;
-    let of_runtime = |import: &&DynamicImport| names(module, import, &runtime);
+    let of_runtime = |import: &&DynamicImport| names(graph, module, import, &runtime);
     let floating = module.record.dynamic_imports.iter().filter(of_runtime).filter(|import| import.top_level);
     let floating = floating.map(|import| Span { start: import.span.start, end: namespace_member(module, import).1 });
     let forwards = |statement: Span| {
@@ -103,7 +103,7 @@ fn take_apart(
                 RequestForm::Bare => is_hoisted(graph, module, &request.specifier.value, &runtime)?,
                 RequestForm::Import => {
                     if inlined == InlinedInstrumentation::TakeOut {
-                        refuse_what_cannot_be_taken_out(module, request, &runtime)?;
+                        refuse_what_cannot_be_taken_out(graph, module, request, &runtime)?;
                     }
                     false
                 }
@@ -136,11 +136,12 @@ fn take_apart(
 
 /// An import of the inlined instrumentation that a file of its own could not have.
 fn refuse_what_cannot_be_taken_out(
+    graph: &Graph<'_>,
     module: &Module,
     request: &ModuleRequest,
     runtime: &ModulePath,
 ) -> Result<(), Box<Diagnostic>> {
-    match resolve(&module.path, &request.specifier.value) {
+    match graph.resolve(&module.path, &request.specifier.value) {
         Target::File(file) if file == *runtime => Err(Box::new(codes::instrumentation_shares_runtime(module, request))),
         // Rollup writes the path of a module that it could not resolve as it was on the machine of the build.
         Target::Elsewhere(_) => Err(Box::new(codes::instrumentation_imports_elsewhere(module, request))),
@@ -149,18 +150,18 @@ fn refuse_what_cannot_be_taken_out(
 }
 
 /// The first dynamic import of a file of the build, and what it names.
-fn runtime_import(module: &Module) -> Option<(&DynamicImport, ModulePath)> {
+fn runtime_import<'m>(graph: &Graph<'_>, module: &'m Module) -> Option<(&'m DynamicImport, ModulePath)> {
     module.record.dynamic_imports.iter().filter(|import| import.top_level).find_map(|import| {
-        match resolve(&module.path, &import.specifier.as_ref()?.value) {
+        match graph.resolve(&module.path, &import.specifier.as_ref()?.value) {
             Target::File(file) => Some((import, file)),
             _ => None,
         }
     })
 }
 
-fn names(module: &Module, import: &DynamicImport, file: &ModulePath) -> bool {
+fn names(graph: &Graph<'_>, module: &Module, import: &DynamicImport, file: &ModulePath) -> bool {
     let specifier = import.specifier.as_ref();
-    specifier.is_some_and(|specifier| resolve(&module.path, &specifier.value) == Target::File(file.clone()))
+    specifier.is_some_and(|specifier| graph.resolve(&module.path, &specifier.value) == Target::File(file.clone()))
 }
 
 /// Rollup writes `import('./chunk.mjs').then(function (n) { return n.h; })` when the namespace of the module it means is
@@ -197,11 +198,11 @@ fn is_hoisted(
     specifier: &str,
     runtime: &ModulePath,
 ) -> Result<bool, Box<Diagnostic>> {
-    let target = resolve(&module.path, specifier);
+    let target = graph.resolve(&module.path, specifier);
     let closure = graph.closure(runtime)?;
     for path in closure.paths() {
         if let Some(other) = graph.load(path)?
-            && other.static_edges().any(|(wanted, _)| wanted == target)
+            && graph.static_edges(&other).into_iter().any(|(wanted, _)| wanted == target)
         {
             return Ok(true);
         }

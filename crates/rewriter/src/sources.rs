@@ -92,6 +92,23 @@ pub trait Sources {
 
     /// Whether a file, directory or symbolic link of any kind has this path.
     fn exists(&self, path: &ModulePath) -> bool;
+
+    /// Whether there is a file that can be read, links followed.
+    fn is_file(&self, path: &ModulePath) -> bool {
+        matches!(self.read(path), Ok(Some(_)))
+    }
+
+    /// The path of a file when links are followed, by which Node knows a module. A file that a link leads to outside of
+    /// the server directory keeps the path it was named by.
+    fn canonical(&self, path: &ModulePath) -> ModulePath {
+        path.clone()
+    }
+
+    /// The absolute path of the server directory, with `/` between segments and links followed, where there is one: a
+    /// specifier may name a file of the build by it.
+    fn root(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Whether a path has the extension of a script that Node runs.
@@ -104,12 +121,20 @@ pub fn is_script(path: &str) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemorySources {
     files: BTreeMap<ModulePath, Vec<u8>>,
+    root: Option<String>,
 }
 
 impl MemorySources {
     /// A build of the given files.
     pub fn new(files: impl IntoIterator<Item = (ModulePath, Vec<u8>)>) -> Self {
-        Self { files: files.into_iter().collect() }
+        Self { files: files.into_iter().collect(), root: None }
+    }
+
+    /// The same build with an absolute path of its server directory.
+    #[must_use]
+    pub fn at(mut self, root: impl Into<String>) -> Self {
+        self.root = Some(root.into());
+        self
     }
 
     /// Adds or replaces a file.
@@ -144,5 +169,13 @@ impl Sources for MemorySources {
                 .files
                 .keys()
                 .any(|file| file.as_str().strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/')))
+    }
+
+    fn is_file(&self, path: &ModulePath) -> bool {
+        self.files.contains_key(path)
+    }
+
+    fn root(&self) -> Option<&str> {
+        self.root.as_deref()
     }
 }

@@ -12,19 +12,19 @@ pub enum Target {
     File(ModulePath),
     /// A module that is part of the host, `node:fs` or `fs`.
     Builtin(String),
-    /// A package, by a bare specifier such as `pg` or `@sentry/node/init`; also `#internal` imports. Deno's `npm:pg@8` is
-    /// `pg`.
+    /// A package, by a bare specifier such as `pg` or `@sentry/node/init`; without the `package.json` also `#internal`
+    /// imports and the importer's own package. Deno's `npm:pg@8` is `pg`.
     Package(String),
-    /// A relative specifier that leaves the server directory, or an absolute URL.
+    /// What is no part of the build: a path outside of the server directory, a URL of the network, nothing at all.
     Elsewhere(String),
 }
 
 /// Stands for the server directory; deep enough that `..` cannot climb out of it and come back unseen.
-const ROOT: &str = "file:///presentry/0/1/2/3/4/5/6/7/8/9/";
+const ROOT: &str = "/presentry/0/1/2/3/4/5/6/7/8/9";
 
 /// Resolves a specifier as Node does for ES modules (`ESM_RESOLVE`, Node's `esm.md`, "Resolution Algorithm
 /// Specification"): relative specifiers are URL references, everything else is a URL or bare. The query and fragment of
-/// a relative specifier do not change the file it names.
+/// a specifier do not change the file it names. Neither files nor packages are looked at.
 ///
 /// ```
 /// # use presentry_rewriter::{ModulePath, Target, resolve};
@@ -36,15 +36,16 @@ const ROOT: &str = "file:///presentry/0/1/2/3/4/5/6/7/8/9/";
 /// ```
 #[must_use]
 pub fn resolve(importer: &ModulePath, specifier: &str) -> Target {
+    resolve_below(None, importer, specifier)
+}
+
+/// The same for a server directory with a known absolute path, so that a specifier which leaves the directory and comes
+/// back, an absolute path and a `file:` URL are files of the build, too.
+pub(crate) fn resolve_below(root: Option<&str>, importer: &ModulePath, specifier: &str) -> Target {
     let relative = specifier.starts_with("./") || specifier.starts_with("../");
     if relative || specifier.starts_with('/') {
-        let path = base(importer)
-            .and_then(|base| base.join(specifier).ok())
-            .and_then(|url| url.path().strip_prefix(&ROOT["file://".len()..]).map(str::to_owned))
-            .filter(|path| !contains_encoded_separator(path))
-            .and_then(|path| percent_decode_str(&path).decode_utf8().map(|path| path.into_owned()).ok())
-            .and_then(|path| ModulePath::new(path).ok());
-        return path.map_or_else(|| Target::Elsewhere(specifier.to_owned()), Target::File);
+        let url = base(root.unwrap_or(ROOT), importer).and_then(|base| base.join(specifier).ok());
+        return file_below(root.unwrap_or(ROOT), url, specifier);
     }
     if is_builtin(specifier) {
         return Target::Builtin(specifier.to_owned());
@@ -52,10 +53,25 @@ pub fn resolve(importer: &ModulePath, specifier: &str) -> Target {
     if let Some(package) = specifier.strip_prefix("npm:").and_then(npm_specifier) {
         return Target::Package(package);
     }
-    if Url::parse(specifier).is_ok() {
-        return Target::Elsewhere(specifier.to_owned());
+    match Url::parse(specifier) {
+        Ok(url) if url.scheme() == "file" && root.is_some() => file_below(root.unwrap_or(ROOT), Some(url), specifier),
+        Ok(_) => Target::Elsewhere(specifier.to_owned()),
+        Err(_) => Target::Package(specifier.to_owned()),
     }
-    Target::Package(specifier.to_owned())
+}
+
+/// The file of a server directory that a URL names.
+fn file_below(root: &str, url: Option<Url>, specifier: &str) -> Target {
+    let path = url
+        .filter(|url| url.host_str().is_none_or(|host| host == "localhost"))
+        .map(|url| url.path().to_owned())
+        .filter(|path| !contains_encoded_separator(path) && !has_malformed_escape(path))
+        .and_then(|path| percent_decode_str(&path).decode_utf8().map(|path| path.into_owned()).ok())
+        .and_then(|path| Some(path.strip_prefix(root)?.strip_prefix('/')?.to_owned()))
+        // Node gives what has empty segments to the file system, to which they mean nothing.
+        .map(|path| path.split('/').filter(|segment| !segment.is_empty()).collect::<Vec<_>>().join("/"))
+        .and_then(|path| ModulePath::new(path).ok());
+    path.map_or_else(|| Target::Elsewhere(specifier.to_owned()), Target::File)
 }
 
 /// The bare specifier that stands for one of Deno's, given without `npm:`
@@ -134,9 +150,45 @@ pub(crate) fn encode_segment(segment: &str) -> String {
 }
 
 /// The URL of a module, as a base for its specifiers.
-fn base(importer: &ModulePath) -> Option<Url> {
-    let encoded: Vec<String> = importer.as_str().split('/').map(encode_segment).collect();
-    Url::parse(ROOT).ok()?.join(&format!("./{}", encoded.join("/"))).ok()
+fn base(root: &str, importer: &ModulePath) -> Option<Url> {
+    let encoded: Vec<String> = root.split('/').chain(importer.as_str().split('/')).map(encode_segment).collect();
+    Url::parse(&format!("file://{}", encoded.join("/"))).ok()
+}
+
+/// The text of a module that a `data:` URL is, with whether it is JavaScript: JSON and WebAssembly are other modules.
+pub(crate) fn data_module(specifier: &str) -> Option<(String, bool)> {
+    let url = Url::parse(specifier).ok().filter(|url| url.scheme() == "data")?;
+    // The fragment is no part of the data, and a question mark is.
+    let whole = url.as_str().split('#').next().unwrap_or_default();
+    let (head, body) = whole.strip_prefix("data:")?.split_once(',')?;
+    let mut parameters = head.split(';').map(str::trim);
+    let is_script = parameters.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/javascript"));
+    let bytes: Vec<u8> = percent_decode_str(body).collect();
+    let bytes = if parameters.any(|parameter| parameter == "base64") { base64(&bytes)? } else { bytes };
+    Some((String::from_utf8_lossy(&bytes).into_owned(), is_script))
+}
+
+/// Decodes Base64 as `Buffer.from(text, "base64")` does: of either alphabet, to the first sign of padding.
+fn base64(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut held, mut bits) = (0_u32, 0);
+    for sign in text.iter().take_while(|sign| **sign != b'=') {
+        let value = match sign {
+            b'A'..=b'Z' => sign - b'A',
+            b'a'..=b'z' => sign - b'a' + 26,
+            b'0'..=b'9' => sign - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => continue,
+        };
+        held = held << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from(held >> bits & 0xff).ok()?);
+        }
+    }
+    Some(bytes)
 }
 
 /// `ESM_RESOLVE` refuses `%2F` and `%5C` in a path.
@@ -145,7 +197,12 @@ fn contains_encoded_separator(path: &str) -> bool {
     path.contains("%2f") || path.contains("%5c")
 }
 
-fn is_builtin(specifier: &str) -> bool {
+/// `fileURLToPath` of Node ends with an error at a percent sign that no two hexadecimal digits follow.
+fn has_malformed_escape(path: &str) -> bool {
+    path.split('%').skip(1).any(|behind| !behind.bytes().take(2).filter(u8::is_ascii_hexdigit).count().eq(&2))
+}
+
+pub(crate) fn is_builtin(specifier: &str) -> bool {
     specifier.starts_with("node:")
         || specifier.starts_with("bun:")
         || BUILTINS.contains(&specifier.split('/').next().unwrap_or(specifier)) && !specifier.starts_with("punycode/")

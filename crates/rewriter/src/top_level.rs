@@ -12,7 +12,7 @@ use crate::{
     plan::{ChangeKind, FileChange, Outcome, Plan, Request},
     sdk_wrapper::{Wrapper, wrapper_instrumentation},
     sources::Sources as _,
-    specifier::{Target, literal, resolve},
+    specifier::{Target, literal},
 };
 use presentry_parser::Span;
 
@@ -40,7 +40,7 @@ pub(crate) fn rewrite(
         }
         None => entry.text.clone(),
     };
-    if wrapper.is_some() || !imports_first(entry, request) {
+    if wrapper.is_some() || !imports_first(graph, entry, request) {
         let at = if wrapper.is_some() { 0 } else { start_of_code(entry) };
         let import = format!("import {};", literal(&request.entry, &request.instrumentation));
         // On the line of what follows, so that every line keeps its number in the source map.
@@ -70,7 +70,7 @@ fn judge(overlay: &Overlay<'_>, request: &Request) -> Result<Vec<String>, Box<Di
         return Err(Box::new(codes::entry_not_found(&request.entry)));
     };
     let closure = graph.closure(&request.instrumentation)?;
-    if !imports_first(&entry, request) || starting_modules(&graph, closure.paths())?.is_empty() {
+    if !imports_first(&graph, &entry, request) || starting_modules(&graph, closure.paths())?.is_empty() {
         return Err(Box::new(codes::sentry_not_started(&request.entry)));
     }
     if let Some(missing) = closure.paths().find(|path| !overlay.exists(path)) {
@@ -79,10 +79,10 @@ fn judge(overlay: &Overlay<'_>, request: &Request) -> Result<Vec<String>, Box<Di
     export_names(&graph, &entry)
 }
 
-fn imports_first(entry: &Module, request: &Request) -> bool {
+fn imports_first(graph: &Graph<'_>, entry: &Module, request: &Request) -> bool {
     let first = entry.record.requested_modules.first();
     first.is_some_and(|first| {
-        resolve(&entry.path, &first.specifier.value) == Target::File(request.instrumentation.clone())
+        graph.resolve(&entry.path, &first.specifier.value) == Target::File(request.instrumentation.clone())
     })
 }
 

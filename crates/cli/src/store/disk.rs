@@ -9,7 +9,10 @@ use std::{
 
 use presentry_rewriter::{ModulePath, ReadError, Sources, is_script};
 
-use crate::{paths::is_absent, store::manifest::DIRECTORY};
+use crate::{
+    paths::{is_absent, module_path},
+    store::manifest::DIRECTORY,
+};
 
 /// The files below a server directory.
 pub(crate) struct DiskSources {
@@ -105,6 +108,20 @@ impl Sources for DiskSources {
 
     fn exists(&self, path: &ModulePath) -> bool {
         fs::symlink_metadata(self.root.join(path.as_str())).is_ok()
+    }
+
+    fn is_file(&self, path: &ModulePath) -> bool {
+        self.root.join(path.as_str()).is_file()
+    }
+
+    fn canonical(&self, path: &ModulePath) -> ModulePath {
+        let real = fs::canonicalize(self.root.join(path.as_str()));
+        real.ok().and_then(|real| module_path(&self.root, &real)).unwrap_or_else(|| path.clone())
+    }
+
+    fn root(&self) -> Option<&str> {
+        // A path of Windows is another URL than its text.
+        self.root.to_str().filter(|root| root.starts_with('/'))
     }
 }
 

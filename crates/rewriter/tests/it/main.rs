@@ -13,6 +13,6 @@ mod invariants;
 mod node;
 mod plan;
 mod proof;
-
+mod resolution;
 mod sdk_wrapper;
 mod written;

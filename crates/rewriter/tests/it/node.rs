@@ -97,7 +97,7 @@ impl OnDisk {
     }
 }
 
-fn node() -> PathBuf {
+pub(crate) fn node() -> PathBuf {
     which::which("node").expect("Node.js 20 or later has to be on PATH for these tests")
 }
 
