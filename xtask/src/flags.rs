@@ -260,9 +260,18 @@ pub(crate) struct Fuzz {
     /// How long; 1 if neither this nor a seed is given.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) minutes: Option<u64>,
-    /// The seed of the first build; without `--minutes`, of the only one.
+    /// The seed of the first build or program; without `--minutes`, of the only build.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    /// Generate instrumentations instead, and hold what is proven against what Node does.
+    #[arg(long, conflicts_with = "minutes")]
+    pub(crate) order: bool,
+    /// How many instrumentations.
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "order", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) programs: u64,
+    /// How many of them run with the real SDK as well, which npm brings.
+    #[arg(long, value_name = "N", requires = "order", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) real: Option<u64>,
 }
 
 /// Check formatting, lints and tidiness, and run all tests, e2e scenarios among them.

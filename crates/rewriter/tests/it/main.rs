@@ -10,6 +10,7 @@ mod corpus_properties;
 mod fuzz;
 mod grammar;
 mod invariants;
+mod judge;
 mod node;
 mod plan;
 mod proof;
