@@ -6,6 +6,7 @@ const errors = require("./lib/errors.cjs");
 
 exports.rewrite = (options) => command("rewrite", options);
 exports.check = (options) => command("check", options);
+exports.trace = (options) => command("trace", options);
 exports.inspect = (options) => command("inspect", options);
 exports.restore = (options) => command("restore", options);
 

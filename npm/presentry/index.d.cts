@@ -50,6 +50,39 @@ export interface CheckOptions extends BuildOptions {
   packagesElsewhere?: boolean;
 }
 
+/** A request to the traced server. */
+export interface TraceRequest {
+  /** With its query; begins with `/`. */
+  path: string;
+  /** `"GET"` if not given. */
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+export interface TraceOptions extends BuildOptions {
+  /** The built instrumentation, where it is not `instrument.server.mjs` beside the entry. */
+  instrumentation?: string;
+  /** The Node.js to start the server with, instead of the `node` on `PATH`. */
+  node?: string;
+  /** The port that the server is to listen on, instead of a free one. */
+  port?: number;
+  /** How many seconds the server may take to start, and to answer each request; 30 if not given. */
+  timeout?: number;
+  /** The requests to send, as `"POST /api/x {}"` or as objects; `["/"]` if not given. */
+  requests?: (string | TraceRequest)[];
+  /** Libraries or origins of which a span has to arrive, such as `"graphql"`. */
+  expect?: string[];
+  /** How many seconds to wait for spans after the last answer; 10 if not given. */
+  wait?: number;
+  /** Files of variables for the server, as `node --env-file` reads them. */
+  envFile?: string[];
+  /** Variables for the server. Those of this process are not passed on. */
+  env?: Record<string, string | undefined>;
+  /** A file for the trace as a page. */
+  html?: string;
+}
+
 export interface InspectOptions extends BuildOptions {
   /** The built instrumentation, where it is not `instrument.server.mjs` beside the entry. */
   instrumentation?: string;
@@ -206,6 +239,83 @@ export interface Trace {
   first: boolean;
   /** The primary, then the workers of a cluster. */
   processes: TracedProcess[];
+  /** The requests that were sent, each with the spans that arrived for it. */
+  requests: TracedRequest[];
+  /** The spans that belong to no request. */
+  other_spans: Span[];
+  /** The libraries that the SDK instruments, of those that were loaded. */
+  libraries: Library[];
+  /** What `expect` names. */
+  expected: Expected[];
+  /** What the SDK noted about channels that are injected into libraries. */
+  injection: Injection | null;
+  /** What the SDK warned of on the output of the server. */
+  sdk_warnings: string[];
+  /** The errors that arrived. */
+  errors: string[];
+  /** What of the platform is not there in a trace. For people. */
+  limits: string[];
+}
+
+export interface TracedRequest {
+  method: string;
+  path: string;
+  /** `null` when there was no answer. */
+  status: number | null;
+  /** Why there was none. */
+  error: string | null;
+  /** Milliseconds since the process began; `null` when it was not sent. */
+  start_ms: number | null;
+  /** How long it took. */
+  ms: number | null;
+  /** The trace that the server was asked to continue. */
+  trace_id: string;
+  /** From top to bottom. */
+  spans: Span[];
+}
+
+export interface Span {
+  trace_id: string;
+  span_id: string;
+  parent_span_id: string | null;
+  /** How many spans are above it in its tree. */
+  depth: number;
+  name: string;
+  op: string | null;
+  /** What made it, such as `auto.graphql.otel.graphql`. */
+  origin: string | null;
+  status: string | null;
+  /** Milliseconds since the process began. */
+  start_ms: number;
+  ms: number;
+}
+
+export interface Library {
+  name: string;
+  version: string | null;
+  instrumented: boolean;
+  /** Why, or why not. For people. */
+  because: string;
+  how: "injected" | "hooked" | "neither";
+  loaded: "module-hooks" | "require-hooks" | "require-hooks-in-part" | "unhooked" | "too-early";
+  /** How many spans of it arrived. */
+  spans: number;
+}
+
+export interface Expected {
+  name: string;
+  /** How many spans of it arrived. */
+  spans: number;
+}
+
+/** `globalThis.__SENTRY_ORCHESTRION__`, as SDK 11 keeps it. */
+export interface Injection {
+  /** The libraries that were injected into; `null` when no hooks were registered. */
+  runtime: string[] | null;
+  /** Whether the SDK could not register its hooks. */
+  runtime_unavailable: boolean;
+  /** The libraries that a plugin of a bundler injected into; `null` when none ran. */
+  bundler: string[] | null;
 }
 
 export interface TracedProcess {
@@ -283,6 +393,8 @@ export interface Label {
 export function rewrite(options?: RewriteOptions): Promise<Report>;
 /** The proof alone; throws a `ProofError` when it does not hold. */
 export function check(options?: CheckOptions): Promise<Report>;
+/** Starts the server, sends it requests, and gives the spans that arrive; throws a `ProofError` when some are lost. */
+export function trace(options?: TraceOptions): Promise<Report>;
 /** What was found: preset, entry, exports, options, and what `rewrite` would do. */
 export function inspect(options?: InspectOptions): Promise<Report>;
 /** Puts the original build back, byte for byte. */

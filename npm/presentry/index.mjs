@@ -2,6 +2,7 @@
 export {
   rewrite,
   check,
+  trace,
   inspect,
   restore,
   PresentryError,

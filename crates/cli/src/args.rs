@@ -8,6 +8,8 @@ use clap::{
 };
 use presentry_rewriter::Mode;
 
+use crate::trace::{environment::Variable, request::Request};
+
 /// Makes Sentry start before everything else in a SolidStart server build, and proves it.
 ///
 /// Run it after `vinxi build`. The built server entry moves aside, and a small facade takes its place that imports the
@@ -118,7 +120,7 @@ pub(crate) enum Command {
     Rewrite(RewriteArgs),
     /// Prove that Sentry starts first, whoever made it so; show the import chain when it does not
     Check(CheckArgs),
-    /// Start the real server under Node.js, and show when Sentry started and when the runtime was loaded
+    /// Start the real server under Node.js, send it requests, and show Sentry's start and the spans that arrive
     Trace(TraceArgs),
     /// Show what was found: preset, entry, runtime, exports, and what holds
     Inspect(InspectArgs),
@@ -263,9 +265,33 @@ pub(crate) struct TraceArgs {
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
 
-    /// How long the server may take to start
+    /// How long the server may take to start, and to answer each request
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
+
+    /// A request to send (repeatable): `PATH`, `METHOD PATH BODY`, a message in the form of HTTP, or `@FILE` [default: GET /]
+    #[arg(long = "request", value_name = "REQUEST", value_parser = Request::from_argument)]
+    pub(crate) requests: Vec<Request>,
+
+    /// A library or an origin of which a span has to arrive, as `graphql` or `auto.db` (repeatable)
+    #[arg(long = "expect", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) expected: Vec<String>,
+
+    /// How long to wait for spans after the last answer
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub(crate) wait: u64,
+
+    /// A file of variables for the server, as `node --env-file` reads it (repeatable)
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub(crate) env_files: Vec<PathBuf>,
+
+    /// A variable for the server: one of the shell, or with a value (repeatable)
+    #[arg(long = "env", value_name = "NAME[=VALUE]", value_parser = Variable::from_argument)]
+    pub(crate) variables: Vec<Variable>,
+
+    /// Write the trace as a page: timeline, spans, libraries and verdict
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,
@@ -461,7 +487,7 @@ mod tests {
 
     /// Every line of a code block that runs the command, with or without `$` and `npx`, up to a comment or a pipe. Lines
     /// that are indented are output, and so are those that name a column: `presentry --prune: ok …`.
-    fn command_lines(page: &str) -> Vec<Vec<&str>> {
+    fn command_lines(page: &str) -> Vec<Vec<String>> {
         let mut lines = Vec::new();
         let mut in_block = false;
         for line in page.lines() {
@@ -470,14 +496,39 @@ mod tests {
                 continue;
             }
             let line = line.trim_start_matches("$ ").trim_start_matches("- run: ").trim_start_matches("npx ");
-            let words: Vec<&str> =
-                line.split_whitespace().take_while(|word| !["#", "|", ">", ">>", "&&"].contains(word)).collect();
+            let ends = |word: &String| ["#", "|", ">", ">>", "&&"].contains(&word.as_str());
+            let words: Vec<String> = words(line).into_iter().take_while(|word| !ends(word)).collect();
             let is_output = words.iter().any(|word| word.ends_with(':'));
-            if in_block && !is_output && line.starts_with("presentry") && words.first() == Some(&"presentry") {
+            if in_block
+                && !is_output
+                && line.starts_with("presentry")
+                && words.first().is_some_and(|word| word == "presentry")
+            {
                 lines.push(words);
             }
         }
         lines
+    }
+
+    /// The words of a line as a shell reads them, as far as quotes go.
+    fn words(line: &str) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        let (mut quote, mut within) = (None, false);
+        for character in line.chars() {
+            if quote.is_none() && character.is_whitespace() {
+                within = false;
+                continue;
+            }
+            if !std::mem::replace(&mut within, true) {
+                words.push(String::new());
+            }
+            match quote {
+                Some(open) if open == character => quote = None,
+                None if matches!(character, '"' | '\'') => quote = Some(character),
+                _ => words.last_mut().expect("a word has begun").push(character),
+            }
+        }
+        words
     }
 
     #[test]

@@ -19,17 +19,20 @@ pub(crate) mod instrumentation_outside;
 pub(crate) mod instrumentation_syntax;
 pub(crate) mod interrupted;
 pub(crate) mod invalid_metadata;
+pub(crate) mod library_not_instrumented;
 pub(crate) mod locked;
 pub(crate) mod node_not_found;
 pub(crate) mod option_not_static;
 pub(crate) mod outside_output;
 pub(crate) mod package_missing;
 pub(crate) mod read_only;
+pub(crate) mod request_failed;
 pub(crate) mod resolves_outside;
 pub(crate) mod restore_data_missing;
 pub(crate) mod sentry_not_first;
 pub(crate) mod server_not_started;
 pub(crate) mod several_builds;
+pub(crate) mod spans_missing;
 pub(crate) mod stale_build;
 pub(crate) mod store_unreadable;
 pub(crate) mod trace_needs_node;
@@ -62,17 +65,20 @@ static OWN: &[&Code] = &[
     &instrumentation_syntax::CODE,
     &interrupted::CODE,
     &invalid_metadata::CODE,
+    &library_not_instrumented::CODE,
     &locked::CODE,
     &node_not_found::CODE,
     &option_not_static::CODE,
     &outside_output::CODE,
     &package_missing::CODE,
     &read_only::CODE,
+    &request_failed::CODE,
     &resolves_outside::CODE,
     &restore_data_missing::CODE,
     &sentry_not_first::CODE,
     &server_not_started::CODE,
     &several_builds::CODE,
+    &spans_missing::CODE,
     &stale_build::CODE,
     &store_unreadable::CODE,
     &trace_needs_node::CODE,

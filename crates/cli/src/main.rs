@@ -9,6 +9,7 @@ mod outcome;
 mod parallel;
 mod passes;
 mod paths;
+mod printable;
 mod say;
 mod store;
 mod trace;

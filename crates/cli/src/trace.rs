@@ -1,14 +1,22 @@
-//! Running a server with a probe in it, and what the probe saw. The child process and its events are here; the parts
-//! below judge and draw.
+//! Running a server with a probe in it, sending it requests, and what the probe and the intake saw. The child process and
+//! its events are here; the parts below judge and draw.
 
+pub(crate) mod envelope;
+pub(crate) mod environment;
 pub(crate) mod events;
+pub(crate) mod html;
+pub(crate) mod intake;
+pub(crate) mod libraries;
 pub(crate) mod packages;
+pub(crate) mod request;
 pub(crate) mod server;
+pub(crate) mod spans;
+mod targets;
 pub(crate) mod timeline;
 pub(crate) mod verdict;
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
 };
@@ -16,6 +24,8 @@ use std::{
 use anyhow::Context as _;
 use serde_json::json;
 use tempfile::TempDir;
+
+use crate::{find::presets::Style, trace::request::Request};
 
 /// The scripts that run inside of the server, by the names that they have beside each other.
 const SCRIPTS: [(&str, &str); 4] = [
@@ -49,6 +59,12 @@ pub(crate) struct Watched<'a> {
     pub(crate) required: bool,
     /// Whether the host is AWS Lambda.
     pub(crate) lambda: bool,
+    /// How a loader of ours calls what the entry exports; `None` where it only loads.
+    pub(crate) called: Option<(Style, &'static str)>,
+    /// What it is called with.
+    pub(crate) requests: &'a [Request],
+    /// Where clients of the SDK send to.
+    pub(crate) intake: serde_json::Value,
 }
 
 impl Probe {
@@ -69,6 +85,15 @@ impl Probe {
     }
 
     const EVENTS: &str = "events.jsonl";
+    const FLUSH: &str = "flush";
+
+    /// Asks the clients of the server to send what is waiting.
+    ///
+    /// # Errors
+    /// When the file that says it cannot be written.
+    pub(crate) fn flush(&self, nth: usize) -> std::io::Result<()> {
+        fs::write(self.path.join(Self::FLUSH), nth.to_string())
+    }
 
     /// The file that the probe appends to.
     pub(crate) fn events(&self) -> PathBuf {
@@ -80,18 +105,35 @@ impl Probe {
         self.path.join(LOADER)
     }
 
-    /// The variables that put the probe into a process and into all that it starts.
-    pub(crate) fn environment(&self, watched: &Watched<'_>) -> [(&'static str, OsString); 2] {
-        let options = json!({
+    /// The variables that put the probe into a process and into all that it starts. `node_options` is what the server gets
+    /// besides.
+    ///
+    /// # Errors
+    /// When the file with the options cannot be written. A variable could not hold them, as bodies may be long.
+    pub(crate) fn environment(
+        &self,
+        watched: &Watched<'_>,
+        node_options: &OsStr,
+    ) -> std::io::Result<[(&'static str, OsString); 2]> {
+        let called = watched.called.map(|(style, export)| json!({ "style": style, "export": export }));
+        let request = |request: &Request| {
+            let Request { method, path, headers, body } = request;
+            json!({ "method": method, "path": path, "headers": headers, "body": body })
+        };
+        let requests: Vec<serde_json::Value> = watched.requests.iter().map(request).collect();
+        let text = json!({
             "events": self.events(), "hooks": self.path.join(HOOKS), "watcher": self.path.join(WATCHER),
-            "marked": watched.marked, "entry": watched.entry, "required": watched.required, "lambda": watched.lambda,
+            "flush": self.path.join(Self::FLUSH), "marked": watched.marked, "targets": targets::names(),
+            "entry": watched.entry, "required": watched.required, "lambda": watched.lambda, "called": called,
+            "requests": requests, "intake": watched.intake,
         });
+        let file = self.path.join("options.json");
+        fs::write(&file, text.to_string())?;
         // In front of what the user preloads: preloads of `NODE_OPTIONS` come before those of the command line, and
         // `--require` before `--import`.
-        let given = std::env::var_os("NODE_OPTIONS").unwrap_or_default();
-        let mut node_options = OsString::from(format!("--require {} ", quoted(&self.path.join(PROBE))));
-        node_options.push(given);
-        [("PRESENTRY_TRACE", options.to_string().into()), ("NODE_OPTIONS", node_options)]
+        let mut options_of_node = OsString::from(format!("--require {} ", quoted(&self.path.join(PROBE))));
+        options_of_node.push(node_options);
+        Ok([("PRESENTRY_TRACE", file.into()), ("NODE_OPTIONS", options_of_node)])
     }
 }
 

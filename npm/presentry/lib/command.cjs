@@ -14,7 +14,9 @@ async function command(name, options = {}) {
   if (typeof options !== "object" || options === null) throw UsageError.of(`\`${name}\` takes an object of options`);
   const { app = ".", cwd = process.cwd(), ...rest } = options;
   if (typeof app !== "string") throw UsageError.of(`the option \`app\` of \`${name}\` is not a string`);
-  const words = [name, "--format=json", ...flags(name, rest), "--", app];
+  // What stands after `--` are options of Node.js for `trace`.
+  const place = name === "trace" ? [app.startsWith("-") ? `./${app}` : app] : ["--", app];
+  const words = [name, "--format=json", ...flags(name, rest), ...place];
   const { stdout, stderr, end } = await run(executable(), words, cwd);
   const report = parse(stdout);
   if (report === undefined) {

@@ -31,6 +31,20 @@ const OPTIONS = {
     ...report,
   },
   check: { ...build, packagesElsewhere: ["--packages-elsewhere", "boolean"], ...report },
+  trace: {
+    ...build,
+    instrumentation: ["--instrumentation", "string"],
+    node: ["--node", "string"],
+    port: ["--port", "number"],
+    timeout: ["--timeout", "number"],
+    requests: ["--request", "requests"],
+    expect: ["--expect", "strings"],
+    wait: ["--wait", "number"],
+    envFile: ["--env-file", "strings"],
+    env: ["--env", "variables"],
+    html: ["--html", "string"],
+    ...report,
+  },
   inspect: { ...build, instrumentation: ["--instrumentation", "string"], ...report },
   restore: { ...build, dryRun: ["--dry-run", "boolean"], ...report },
 };
@@ -40,19 +54,53 @@ const IS = {
   boolean: (value) => typeof value === "boolean",
   strings: (value) => Array.isArray(value) && value.every(IS.string),
   "boolean or string": (value) => IS.boolean(value) || IS.string(value),
+  number: (value) => Number.isSafeInteger(value) && value >= 0,
+  requests: (value) => Array.isArray(value) && value.every((item) => IS.string(item) || isRequest(item)),
+  variables: (value) => isObject(value) && Object.values(value).every((item) => item === undefined || IS.string(item)),
 };
 const WORDS = {
   string: "a string",
   boolean: "a boolean",
   strings: "an array of strings",
   "boolean or string": "a boolean or a string",
+  number: "a whole number",
+  requests: "an array of strings and of objects with `path`, and with `method`, `headers` and `body` where they are needed",
+  variables: "an object of strings",
 };
+
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A request as an object: each part is what a message of HTTP can hold in its place. */
+function isRequest(value) {
+  if (!isObject(value)) return false;
+  const { path, method = "GET", headers = {}, body = "", ...more } = value;
+  const isLine = (text) => IS.string(text) && !/[\r\n]/.test(text);
+  const isWord = (text) => isLine(text) && text !== "" && !/\s/.test(text);
+  const areHeaders = isObject(headers) && Object.entries(headers).every(([name, text]) => isWord(name) && isLine(text));
+  return isWord(path) && isWord(method) && areHeaders && IS.string(body) && Object.keys(more).length === 0;
+}
+
+/** What the flag takes: a string as it is, and a message in the form of HTTP for an object. */
+function message(request) {
+  if (IS.string(request)) return request;
+  const { path, method = "GET", headers = {}, body = "" } = request;
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\n`);
+  return `${method} ${path} HTTP/1.1\n${lines.join("")}\n${body}`;
+}
 
 /** The flags that a command is to be started with. `undefined` is an option that is not given. */
 function flags(command, options) {
   return given(command, options).flatMap(([flag, type, value, without]) => {
     // With `=`, as a value may begin with a dash.
     if (IS.string(value)) return [`${flag}=${value}`];
+    if (IS.number(value)) return [`${flag}=${value}`];
+    if (type === "requests") return value.map((request) => `${flag}=${message(request)}`);
+    if (type === "variables") {
+      const named = Object.entries(value).filter(([, text]) => text !== undefined);
+      return named.map(([name, text]) => `${flag}=${name}=${text}`);
+    }
     if (type === "strings") return value.map((item) => `${flag}=${item}`);
     if (value) return [flag];
     return without ? [without] : [];

@@ -9,7 +9,7 @@ import * as presentry from "presentry";
 import options from "../lib/options.cjs";
 import { app } from "./build.mjs";
 
-const { rewrite, check, inspect, restore } = presentry;
+const { rewrite, check, inspect, restore, trace } = presentry;
 const INSTRUMENTATION = ".output/server/instrument.server.mjs";
 
 test("a build is rewritten, proven and restored", async (t) => {
@@ -65,6 +65,33 @@ test("a refusal is a RefusedError, and changes nothing", async (t) => {
     assert.notEqual(error.code, null);
     return true;
   });
+});
+
+test("a trace gives what was seen, and what was not", async (t) => {
+  const cwd = app(t);
+  const server = `import { createServer } from "node:http";
+createServer((request, response) => response.end(request.headers["x-a"])).listen(process.env.PORT, process.env.HOST);
+export const n = { prefix: process.env.NITRO_ENV_PREFIX };\n`;
+  writeFileSync(path.join(cwd, ".output/server/chunks/nitro/nitro.mjs"), server);
+  const requests = ["/a", { path: "/b", method: "POST", headers: { "x-a": "b" }, body: "c" }];
+  await assert.rejects(trace({ cwd, requests, html: "trace.html" }), (error) => {
+    assert(error instanceof presentry.ProofError);
+    assert.equal(error.code, "sentry-not-first");
+    const seen = error.report.trace.requests.map(({ method, path, status }) => [method, path, status]);
+    assert.deepEqual(seen, [["GET", "/a", 200], ["POST", "/b", 200]]);
+    return true;
+  });
+  assert.match(readFileSync(path.join(cwd, "trace.html"), "utf8"), /^<!doctype html>/);
+});
+
+test("requests and variables of a trace are flags", () => {
+  const request = { path: "/a", headers: { "x-b": "c d" }, body: "{}" };
+  const given = { requests: ["/", request], env: { A: "b=c", D: undefined }, wait: 0 };
+  const message = "--request=GET /a HTTP/1.1\nx-b: c d\n\n{}";
+  assert.deepEqual(options.flags("trace", given), ["--request=/", message, "--env=A=b=c", "--wait=0"]);
+  for (const wrong of [{ path: "/a b" }, { path: "/", method: "A\nB" }, { path: "/", headers: { a: "b\nc" } }, { method: "GET" }, { path: "/", more: 1 }]) {
+    assert.throws(() => options.flags("trace", { requests: [wrong] }), { name: "UsageError" });
+  }
 });
 
 test("what the command would not look at is refused before it starts", async () => {

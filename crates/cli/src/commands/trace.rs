@@ -1,9 +1,10 @@
-//! `presentry trace`: starts the real server, and shows when Sentry started and when the runtime was loaded.
+//! `presentry trace`: starts the real server, sends it requests, and shows when Sentry started and which spans arrived.
 
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
-    net::TcpListener,
+    hash::{BuildHasher as _, RandomState},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{self, Path, PathBuf},
     process::{Command, ExitStatus},
     thread,
@@ -11,28 +12,43 @@ use std::{
 };
 
 use anyhow::Context as _;
-use presentry_rewriter::{EntryLoading, ModulePath, Proof, Sources as _, prove};
+use presentry_rewriter::{EntryLoading, ModulePath, Proof, Sources as _, diagnostics::Diagnostic, prove};
 
 use crate::{
     args::TraceArgs,
     commands::open_for_reading,
-    diagnostics::{node_not_found, sentry_not_first, server_not_started, trace_needs_node},
+    diagnostics::{
+        file_not_found, library_not_instrumented, node_not_found, request_failed, sentry_not_first, server_not_started,
+        spans_missing, trace_needs_node,
+    },
     failure::Failure,
-    find::{locate::Build, presets::Runtime},
+    find::{
+        locate::Build,
+        presets::{Runtime, Style},
+    },
     outcome::Outcome,
     passes::instrumentation,
     paths,
+    printable::printable,
     say::{
         output::Output,
-        report::{PackageReport, ProcessReport, Report, StepReport, TraceReport},
+        report::{
+            ExpectedReport, LibraryReport, PackageReport, ProcessReport, Report, RequestReport, SpanReport, StepReport,
+            TraceReport,
+        },
     },
     store::disk::DiskSources,
     trace::{
-        Probe, Watched,
-        events::{Reader, What},
+        Probe, Watched, environment,
+        events::{Event, Reader, What},
+        html,
+        intake::{Intake, Received},
+        libraries::{self, Library, Lost},
+        request::{self, Answered, Request},
         server::{self, Server, TICK},
+        spans::{self, Node, Sent, Trees},
         timeline,
-        verdict::{Expected, Process, Trace},
+        verdict::{Client, Expected, Process, Trace},
     },
 };
 
@@ -46,6 +62,16 @@ const WORKERS: Duration = Duration::from_secs(10);
 /// server of its own.
 const ELSEWHERE: Duration = Duration::from_secs(1);
 
+/// How long nothing may have come before what came is all.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// The same for functions that are called without a server: no request has a span of its own there, so that none can be
+/// waited for.
+const QUIET_CALLED: Duration = Duration::from_secs(2);
+
+/// How often the clients are asked to send what is waiting.
+const FLUSH: Duration = Duration::from_secs(1);
+
 /// How many of the last lines of a server that fails are shown.
 const LINES: usize = 15;
 
@@ -57,6 +83,9 @@ pub(crate) fn run(args: &TraceArgs, build: &Build, output: &Output, report: &mut
         return Err(trace_needs_node::diagnostic(found.preset.name, found.preset.runtime.name()).into());
     }
     let node = node(args.node.as_deref())?;
+    if let Some(missing) = args.env_files.iter().find(|file| !file.is_file()) {
+        return Err(Failure::Usage(file_not_found::diagnostic(missing, "--env-file")));
+    }
     let _lock = open_for_reading(build, output)?;
     build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
     let (proof, expected) = expected(args, build, report)?;
@@ -66,38 +95,129 @@ pub(crate) fn run(args: &TraceArgs, build: &Build, output: &Output, report: &mut
     let start = Start::new(args, build, node, &expected)?;
     output.why(format!("starting `{}`", start.shown()));
     server::watch_interruptions().context("failed to prepare for Ctrl-C")?;
-    let (ended, trace, lines) = output.during("starting the server", || start.watch(args, &expected, output.echo()))?;
-    report.trace = Some(wire(&trace, &start));
-    let failure = match ended {
+    let run = output.during("watching the server", || start.watch(args, &expected, output.echo()))?;
+    report.trace = Some(wire(&run, &start, args));
+    let judged = judge(&run, &start, args, &expected, output, report);
+    if let (Some(file), Some(trace)) = (&args.html, &report.trace) {
+        let page = html::page(trace, &headline(&judged), judged.is_ok());
+        std::fs::write(file, page).with_context(|| format!("failed to write `{}`", file.display()))?;
+        output.why(format!("wrote `{}`", paths::show(file)));
+    }
+    judged.map(|sentence| {
+        output.line(sentence);
+        Outcome::First
+    })
+}
+
+/// The sentence of a run that is right, or why it is not.
+fn judge(
+    run: &Run,
+    start: &Start,
+    args: &TraceArgs,
+    expected: &Expected,
+    output: &Output,
+    report: &Report,
+) -> Result<String, Failure> {
+    let shown = start.shown();
+    let failure = match &run.ended {
         Ended::Up => None,
-        Ended::Interrupted => {
-            return Err(anyhow::anyhow!("interrupted; the server was ended").into());
-        }
-        Ended::Exited(status) => Some(server_not_started::ended(&start.shown(), &server::how(status))),
-        Ended::TooLate => Some(server_not_started::too_late(&start.shown(), args.timeout)),
+        Ended::Interrupted => return Err(anyhow::anyhow!("interrupted; the server was ended").into()),
+        Ended::Exited(status) => Some(server_not_started::ended(&shown, &server::how(*status))),
+        Ended::TooLate => Some(server_not_started::too_late(&shown, args.timeout)),
     };
     if let Some(failure) = failure {
-        show(&trace, output);
+        show(run, report, output);
         if output.echo().is_none() {
-            lines.iter().for_each(|line| output.note(format!("the server printed: {line}")));
+            run.lines.iter().for_each(|line| output.note(format!("the server printed: {}", printable(line))));
         }
         return Err(Failure::NotProven(vec![failure]));
     }
-    show(&trace, output);
-    let telling = trace.telling().context("the server ran without the probe; it may reset `NODE_OPTIONS`")?;
+    show(run, report, output);
+    let telling = run.trace.telling().context("the server ran without the probe; it may reset `NODE_OPTIONS`")?;
+    start.limits().iter().for_each(|limit| output.note(limit));
     say_clients(telling, output);
     let sentence = telling.verdict.sentence(telling.through_hooks);
-    if !trace.is_first() {
-        return Err(Failure::NotProven(vec![sentry_not_first::diagnostic(&sentence, expected.proven)]));
+    if !run.trace.is_first() {
+        say_unexpected(run, args, output);
+        return Err(Failure::NotProven(vec![sentry_not_first::diagnostic(&printable(&sentence), expected.proven)]));
     }
-    let workers = trace.processes.iter().filter(|process| process.worker).count();
+    let failures = failures(run, args);
+    if !failures.is_empty() {
+        return Err(Failure::NotProven(failures));
+    }
+    let workers = run.trace.processes.iter().filter(|process| process.worker).count();
     let workers = match workers {
         0 => String::new(),
         1 => ", and so it was in its worker".to_owned(),
         many => format!(", and so it was in each of its {many} workers"),
     };
-    output.line(format!("{sentence}{workers}"));
-    Ok(Outcome::First)
+    let arrived = match run.received.content.spans.len() {
+        0 => String::new(),
+        1 => "; 1 span arrived".to_owned(),
+        many => format!("; {many} spans arrived"),
+    };
+    Ok(format!("{sentence}{workers}{arrived}"))
+}
+
+/// The last word on a page.
+fn headline(judged: &Result<String, Failure>) -> String {
+    match judged {
+        Ok(sentence) => sentence.clone(),
+        Err(Failure::Refused(found) | Failure::NotProven(found)) => {
+            found.first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default()
+        }
+        Err(Failure::Usage(found)) => found.message.clone(),
+        Err(Failure::Unexpected(error)) => format!("{error:#}"),
+    }
+}
+
+/// What is wrong with a run in which Sentry was first, the cause before what follows from it.
+fn failures(run: &Run, args: &TraceArgs) -> Vec<Diagnostic> {
+    let mut failures: Vec<Diagnostic> = Vec::new();
+    let spans = &run.received.content.spans;
+    let unanswered = run.sent.iter().filter_map(|sent| {
+        let reason = sent.answered.as_ref()?.status.as_ref().err()?;
+        Some(request_failed::diagnostic(&printable(&sent.request.shown()), reason))
+    });
+    failures.extend(unanswered);
+    failures.extend(lost(&run.libraries));
+    let nothing = failures.is_empty() && spans.is_empty() && run.serves && !run.sent.is_empty();
+    if nothing && run.client().is_some_and(|client| client.sends && client.traces() && !client.sampler) {
+        let requests: Vec<String> = run.sent.iter().map(|sent| format!("`{}`", sent.request.shown())).collect();
+        failures.push(spans_missing::none(&printable(&requests.join(", "))));
+        return failures;
+    }
+    let is_named = |name: &str| run.libraries.iter().any(|library| library.name == name && library.lost.is_some());
+    let missing = args.expected.iter().filter(|name| run.expected(name) == 0 && !is_named(name));
+    failures.extend(missing.map(|name| spans_missing::expected(name, &spans::origins(spans))));
+    failures
+}
+
+/// The libraries whose spans are lost: one diagnostic for each reason.
+fn lost(libraries: &[Library]) -> Vec<Diagnostic> {
+    let mut not_injected: Vec<&Library> = Vec::new();
+    let mut too_early: Vec<&Library> = Vec::new();
+    for library in libraries {
+        match &library.lost {
+            Some(Lost::NotInjected { .. }) => not_injected.push(library),
+            Some(Lost::TooEarly) => too_early.push(library),
+            None => {}
+        }
+    }
+    let names = |libraries: &[&Library]| libraries.iter().map(|library| library.name.clone()).collect::<Vec<_>>();
+    let because = |libraries: &[&Library]| libraries.first().map(|library| library.because());
+    let hooks =
+        because(&not_injected).map(|because| library_not_instrumented::not_injected(&names(&not_injected), &because));
+    let order = because(&too_early).map(|because| library_not_instrumented::too_early(&names(&too_early), &because));
+    hooks.into_iter().chain(order).collect()
+}
+
+/// Where Sentry was not first, what is missing follows from that.
+fn say_unexpected(run: &Run, args: &TraceArgs, output: &Output) {
+    for name in args.expected.iter().filter(|name| run.expected(name) == 0) {
+        let instead = spans_missing::instead(&spans::origins(&run.received.content.spans));
+        output.note(format!("no span of `{}` arrived; {instead}", printable(name)));
+    }
 }
 
 /// The executable. It is not resolved further: version managers look at the name they are called by.
@@ -164,6 +284,34 @@ enum Ended {
     Interrupted,
 }
 
+/// What a run of the server showed.
+struct Run {
+    ended: Ended,
+    trace: Trace,
+    /// The last lines that the server printed.
+    lines: Vec<String>,
+    warnings: Vec<String>,
+    /// Whether a server in the traced process answers requests.
+    serves: bool,
+    sent: Vec<Sent>,
+    received: Received,
+    trees: Trees,
+    libraries: Vec<Library>,
+}
+
+impl Run {
+    fn client(&self) -> Option<&Client> {
+        self.trace.telling().and_then(|process| process.client.as_ref())
+    }
+
+    /// How many spans arrived of what `--expect` names.
+    fn expected(&self, name: &str) -> usize {
+        let loaded: Vec<&str> = self.libraries.iter().map(|library| library.name.as_str()).collect();
+        let spans = self.received.content.spans.iter();
+        spans.filter(|span| spans::is_expected(span, name, &loaded)).count()
+    }
+}
+
 /// How the server is started.
 struct Start {
     node: PathBuf,
@@ -174,20 +322,64 @@ struct Start {
     file: PathBuf,
     /// Whether the loader is needed, and how it loads.
     loaded: Option<EntryLoading>,
+    /// How the loader calls what the entry exports.
+    called: Option<(Style, &'static str)>,
     lambda: bool,
+    requests: Vec<Sent>,
     probe: Probe,
+    intake: Intake,
 }
 
 impl Start {
     fn new(args: &TraceArgs, build: &Build, node: PathBuf, expected: &Expected) -> Result<Self, Failure> {
         let probe = Probe::new()?;
+        let intake = Intake::start()?;
         let preset = build.found.as_ref().map(|found| found.preset);
         let file = expected.file.clone();
         let loaded = (!expected.listens).then_some(build.loading);
-        let mut arguments = args.node_options.clone();
+        let called = loaded.and_then(|_| preset?.called);
+        let env_file = |file: &PathBuf| {
+            let mut option = OsString::from("--env-file=");
+            option.push(path::absolute(file).unwrap_or_else(|_| file.clone()));
+            option
+        };
+        let mut arguments: Vec<OsString> = args.env_files.iter().map(env_file).collect();
+        arguments.extend(args.node_options.iter().cloned());
         arguments.push(if loaded.is_some() { probe.loader().into() } else { file.clone().into() });
         let lambda = preset.is_some_and(|preset| preset.name == "aws-lambda");
-        Ok(Self { node, arguments, directory: args.build.app.clone(), file, loaded, lambda, probe })
+        let requests = if args.requests.is_empty() { vec![Request::root()] } else { args.requests.clone() };
+        let sent = |request: &Request| {
+            let trace_id = trace_id();
+            Sent { request: request.traced(&trace_id), trace_id, answered: None }
+        };
+        let requests = requests.iter().map(sent).collect();
+        let directory = args.build.app.clone();
+        Ok(Self { node, arguments, directory, file, loaded, called, lambda, requests, probe, intake })
+    }
+
+    /// Whether requests are sent to a server; otherwise the loader calls the handler.
+    fn serves(&self) -> bool {
+        self.loaded.is_none() || self.called.is_some_and(|(style, _)| style == Style::Listener)
+    }
+
+    /// Whether anything answers requests.
+    fn answers(&self) -> bool {
+        self.loaded.is_none() || self.called.is_some()
+    }
+
+    /// What of the platform is not there.
+    fn limits(&self) -> Vec<String> {
+        let limit = match (self.loaded, self.called) {
+            (None, _) => return Vec::new(),
+            (Some(_), None) => {
+                "no request was sent: how the host calls the entry is not known; `--preset` tells".to_owned()
+            }
+            (Some(_), Some((style, export))) => format!(
+                "the platform is not here, with its routes, static files and variables: `{export}` was called with {}",
+                style.words()
+            ),
+        };
+        vec![limit]
     }
 
     /// As one would type it, without the probe.
@@ -206,37 +398,257 @@ impl Start {
         server::shown(&self.words())
     }
 
-    /// Starts the server, waits for it, and ends it.
-    fn watch(
-        &self,
-        args: &TraceArgs,
-        expected: &Expected,
-        echo: Option<fn(&str)>,
-    ) -> anyhow::Result<(Ended, Trace, Vec<String>)> {
+    /// The server with its probe, its variables and its port.
+    fn command(&self, args: &TraceArgs, expected: &Expected, port: u16) -> anyhow::Result<Command> {
         let mut command = Command::new(&self.node);
-        command.args(&self.arguments).current_dir(&self.directory);
-        let required = self.loaded == Some(EntryLoading::Required);
+        command.args(&self.arguments).current_dir(&self.directory).env_clear();
+        let base = environment::base(std::env::vars_os(), &args.variables);
+        let node_options = base.iter().find(|(name, _)| name == "NODE_OPTIONS").map(|(_, value)| value.clone());
+        command.envs(base);
+        // A DSN that a flag gives starts Sentry as well; what is sent comes to the intake in any case.
+        if !args.variables.iter().any(|variable| variable.name == "SENTRY_DSN") {
+            command.env("SENTRY_DSN", self.intake.dsn());
+        }
         let marked = expected.marked();
-        let watched = Watched { marked: &marked, entry: &self.file, required, lambda: self.lambda };
-        command.envs(self.probe.environment(&watched));
-        let port = match args.port {
-            Some(port) => port,
-            None => {
-                command.env("HOST", "127.0.0.1").env("NITRO_HOST", "127.0.0.1");
-                free_port()?
-            }
+        let requests: Vec<Request> = self.requests.iter().map(|sent| sent.request.clone()).collect();
+        let watched = Watched {
+            marked: &marked,
+            entry: &self.file,
+            required: self.loaded == Some(EntryLoading::Required),
+            lambda: self.lambda,
+            called: self.called,
+            requests: &requests,
+            intake: self.intake.for_probe(),
         };
-        command.env("PORT", port.to_string()).env("NITRO_PORT", port.to_string());
+        let probe = self.probe.environment(&watched, node_options.unwrap_or_default().as_os_str());
+        command.envs(probe.context("failed to write a temporary file")?);
+        for name in ["HOST", "NITRO_HOST"] {
+            command.env(name, "127.0.0.1");
+        }
+        for name in ["PORT", "NITRO_PORT"] {
+            command.env(name, port.to_string());
+        }
+        Ok(command)
+    }
+
+    /// Starts the server, waits for it, sends the requests, waits for their spans, and ends the server.
+    fn watch(&self, args: &TraceArgs, expected: &Expected, echo: Option<fn(&str)>) -> anyhow::Result<Run> {
+        let port = args.port.map_or_else(free_port, Ok)?;
+        let command = self.command(args, expected, port)?;
         let mut reader = Reader::open(&self.probe.events()).context("failed to open the events of the probe")?;
         let mut server =
             Server::start(command, echo).with_context(|| format!("failed to start `{}`", self.node.display()))?;
-        let deadline = Instant::now() + Duration::from_secs(args.timeout);
-        let ended = wait(&mut server, &mut reader, port, deadline)?;
+        let patience = Duration::from_secs(args.timeout);
+        let mut sent = self.requests.clone();
+        let mut ended = self.wait(&mut server, &mut reader, port, Instant::now() + patience)?;
+        if matches!(ended, Ended::Up) && self.answers() {
+            ended = self.ask(&mut server, &mut reader, &mut sent, port, patience)?;
+        }
+        if matches!(ended, Ended::Up) && self.answers() {
+            ended = self.listen(args, &mut server, &mut reader, &sent)?;
+        }
         server.end();
         reader.read().context("failed to read the events of the probe")?;
         let trace = Trace::of(&reader.events, server.id(), expected);
-        Ok((ended, trace, server.last_lines(LINES)))
+        let received = self.intake.received();
+        let warnings = server.warnings();
+        let trees = Trees::of(&received.content.spans, &sent);
+        let libraries = libraries::of(&trace.processes, &received.content.spans, &warnings, timeline::version);
+        let lines = server.last_lines(LINES);
+        Ok(Run { ended, trace, lines, warnings, serves: self.serves(), sent, received, trees, libraries })
     }
+
+    fn wait(&self, server: &mut Server, reader: &mut Reader, port: u16, deadline: Instant) -> anyhow::Result<Ended> {
+        let mut listening: Option<Instant> = None;
+        let mut everywhere: Option<Instant> = None;
+        let mut elsewhere: Option<Instant> = None;
+        loop {
+            if server::interrupted() {
+                return Ok(Ended::Interrupted);
+            }
+            let exited = look(server, reader)?;
+            let events = &reader.events;
+            // A listener is called by a server, which comes up after the entry was loaded.
+            if events.iter().any(|event| event.what == What::Imported) && (!self.serves() || exited.is_some()) {
+                return Ok(Ended::Up);
+            }
+            if let Some(status) = exited {
+                return Ok(Ended::Exited(status));
+            }
+            let now = Instant::now();
+            let is_ours = |what: &What| matches!(what, What::Listening { port: Some(at), .. } if *at == port);
+            if events.iter().any(|event| is_ours(&event.what)) {
+                listening.get_or_insert(now);
+            } else if events.iter().any(|event| matches!(event.what, What::Listening { .. })) {
+                elsewhere.get_or_insert(now);
+            }
+            if elsewhere.is_some_and(|since| now - since > ELSEWHERE) {
+                listening.get_or_insert(now);
+            }
+            if let Some(since) = listening
+                && (workers_listen(events) || now - since > WORKERS)
+            {
+                everywhere.get_or_insert(now);
+            }
+            if everywhere.is_some_and(|since| now - since > SETTLE) {
+                return Ok(Ended::Up);
+            }
+            if now > deadline {
+                return Ok(if listening.is_some() { Ended::Up } else { Ended::TooLate });
+            }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Sends the requests, or waits for the loader to have made its calls.
+    fn ask(
+        &self,
+        server: &mut Server,
+        reader: &mut Reader,
+        sent: &mut [Sent],
+        port: u16,
+        patience: Duration,
+    ) -> anyhow::Result<Ended> {
+        let requests: Vec<Request> = sent.iter().map(|sent| sent.request.clone()).collect();
+        let address = self.serves().then(|| address(&reader.events, port)).flatten();
+        if self.serves() && address.is_none() {
+            return Ok(Ended::Up);
+        }
+        let answers = address.map(|to| request::send(requests, to, patience));
+        let mut deadline = Instant::now() + patience;
+        loop {
+            if server::interrupted() {
+                return Ok(Ended::Interrupted);
+            }
+            let exited = look(server, reader)?;
+            let before = answered(sent);
+            match &answers {
+                Some(answers) => answers.try_iter().for_each(|one| {
+                    let index = one.index;
+                    sent[index].answered = Some(one);
+                }),
+                None => take_calls(&reader.events, sent),
+            }
+            if answered(sent) == sent.len() {
+                return Ok(Ended::Up);
+            }
+            if answered(sent) > before {
+                deadline = Instant::now() + patience;
+            }
+            let late = Instant::now() > deadline + SETTLE;
+            if exited.is_some() || late {
+                let reason = match exited {
+                    Some(status) => format!("the server {}", server::how(status)),
+                    None => format!("there was none after {} s", patience.as_secs()),
+                };
+                give_up(sent, &reason);
+                return Ok(Ended::Up);
+            }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Waits for spans, until they are there and nothing more comes, or for as long as `--wait` says.
+    fn listen(
+        &self,
+        args: &TraceArgs,
+        server: &mut Server,
+        reader: &mut Reader,
+        sent: &[Sent],
+    ) -> anyhow::Result<Ended> {
+        let since = Instant::now();
+        let mut flushes = 0;
+        let quiet = if self.serves() { QUIET } else { QUIET_CALLED };
+        loop {
+            if server::interrupted() {
+                return Ok(Ended::Interrupted);
+            }
+            let exited = look(server, reader)?;
+            let now = Instant::now();
+            if exited.is_some() || now - since >= Duration::from_secs(args.wait) {
+                return Ok(Ended::Up);
+            }
+            if now - since >= SETTLE + FLUSH * flushes {
+                flushes += 1;
+                self.probe.flush(usize::try_from(flushes)?).context("failed to write a temporary file")?;
+            }
+            let received = self.intake.received();
+            let nothing_comes = now - since > quiet && received.last.is_none_or(|last| now - last > quiet);
+            if nothing_comes && self.has_all(args, &reader.events, &received, sent) {
+                return Ok(Ended::Up);
+            }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Whether there is nothing more to be waited for.
+    fn has_all(&self, args: &TraceArgs, events: &[Event], received: &Received, sent: &[Sent]) -> bool {
+        let traces = events.iter().any(|event| match &event.what {
+            What::Client { dsn, enabled, rate, sampler, .. } => *dsn && *enabled && (rate.is_some() || *sampler),
+            _ => false,
+        });
+        let spans = &received.content.spans;
+        let complete = !self.serves() || Trees::of(spans, sent).are_complete(sent);
+        let expected = |name: &String| spans.iter().any(|span| spans::is_expected(span, name, &[]));
+        !traces || (complete && args.expected.iter().all(expected))
+    }
+}
+
+/// How the server has ended, if it has, and what was written down before that.
+fn look(server: &mut Server, reader: &mut Reader) -> anyhow::Result<Option<ExitStatus>> {
+    // Before the events are read, so that none is missed that was written before the end.
+    let exited = server.exited().context("failed to ask for the state of the server")?;
+    reader.read().context("failed to read the events of the probe")?;
+    Ok(exited)
+}
+
+fn workers_listen(events: &[Event]) -> bool {
+    let listens =
+        |pid: u32| events.iter().any(|event| event.pid == pid && matches!(event.what, What::Listening { .. }));
+    events.iter().all(|event| match event.what {
+        What::Fork { forked } => listens(forked),
+        _ => true,
+    })
+}
+
+fn answered(sent: &[Sent]) -> usize {
+    sent.iter().filter(|sent| sent.answered.is_some()).count()
+}
+
+/// Requests that get no answer any more.
+fn give_up(sent: &mut [Sent], reason: &str) {
+    let now = request::now();
+    for (index, sent) in sent.iter_mut().enumerate() {
+        sent.answered.get_or_insert_with(|| Answered {
+            index,
+            started: now,
+            ended: now,
+            status: Err(reason.to_owned()),
+        });
+    }
+}
+
+/// The calls that the loader has made.
+fn take_calls(events: &[Event], sent: &mut [Sent]) {
+    for event in events {
+        let What::Answered { index, started, ended, status, error } = &event.what else { continue };
+        let Some(sent) = sent.get_mut(*index) else { continue };
+        let status = status.ok_or_else(|| error.clone().unwrap_or_default());
+        let (started, ended) = (started / 1000.0, ended / 1000.0);
+        sent.answered = Some(Answered { index: *index, started, ended, status });
+    }
+}
+
+/// Where the server listens: at the port that it was given, or else where it listened last.
+fn address(events: &[Event], port: u16) -> Option<SocketAddr> {
+    let listening = events.iter().filter_map(|event| match &event.what {
+        What::Listening { host, port: Some(port), .. } => Some((host.as_deref(), *port)),
+        _ => None,
+    });
+    let found: Vec<(Option<&str>, u16)> = listening.collect();
+    let (host, port) = *found.iter().find(|(_, at)| *at == port).or(found.last())?;
+    let host = host.and_then(|host| host.parse::<IpAddr>().ok());
+    Some(SocketAddr::new(host.filter(IpAddr::is_loopback).unwrap_or(Ipv4Addr::LOCALHOST.into()), port))
 }
 
 /// Older versions of Nitro read the port 0 as 3000, so a port is found first.
@@ -245,58 +657,15 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(listener.local_addr().context("failed to find a free port")?.port())
 }
 
-fn wait(server: &mut Server, reader: &mut Reader, port: u16, deadline: Instant) -> anyhow::Result<Ended> {
-    let mut listening: Option<Instant> = None;
-    let mut everywhere: Option<Instant> = None;
-    let mut elsewhere: Option<Instant> = None;
-    loop {
-        if server::interrupted() {
-            return Ok(Ended::Interrupted);
-        }
-        // Before the events are read, so that none is missed that was written before the end.
-        let exited = server.exited().context("failed to ask for the state of the server")?;
-        reader.read().context("failed to read the events of the probe")?;
-        let events = &reader.events;
-        if events.iter().any(|event| event.what == What::Imported) {
-            return Ok(Ended::Up);
-        }
-        if let Some(status) = exited {
-            return Ok(Ended::Exited(status));
-        }
-        let now = Instant::now();
-        let is_ours = |what: &What| matches!(what, What::Listening { port: Some(at), .. } if *at == port);
-        if events.iter().any(|event| is_ours(&event.what)) {
-            listening.get_or_insert(now);
-        } else if events.iter().any(|event| matches!(event.what, What::Listening { .. })) {
-            elsewhere.get_or_insert(now);
-        }
-        if elsewhere.is_some_and(|since| now - since > ELSEWHERE) {
-            listening.get_or_insert(now);
-        }
-        if let Some(since) = listening {
-            let listens =
-                |pid: u32| events.iter().any(|event| event.pid == pid && matches!(event.what, What::Listening { .. }));
-            let workers_too = events.iter().all(|event| match event.what {
-                What::Fork { forked } => listens(forked),
-                _ => true,
-            });
-            if workers_too || now - since > WORKERS {
-                everywhere.get_or_insert(now);
-            }
-        }
-        if everywhere.is_some_and(|since| now - since > SETTLE) {
-            return Ok(Ended::Up);
-        }
-        if now > deadline {
-            return Ok(if listening.is_some() { Ended::Up } else { Ended::TooLate });
-        }
-        thread::sleep(TICK);
-    }
+/// An identifier of a trace: 32 hexadecimal digits by chance.
+fn trace_id() -> String {
+    format!("{:016x}{:016x}", RandomState::new().hash_one("one"), RandomState::new().hash_one("two"))
 }
 
-/// The timeline: of the process that tells most, and how many there are beside it.
-fn show(trace: &Trace, output: &Output) {
-    let Some(process) = trace.telling() else { return };
+/// The timeline of the process that tells most, how many there are beside it, the requests and the libraries.
+fn show(run: &Run, report: &Report, output: &Output) {
+    let trace = &run.trace;
+    let (Some(process), Some(wire)) = (trace.telling(), &report.trace) else { return };
     let node = trace.node.as_deref().unwrap_or_default();
     let workers = trace.processes.iter().filter(|process| process.worker).count();
     let which = match (process.worker, workers) {
@@ -305,16 +674,21 @@ fn show(trace: &Trace, output: &Output) {
         (false, 1) => format!("Node.js {node}, process {}, the primary of 1 worker", process.pid),
         (false, _) => format!("Node.js {node}, process {}, the primary of {workers} workers", process.pid),
     };
+    let palette = output.stdout_palette();
     output.line(which);
-    output.line(timeline::steps(process, output.stdout_palette()).trim_end_matches('\n'));
+    output.line(timeline::steps(process, palette).trim_end_matches('\n'));
     for worker in trace.processes.iter().filter(|process| process.worker) {
         let sentence = worker.verdict.sentence(worker.through_hooks);
-        output.why(format!("worker {}: {sentence}", worker.pid));
+        output.why(format!("worker {}: {}", worker.pid, printable(&sentence)));
     }
-    let packages = timeline::packages(process);
-    if !packages.is_empty() {
-        output.line(packages.trim_end_matches('\n'));
+    let is_up = matches!(run.ended, Ended::Up) && !wire.requests.is_empty();
+    let requests = is_up.then(|| timeline::requests(&wire.requests, &wire.other_spans, palette));
+    for part in [requests.unwrap_or_default(), timeline::libraries(&wire.libraries, palette)] {
+        if !part.is_empty() {
+            output.line(format!("\n{}", part.trim_end_matches('\n')));
+        }
     }
+    output.line("");
 }
 
 /// What is worth knowing of the client, and no question of order.
@@ -322,12 +696,22 @@ fn say_clients(process: &Process, output: &Output) {
     if process.clients > 1 {
         output.note(format!("Sentry was initialised {} times; the last client replaces the others", process.clients));
     }
-    if process.clients > 0 && !process.dsn {
-        output.note("the client has no DSN here, so the SDK sends nothing, and may instrument nothing");
+    let Some(client) = &process.client else { return };
+    if !client.sends {
+        output.note("the client has no DSN or is not enabled, so it sends nothing; `--env` gives the server variables");
+    }
+    if !client.redirected {
+        output.note("what the client sends could not be led to this trace, so it was kept from sending");
+    }
+    if !client.traces() {
+        output.note("the client makes no spans: neither `tracesSampleRate` nor `tracesSampler` is set");
+    }
+    if client.rate == Some(0.0) && !client.sampler {
+        output.note("`tracesSampleRate` is 0: spans arrive here because the requests of a trace ask to be sampled");
     }
 }
 
-fn wire(trace: &Trace, start: &Start) -> TraceReport {
+fn wire(run: &Run, start: &Start, args: &TraceArgs) -> TraceReport {
     let package = |package: &crate::trace::verdict::Package| PackageReport {
         name: package.name.clone(),
         version: timeline::version(&package.directory),
@@ -335,7 +719,7 @@ fn wire(trace: &Trace, start: &Start) -> TraceReport {
     };
     let step = |step: &crate::trace::verdict::Step| StepReport {
         step: step.kind,
-        ms: step.ms.map(|ms| (ms * 1000.0).round() / 1000.0),
+        ms: step.ms.map(rounded),
         detail: step.detail.clone(),
     };
     let process = |process: &Process| ProcessReport {
@@ -347,10 +731,70 @@ fn wire(trace: &Trace, start: &Start) -> TraceReport {
         steps: process.steps.iter().map(step).collect(),
         packages: process.packages.iter().map(package).collect(),
     };
+    let library = |library: &Library| LibraryReport {
+        name: library.name.clone(),
+        version: library.version.clone(),
+        instrumented: library.is_instrumented(),
+        because: library.because(),
+        how: library.how,
+        loaded: library.loaded,
+        spans: library.spans,
+    };
+    let epoch = run.trace.epoch.unwrap_or_default();
+    let span = |node: &Node| wire_span(node, epoch);
+    let expected = |name: &String| ExpectedReport { name: name.clone(), spans: run.expected(name) };
+    let sent = if start.answers() { run.sent.as_slice() } else { &[] };
+    let requests = sent
+        .iter()
+        .zip(&run.trees.of_requests)
+        .map(|(sent, nodes)| RequestReport { spans: nodes.iter().map(span).collect(), ..wire_request(sent, epoch) });
     TraceReport {
-        node: trace.node.clone(),
+        node: run.trace.node.clone(),
         command: start.words().iter().map(|word| word.to_string_lossy().into_owned()).collect(),
-        first: trace.is_first(),
-        processes: trace.processes.iter().map(process).collect(),
+        first: run.trace.is_first(),
+        processes: run.trace.processes.iter().map(process).collect(),
+        requests: requests.collect(),
+        other_spans: run.trees.others.iter().map(span).collect(),
+        libraries: run.libraries.iter().map(library).collect(),
+        expected: args.expected.iter().map(expected).collect(),
+        injection: run.trace.telling().and_then(|process| process.injection.clone()),
+        sdk_warnings: run.warnings.clone(),
+        errors: run.received.content.errors.clone(),
+        limits: start.limits(),
     }
+}
+
+fn wire_request(sent: &Sent, epoch: f64) -> RequestReport {
+    let answered = sent.answered.as_ref();
+    RequestReport {
+        method: sent.request.method.clone(),
+        path: sent.request.path.clone(),
+        status: answered.and_then(|answered| answered.status.as_ref().ok().copied()),
+        error: answered.and_then(|answered| answered.status.as_ref().err().cloned()),
+        start_ms: answered.map(|answered| rounded(answered.started * 1000.0 - epoch)),
+        ms: answered.map(|answered| rounded((answered.ended - answered.started) * 1000.0)),
+        trace_id: sent.trace_id.clone(),
+        spans: Vec::new(),
+    }
+}
+
+fn wire_span(node: &Node, epoch: f64) -> SpanReport {
+    let span = &node.span;
+    SpanReport {
+        trace_id: span.trace_id.clone(),
+        span_id: span.span_id.clone(),
+        parent_span_id: span.parent_span_id.clone(),
+        depth: node.depth,
+        name: span.name.clone(),
+        op: span.op.clone(),
+        origin: span.origin.clone(),
+        status: span.status.clone(),
+        start_ms: rounded(span.start * 1000.0 - epoch),
+        ms: rounded((span.end - span.start) * 1000.0),
+    }
+}
+
+/// Milliseconds with three digits after the point.
+fn rounded(ms: f64) -> f64 {
+    (ms * 1000.0).round() / 1000.0
 }

@@ -46,6 +46,32 @@ impl Runtime {
     }
 }
 
+/// How a host calls what the entry exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Style {
+    /// With request and response of `node:http`, from a server in the same process.
+    Listener,
+    /// With a `Request`; it gives a `Response`.
+    Fetch,
+    /// With an event and a context; it gives status, headers and body.
+    Event,
+    /// With a context, into which it puts the response, and a request.
+    Context,
+}
+
+impl Style {
+    /// The argument in words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Style::Listener => "request and response of a server in its process",
+            Style::Fetch => "a `Request`",
+            Style::Event => "an event as of API Gateway",
+            Style::Context => "a context and a request",
+        }
+    }
+}
+
 /// One preset of Nitro 2.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Preset {
@@ -71,6 +97,8 @@ pub(crate) struct Preset {
     pub(crate) installs: bool,
     /// What the entry of a build without options exports. Names that Rollup made up, which nobody asks for, are left out.
     pub(crate) exports: &'static [&'static str],
+    /// The export that the host calls, and how; `None` where the entry listens by itself.
+    pub(crate) called: Option<(Style, &'static str)>,
     /// How the server is started or called, in Markdown.
     pub(crate) invoked: &'static str,
 }
@@ -93,18 +121,21 @@ const fn process(name: &'static str, aliases: &'static [&'static str]) -> Preset
         archive: None,
         installs: false,
         exports: &["default"],
+        called: None,
         invoked: "`node .output/server/index.mjs`",
     }
 }
 
-/// `.output/server/index.mjs`, imported by the host or by code of the user, which calls one of its exports.
+/// `.output/server/index.mjs`, imported by the host or by code of the user, which calls the first of its exports.
 const fn imported(
     name: &'static str,
     aliases: &'static [&'static str],
     exports: &'static [&'static str],
+    style: Style,
     invoked: &'static str,
 ) -> Preset {
-    Preset { loading: EntryLoading::Imported, exports, invoked, ..process(name, aliases) }
+    let called = Some((style, exports[0]));
+    Preset { loading: EntryLoading::Imported, exports, called, invoked, ..process(name, aliases) }
 }
 
 /// `deno run server/index.mjs`. Deno 2.9 takes a rejection of the entry for handled when Sentry has a listener for it, and a
@@ -132,7 +163,13 @@ const fn no_server(name: &'static str, output: &'static str) -> Preset {
 pub(crate) static PRESETS: &[Preset] = &[
     // node/preset.ts
     process("node-server", &[]),
-    imported("node-listener", &["node"], &["listener", "handler", "websocket"], "your own server imports it"),
+    imported(
+        "node-listener",
+        &["node"],
+        &["listener", "handler", "websocket"],
+        Style::Listener,
+        "your own server imports it",
+    ),
     // The runtime is inlined into the entry; the primary and its workers both run it.
     Preset { exports: &[], ..process("node-cluster", &[]) },
     // alwaysdata/preset.ts, cleavr/preset.ts, digitalocean/preset.ts, edgio/preset.ts, flightcontrol/preset.ts,
@@ -163,11 +200,17 @@ pub(crate) static PRESETS: &[Preset] = &[
     process("firebase-app-hosting", &[]),
     Preset {
         installs: true,
-        ..imported("firebase", &[], &["server"], "firebase-functions tries `require()`, then `import()`")
+        ..imported(
+            "firebase",
+            &[],
+            &["server"],
+            Style::Listener,
+            "firebase-functions tries `require()`, then `import()`",
+        )
     },
     // aws-lambda/preset.ts, genezio/preset.ts
-    imported("aws-lambda", &[], &["handler"], "Lambda imports it and calls `handler(event, context)`"),
-    imported("genezio", &[], &["handler"], "the host imports it and calls `handler(event, context)`"),
+    imported("aws-lambda", &[], &["handler"], Style::Event, "Lambda imports it and calls `handler(event, context)`"),
+    imported("genezio", &[], &["handler"], Style::Event, "the host imports it and calls `handler(event, context)`"),
     // aws-amplify/preset.ts: `server.js` floats `import("./index.mjs")`.
     Preset {
         output: ".amplify-hosting",
@@ -181,46 +224,94 @@ pub(crate) static PRESETS: &[Preset] = &[
     // azure/preset.ts; `writeFunctionsRoutes` in azure/utils.ts packs the archive in the hook `compiled`.
     Preset {
         archive: Some("deploy.zip"),
-        ..imported("azure-functions", &[], &["handle"], "the host imports it and calls `handle(context, request)`")
+        ..imported(
+            "azure-functions",
+            &[],
+            &["handle"],
+            Style::Context,
+            "the host imports it and calls `handle(context, request)`",
+        )
     },
     Preset {
         server: &["server/functions"],
-        ..imported("azure-swa", &["azure"], &["handle"], "the host imports it and calls `handle(context, request)`")
+        ..imported(
+            "azure-swa",
+            &["azure"],
+            &["handle"],
+            Style::Context,
+            "the host imports it and calls `handle(context, request)`",
+        )
     },
     // vercel/preset.ts: the function is called `__fallback`; older versions said `__nitro`.
     Preset {
         output: ".vercel/output",
         server: &["functions/__fallback.func", "functions/__nitro.func"],
-        ..imported("vercel", &[], &["default"], "the host imports it and calls `default(request, response)`")
+        ..imported(
+            "vercel",
+            &[],
+            &["default"],
+            Style::Listener,
+            "the host imports it and calls `default(request, response)`",
+        )
     },
     // netlify/preset.ts: `server.mjs` re-exports `main.mjs` and carries the config that Netlify reads statically.
     Preset {
         output: ".netlify/functions-internal",
         entry: &["main.mjs", "server.mjs"],
         start: Some("server.mjs"),
-        ..imported("netlify", &[], &["default"], "the host imports `server.mjs` and calls `default(request)`")
+        ..imported(
+            "netlify",
+            &[],
+            &["default"],
+            Style::Fetch,
+            "the host imports `server.mjs` and calls `default(request)`",
+        )
     },
     // netlify/legacy/preset.ts: here `server.mjs` is the entry itself.
     Preset {
         output: ".netlify/functions-internal",
         entry: &["server.mjs", "main.mjs"],
-        ..imported("netlify-legacy", &[], &["handler"], "the host imports it and calls `handler(event, context)`")
+        ..imported(
+            "netlify-legacy",
+            &[],
+            &["handler"],
+            Style::Event,
+            "the host imports it and calls `handler(event, context)`",
+        )
     },
     Preset {
         output: ".netlify/functions-internal",
         entry: &["main.mjs", "server.mjs"],
-        ..imported("netlify-builder", &[], &["handler"], "the host imports it and calls `handler(event, context)`")
+        ..imported(
+            "netlify-builder",
+            &[],
+            &["handler"],
+            Style::Event,
+            "the host imports it and calls `handler(event, context)`",
+        )
     },
     // zeabur/preset.ts
     Preset {
         output: ".zeabur/output",
         server: &["functions/__nitro.func"],
-        ..imported("zeabur", &[], &["default"], "the host imports it and calls `default(request, response)`")
+        ..imported(
+            "zeabur",
+            &[],
+            &["default"],
+            Style::Listener,
+            "the host imports it and calls `default(request, response)`",
+        )
     },
     // stormkit/preset.ts
     Preset {
         output: ".stormkit",
-        ..imported("stormkit", &[], &["handler"], "the host imports it and calls `handler(event, context)`")
+        ..imported(
+            "stormkit",
+            &[],
+            &["handler"],
+            Style::Event,
+            "the host imports it and calls `handler(event, context)`",
+        )
     },
     // bun/preset.ts: extends `node-server`, with the runtime inlined into the entry.
     Preset {

@@ -12,7 +12,8 @@ use anyhow::Context as _;
 
 use crate::{
     paths::show,
-    say::report::{DiagnosticReport, Report},
+    printable::printable,
+    say::report::{DiagnosticReport, Report, TraceReport},
     store::manifest::WireChange,
 };
 
@@ -91,7 +92,7 @@ fn summary(report: &Report) -> String {
     }
     if let Some(trace) = &report.trace {
         let telling = trace.processes.iter().find(|process| !process.first).or(trace.processes.first());
-        rows.extend(telling.map(|process| ("start of the server", process.sentence.replace('|', "\\|"))));
+        rows.extend(telling.map(|process| ("start of the server", prose(&process.sentence))));
     }
     let exports: Vec<String> =
         report.exports.iter().map(|export| format!("{} ({})", code(&export.name), export.kind)).collect();
@@ -115,6 +116,9 @@ fn summary(report: &Report) -> String {
         }
         text.push('\n');
     }
+    if let Some(trace) = &report.trace {
+        text.push_str(&spans(trace));
+    }
     for diagnostic in &report.diagnostics {
         let (severity, name) = (diagnostic.severity, diagnostic.code.map(|name| format!(" `{name}`")));
         writeln!(text, "- **{severity}**{}: {}", name.unwrap_or_default(), diagnostic.message).expect(INFALLIBLE);
@@ -131,6 +135,59 @@ fn summary(report: &Report) -> String {
     text
 }
 
+/// How many spans of a request are listed.
+const SPANS: usize = 50;
+
+/// The spans that arrived, and what became of the libraries.
+fn spans(trace: &TraceReport) -> String {
+    let mut text = String::new();
+    for request in &trace.requests {
+        let answer = request.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        let title = prose(&format!("{} {}", request.method, request.path));
+        writeln!(text, "**{title}** {answer}\n").expect(INFALLIBLE);
+        if !request.spans.is_empty() {
+            text.push_str("| span | origin | ms |\n|---|---|---:|\n");
+        }
+        for span in request.spans.iter().take(SPANS) {
+            let (indent, name) = ("&ensp;".repeat(span.depth.min(8)), prose(&span.name));
+            let origin = prose(span.origin.as_deref().unwrap_or("manual"));
+            writeln!(text, "| {indent}{name} | {origin} | {:.1} |", span.ms).expect(INFALLIBLE);
+        }
+        text.push('\n');
+        if request.spans.is_empty() {
+            text.push_str("No span arrived.\n\n");
+        }
+        if let Some(more) = request.spans.len().checked_sub(SPANS).filter(|more| *more > 0) {
+            writeln!(text, "And {more} more spans.\n").expect(INFALLIBLE);
+        }
+    }
+    for library in &trace.libraries {
+        let mark = if library.instrumented { "✔" } else { "✖" };
+        let name = prose(&format!("{} {}", library.name, library.version.as_deref().unwrap_or_default()));
+        writeln!(text, "- {mark} **{}** {}", name.trim_end(), prose(&library.because)).expect(INFALLIBLE);
+    }
+    if !trace.libraries.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+/// Text that someone else wrote, as words of Markdown: what is punctuation in ASCII is a reference, so that it has no
+/// meaning in Markdown, in HTML, or to GitHub (`@name`, `#1`).
+fn prose(text: &str) -> String {
+    let mut words = String::new();
+    for character in printable(text).chars() {
+        match character {
+            '-' | ',' | ' ' | '/' | '(' | ')' => words.push(character),
+            _ if character.is_ascii_punctuation() => {
+                write!(words, "&#{};", u32::from(character)).expect(INFALLIBLE);
+            }
+            _ => words.push(character),
+        }
+    }
+    words
+}
+
 /// Text as code in a cell of a table.
 fn code(text: &str) -> String {
     format!("`{}`", text.replace('|', "\\|"))
@@ -140,6 +197,15 @@ fn code(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::say::report::LabelReport;
+
+    #[test]
+    fn words_are_no_markup() {
+        let hostile = "a | b `c` <img src=x> [x](y) **z** @team #1 http://x\n## h";
+        let escaped = prose(hostile);
+        assert!(!escaped.contains(['|', '`', '<', '>', '[', ']', '*', '@', ':', '\n']), "{escaped}");
+        assert_eq!(prose("GET /a-b (query)"), "GET /a-b (query)");
+        assert_eq!(prose("www.x"), "www&#46;x");
+    }
 
     #[test]
     fn what_github_would_read_as_syntax_is_escaped() {

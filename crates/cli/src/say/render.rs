@@ -15,13 +15,14 @@ pub(crate) struct Palette {
     quiet: Style,
     hint: Style,
     bold: Style,
+    good: Style,
 }
 
 impl Palette {
     /// Text without any escape sequence.
     pub(crate) const fn plain() -> Self {
         let plain = Style::new();
-        Self { error: plain, warning: plain, quiet: plain, hint: plain, bold: plain }
+        Self { error: plain, warning: plain, quiet: plain, hint: plain, bold: plain, good: plain }
     }
 
     /// The usual colours of compilers.
@@ -32,6 +33,7 @@ impl Palette {
             quiet: AnsiColor::Blue.on_default(),
             hint: AnsiColor::Cyan.on_default().bold(),
             bold: Style::new().bold(),
+            good: AnsiColor::Green.on_default().bold(),
         }
     }
 
@@ -43,6 +45,11 @@ impl Palette {
     /// What stands out.
     pub(crate) fn bold(&self) -> Style {
         self.bold
+    }
+
+    /// What is right.
+    pub(crate) fn good(&self) -> Style {
+        self.good
     }
 
     /// What is wrong.

@@ -17,7 +17,10 @@ use crate::{
     say::render,
     store::manifest::WireChange,
     store::place::Place,
-    trace::verdict::{LoadedBy, StepKind},
+    trace::{
+        libraries::How,
+        verdict::{Injection, LoadedBy, StepKind},
+    },
 };
 
 /// The version of the document.
@@ -232,6 +235,81 @@ pub(crate) struct TraceReport {
     pub(crate) first: bool,
     /// The primary, then the workers of a cluster.
     pub(crate) processes: Vec<ProcessReport>,
+    /// The requests that were sent, each with the spans that arrived for it.
+    pub(crate) requests: Vec<RequestReport>,
+    /// The spans that belong to no request.
+    pub(crate) other_spans: Vec<SpanReport>,
+    /// The libraries that the SDK instruments, of those that were loaded.
+    pub(crate) libraries: Vec<LibraryReport>,
+    /// What `--expect` names.
+    pub(crate) expected: Vec<ExpectedReport>,
+    /// What the SDK noted about channels that are injected into libraries.
+    pub(crate) injection: Option<Injection>,
+    /// What the SDK warned of on the server's output.
+    pub(crate) sdk_warnings: Vec<String>,
+    /// The errors that arrived.
+    pub(crate) errors: Vec<String>,
+    /// What of the platform is not there in a trace.
+    pub(crate) limits: Vec<String>,
+}
+
+/// A request, and what Sentry made of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct RequestReport {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// `null` when there was no answer.
+    pub(crate) status: Option<u16>,
+    /// Why there was none.
+    pub(crate) error: Option<String>,
+    /// Milliseconds since the process began; `null` when it was not sent.
+    pub(crate) start_ms: Option<f64>,
+    /// How long it took.
+    pub(crate) ms: Option<f64>,
+    /// The trace that the server was asked to continue.
+    pub(crate) trace_id: String,
+    /// From top to bottom.
+    pub(crate) spans: Vec<SpanReport>,
+}
+
+/// A span that arrived.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SpanReport {
+    pub(crate) trace_id: String,
+    pub(crate) span_id: String,
+    pub(crate) parent_span_id: Option<String>,
+    /// How many spans are above it in its tree.
+    pub(crate) depth: usize,
+    pub(crate) name: String,
+    pub(crate) op: Option<String>,
+    /// What made it, such as `auto.graphql.otel.graphql`.
+    pub(crate) origin: Option<String>,
+    pub(crate) status: Option<String>,
+    /// Milliseconds since the process began.
+    pub(crate) start_ms: f64,
+    pub(crate) ms: f64,
+}
+
+/// What became of a library.
+#[derive(Debug, Serialize)]
+pub(crate) struct LibraryReport {
+    pub(crate) name: String,
+    pub(crate) version: Option<String>,
+    pub(crate) instrumented: bool,
+    /// Why, or why not; for people.
+    pub(crate) because: String,
+    pub(crate) how: How,
+    pub(crate) loaded: LoadedBy,
+    /// How many spans of it arrived.
+    pub(crate) spans: usize,
+}
+
+/// What `--expect` names.
+#[derive(Debug, Serialize)]
+pub(crate) struct ExpectedReport {
+    pub(crate) name: String,
+    /// How many spans of it arrived.
+    pub(crate) spans: usize,
 }
 
 /// A process of the server.

@@ -25,9 +25,33 @@ pub(crate) struct Event {
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum What {
     /// A process with the probe began; `at` is when the process itself did.
-    Start { node: String, worker: bool },
+    Start {
+        node: String,
+        worker: bool,
+        /// The same time in milliseconds since 1970.
+        epoch: f64,
+    },
     /// A client was set on a scope of the SDK.
-    Client { version: String, sdk: Option<String>, dsn: bool, enabled: bool },
+    Client {
+        version: String,
+        sdk: Option<String>,
+        dsn: bool,
+        enabled: bool,
+        /// `tracesSampleRate`.
+        rate: Option<f64>,
+        /// Whether there is a `tracesSampler`.
+        sampler: bool,
+        /// Whether what it sends goes to the intake.
+        redirected: bool,
+    },
+    /// A diagnostics channel of Sentry was made.
+    Channel { name: String, by: Vec<PathBuf> },
+    /// `globalThis.__SENTRY_ORCHESTRION__` is another than before.
+    Injection { runtime: Option<Vec<String>>, unavailable: bool, bundler: Option<Vec<String>> },
+    /// A file that SDK 11 injects into in some version was loaded as an ES module, or evaluated as CommonJS.
+    Target { file: PathBuf },
+    /// The loader called the handler with a request; times in milliseconds since 1970.
+    Answered { index: usize, started: f64, ended: f64, status: Option<u16>, error: Option<String> },
     /// The program registered module hooks; `nth` counts in its process, from 1.
     Hooks { kind: HookKind, specifier: Option<String>, selective: bool, nth: u32, by: Vec<PathBuf> },
     /// The program replaced a method through which `require` goes.

@@ -1,17 +1,18 @@
-// Preloaded by `presentry trace` with `--require`, before everything else: writes down what the program does, and
-// changes none of it. Judges nothing.
+// Preloaded by `presentry trace` with `--require`, before everything else: writes down what the program does. It changes
+// two things: servers listen on loopback, and Sentry's clients send to the intake of the trace. Judges nothing.
 "use strict";
 
 const { isMainThread } = require("node:worker_threads");
 
 // Threads inherit preloads. What decides the order happens in main threads.
 if (isMainThread && process.env.PRESENTRY_TRACE !== undefined) {
-  watch(JSON.parse(process.env.PRESENTRY_TRACE));
+  watch(JSON.parse(require("node:fs").readFileSync(process.env.PRESENTRY_TRACE, "utf8")));
 }
 
 function watch(options) {
   const fs = require("node:fs");
   const net = require("node:net");
+  const diagnostics = require("node:diagnostics_channel");
   const cluster = require("node:cluster");
   const Module = require("node:module");
   const { fileURLToPath, pathToFileURL } = require("node:url");
@@ -33,13 +34,15 @@ function watch(options) {
     }
   }
 
-  emit("start", { node: process.versions.node, worker: cluster.isWorker }, now() - performance.now());
+  const start = { node: process.versions.node, worker: cluster.isWorker, epoch: performance.timeOrigin };
+  emit("start", start, now() - performance.now());
 
   // --- What the appended statements and the loader call.
   Object.defineProperty(globalThis, Symbol.for("presentry.trace"), {
     value: Object.freeze({
       evaluated: (url) => emit("evaluated", { file: fileURLToPath(url) }),
       imported: () => emit("imported"),
+      answered: (fields) => emit("answered", fields),
     }),
   });
 
@@ -87,15 +90,44 @@ function watch(options) {
     };
   }
 
+  const clients = [];
+
   function sawClient(version, client) {
     if (!isObject(client) || !first(client)) return;
+    clients.push(client);
+    const facts = { version, sdk: null, dsn: false, enabled: false, rate: null, sampler: false, redirected: false };
     try {
       const given = client.getOptions?.() ?? {};
-      const sdk = given._metadata?.sdk?.name ?? null;
-      emit("client", { version, sdk, dsn: Boolean(client.getDsn?.()), enabled: given.enabled !== false });
+      facts.sdk = given._metadata?.sdk?.name ?? null;
+      facts.dsn = Boolean(client.getDsn?.());
+      facts.enabled = given.enabled !== false;
+      facts.rate = Number.isFinite(given.tracesSampleRate) ? given.tracesSampleRate : null;
+      facts.sampler = typeof given.tracesSampler === "function";
+      facts.redirected = redirect(client, given);
     } catch {
-      emit("client", { version, sdk: null, dsn: false, enabled: false });
+      // A client of another kind; what is known of it is written down.
     }
+    emit("client", facts);
+  }
+
+  // The DSN may be written in the code, and `tunnel` may name another server. Nothing of a trace may reach either, so the
+  // client gets a transport of its own making that leads to the intake. `false` where that cannot be done: then it sends
+  // nothing.
+  function redirect(client, given) {
+    const dsn = client.getDsn?.();
+    const { host, port, publicKey } = options.intake;
+    const here = dsn?.host === host && String(dsn.port) === String(port) && dsn.publicKey === publicKey;
+    if (here && !given.tunnel) return true;
+    const transport = client.getTransport?.();
+    if (transport === undefined) return !dsn;
+    if (typeof given.transport === "function" && client._transport === transport) {
+      const { proxy, ...more } = given.transportOptions ?? {};
+      const recordDroppedEvent = client.recordDroppedEvent?.bind(client) ?? (() => {});
+      client._transport = given.transport({ recordDroppedEvent, ...more, url: options.intake.url });
+      if (client.getTransport() !== transport) return true;
+    }
+    client.sendEnvelope = async () => ({});
+    return false;
   }
 
   // --- Module hooks: each registration by the program, and a watcher right behind it. The hook that was registered last
@@ -193,8 +225,9 @@ function watch(options) {
   }
 
   // A file is evaluated once, whoever asks for it. One of a package speaks for all of it.
-  const { packageOf } = require(options.watcher);
+  const { packageOf, targetOf } = require(options.watcher);
   const packages = new Set();
+  const targets = new Set(options.targets);
   const { load } = Module.prototype;
   const { _load } = Module;
   // Hooks of `require` do not see what an ES module imports, and that has no parent. The `parent` of a module does not
@@ -215,17 +248,83 @@ function watch(options) {
       packages.add(name);
       emit("commonjs", { file: filename, required });
     }
+    if (targets.has(targetOf(filename))) emit("target", { file: filename });
     return Reflect.apply(load, this, arguments);
   };
 
-  // --- Servers.
+  // --- Diagnostics channels: code that the SDK injected into a library makes them when it is loaded.
+  const made = new Set();
+  for (const method of ["channel", "tracingChannel"]) {
+    const original = diagnostics[method];
+    if (original === undefined) continue;
+    diagnostics[method] = function (name) {
+      if (typeof name === "string" && name.startsWith("orchestrion:")) {
+        const by = callers();
+        const key = `${name} ${by[0]}`;
+        if (!made.has(key)) {
+          made.add(key);
+          emit("channel", { name, by });
+        }
+      }
+      return Reflect.apply(original, this, arguments);
+    };
+  }
+  Module.syncBuiltinESMExports();
+
+  // --- What the SDK notes about injection, and a request of the trace to send what is waiting. Both are looked at again
+  // and again, as nothing tells about them.
+  let noted = "";
+  let flushed = "";
+
+  function poll() {
+    const marker = globalThis.__SENTRY_ORCHESTRION__;
+    if (isObject(marker)) {
+      const { runtime, runtimeUnavailable, bundler } = marker;
+      const names = (list) => (list ? [...(Symbol.iterator in Object(list) ? list : [])].map(String) : null);
+      const fields = { runtime: names(runtime), unavailable: Boolean(runtimeUnavailable), bundler: names(bundler) };
+      const text = stringify(fields);
+      if (text !== noted) emit("injection", fields);
+      noted = text;
+    }
+    let asked = flushed;
+    try {
+      asked = fs.readFileSync(options.flush, "utf8");
+    } catch {
+      // Nothing was asked for.
+    }
+    if (asked === flushed) return;
+    flushed = asked;
+    for (const client of clients) client.flush?.(2000)?.then?.(undefined, () => {});
+  }
+  setInterval(poll, 100).unref();
+  process.on("exit", poll);
+
+  // --- Servers. What others can reach is no place for a build that is tried out.
   const { listen } = net.Server.prototype;
+  const LOOPBACK = "127.0.0.1";
+  const isLoopback = (host) => host === "localhost" || host === "::1" || /^127\./.test(host);
+
+  // The arguments of `listen()`, whose forms are (options), (path), (port, host) and none, each with more behind it.
+  function onLoopback(given) {
+    const [first, second] = given;
+    if (isObject(first) && typeof first !== "function") {
+      const elsewhere = ["path", "fd", "handle", "_handle"].some((name) => first[name] !== undefined);
+      if (elsewhere || isLoopback(first.host)) return given;
+      return [{ ...first, port: first.port ?? 0, host: LOOPBACK }, ...given.slice(1)];
+    }
+    if (typeof first === "string" && !/^\d+$/.test(first)) return given;
+    if (typeof first === "function" || given.length === 0) return [0, LOOPBACK, ...given];
+    if (typeof second === "string") return isLoopback(second) ? given : [first, LOOPBACK, ...given.slice(2)];
+    // A host that is not set may stand before the rest.
+    return [first, LOOPBACK, ...given.slice(second == null && given.length > 1 ? 2 : 1)];
+  }
+
   net.Server.prototype.listen = function () {
     this.once("listening", () => {
       const address = this.address();
       emit("listening", typeof address === "string" ? { path: address } : { host: address?.address, port: address?.port });
     });
-    return Reflect.apply(listen, this, arguments);
+    return Reflect.apply(listen, this, onLoopback([...arguments]));
   };
   cluster.on("fork", (worker) => emit("fork", { forked: worker.process.pid }));
 

@@ -1,4 +1,5 @@
-//! The server as a process group: what it prints, and its end. Nothing of it is left when the guard is dropped.
+//! The server as a process group: what it prints, and its end. Nothing of it is left when the guard is dropped; on Linux
+//! that holds for processes that left the group as well.
 
 use std::{
     ffi::OsStr,
@@ -52,6 +53,8 @@ pub(crate) struct Server {
 #[derive(Debug, Default)]
 struct Printed {
     lines: Vec<String>,
+    /// What the SDK warns of, as far as it says that it does.
+    warnings: Vec<String>,
     open: u8,
 }
 
@@ -64,6 +67,9 @@ impl Server {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        // What the server leaves behind becomes a child of this process, so that it can be found.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
         let mut child = command.spawn()?;
         let printed = Arc::new(Mutex::new(Printed::default()));
         let streams: [Option<Box<dyn Read + Send>>; 2] = [
@@ -97,7 +103,10 @@ impl Server {
             return;
         }
         self.ended = true;
+        // Those that left the group are not asked with it.
+        let below = descendants_outside(self.child.id());
         self.signal(Signal::Terminate);
+        signal_each(&below, Signal::Terminate);
         let deadline = Instant::now() + GRACE;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(TICK);
@@ -105,6 +114,7 @@ impl Server {
         // Also where the leader has ended: members of its group may not have.
         self.signal(Signal::Kill);
         let _ = self.child.wait();
+        signal_each(&descendants_outside(self.child.id()), Signal::Kill);
         let deadline = Instant::now() + PIPES;
         while lock(&self.printed).open > 0 && Instant::now() < deadline {
             thread::sleep(TICK);
@@ -120,13 +130,15 @@ impl Server {
         lines
     }
 
+    /// What the SDK has warned of.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        lock(&self.printed).warnings.clone()
+    }
+
     #[cfg(unix)]
     fn signal(&self, signal: Signal) {
-        use rustix::process::{Pid, Signal as Number, kill_process_group};
-        let number = match signal {
-            Signal::Terminate => Number::TERM,
-            Signal::Kill => Number::KILL,
-        };
+        use rustix::process::{Pid, kill_process_group};
+        let number = signal.number();
         if let Some(leader) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             // The one error that can happen, ESRCH, says that the work is done.
             let _ = kill_process_group(leader, number);
@@ -156,6 +168,56 @@ enum Signal {
     Kill,
 }
 
+#[cfg(unix)]
+impl Signal {
+    fn number(self) -> rustix::process::Signal {
+        match self {
+            Signal::Terminate => rustix::process::Signal::TERM,
+            Signal::Kill => rustix::process::Signal::KILL,
+        }
+    }
+}
+
+/// The processes below this one that are not in a group. Nothing but the server is started while it runs.
+#[cfg(target_os = "linux")]
+fn descendants_outside(group: u32) -> Vec<i32> {
+    let mut below: std::collections::BTreeMap<i32, Vec<(i32, u32)>> = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // `pid (name) state parent group …`, where the name may hold anything (proc_pid_stat(5)).
+        let mut fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().skip(1);
+        let (parent, group) = (fields.next(), fields.next());
+        let number = |field: Option<&str>| field.and_then(|field| field.parse().ok()).unwrap_or_default();
+        let group = group.and_then(|group| group.parse().ok()).unwrap_or_default();
+        below.entry(number(parent)).or_default().push((pid, group));
+    }
+    let mut found = Vec::new();
+    let mut parents = vec![rustix::process::getpid().as_raw_pid()];
+    while let Some(parent) = parents.pop() {
+        let children = below.remove(&parent).unwrap_or_default();
+        parents.extend(children.iter().map(|(pid, _)| *pid));
+        found.extend(children.iter().filter(|(_, of)| *of != group).map(|(pid, _)| *pid));
+    }
+    found
+}
+
+#[cfg(not(target_os = "linux"))]
+fn descendants_outside(_: u32) -> Vec<i32> {
+    Vec::new()
+}
+
+#[cfg(unix)]
+fn signal_each(pids: &[i32], signal: Signal) {
+    for pid in pids.iter().filter_map(|pid| rustix::process::Pid::from_raw(*pid)) {
+        // It may have ended meanwhile.
+        let _ = rustix::process::kill_process(pid, signal.number());
+    }
+}
+
+#[cfg(not(unix))]
+fn signal_each(_: &[i32], _: Signal) {}
+
 fn gather(stream: impl Read, printed: &Mutex<Printed>, echo: Option<fn(&str)>) {
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
@@ -164,7 +226,11 @@ fn gather(stream: impl Read, printed: &Mutex<Printed>, echo: Option<fn(&str)>) {
         if let Some(echo) = echo {
             echo(&text);
         }
-        let lines = &mut lock(printed).lines;
+        let mut printed = lock(printed);
+        if let Some(warning) = warning(&text).filter(|_| printed.warnings.len() < KEPT) {
+            printed.warnings.push(warning.to_owned());
+        }
+        let lines = &mut printed.lines;
         lines.push(text);
         if lines.len() > 2 * KEPT {
             lines.drain(..KEPT);
@@ -176,6 +242,14 @@ fn gather(stream: impl Read, printed: &Mutex<Printed>, echo: Option<fn(&str)>) {
 
 fn lock(printed: &Mutex<Printed>) -> std::sync::MutexGuard<'_, Printed> {
     printed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A warning of the SDK in a line, without its mark. `debug: true` prints the second kind.
+fn warning(line: &str) -> Option<&str> {
+    let marks = ["[Sentry] ", "Sentry Logger [warn]: ", "Sentry Logger [error]: "];
+    let text = marks.iter().find_map(|mark| line.trim_start().strip_prefix(mark))?;
+    // What follows the first sentence is advice of the SDK to people who bundle by themselves.
+    Some(text.split_once(". ").map_or(text, |(first, _)| first).trim())
 }
 
 /// How a process ended, in words that follow its name.

@@ -1,10 +1,15 @@
-//! A trace as text: the steps with a bar for the time each took to come, the packages, the sentence. No decisions.
+//! A trace as text: the steps with a bar for the time each took to come, the requests with their spans, the libraries. No
+//! decisions.
 
 use std::{fmt::Write as _, path::Path};
 
 use crate::{
-    say::render::Palette,
-    trace::verdict::{LoadedBy, Package, Process, Step, StepKind},
+    printable::printable,
+    say::{
+        render::Palette,
+        report::{LibraryReport, RequestReport, SpanReport},
+    },
+    trace::verdict::{Process, Step, StepKind},
 };
 
 const INFALLIBLE: &str = "writing to a string cannot fail";
@@ -14,7 +19,7 @@ const BAR: usize = 24;
 
 impl StepKind {
     /// In words.
-    fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             StepKind::ProcessStart => "process start",
             StepKind::HooksRegistered => "hooks registered",
@@ -61,29 +66,79 @@ fn bar(ms: Option<f64>, last: f64) -> String {
     bar
 }
 
-/// What became of the packages that the SDK instruments, one line for each way.
-pub(crate) fn packages(process: &Process) -> String {
-    let line = |title: &str, loaded: LoadedBy| {
-        let names = process.packages.iter().filter(|package| package.loaded == loaded).map(with_version);
-        let names: Vec<String> = names.collect();
-        if names.is_empty() { String::new() } else { format!("{title:31}{}\n", names.join(", ")) }
-    };
-    let lines = [
-        line("through module hooks", LoadedBy::ModuleHooks),
-        line("through require hooks", LoadedBy::RequireHooks),
-        line("in part through require hooks", LoadedBy::RequireHooksInPart),
-        line("not through hooks", LoadedBy::Unhooked),
-        line("too early for hooks", LoadedBy::TooEarly),
-    ];
-    lines.concat()
+/// Each request with its spans below it, as a tree.
+pub(crate) fn requests(requests: &[RequestReport], others: &[SpanReport], palette: &Palette) -> String {
+    let (bold, bad, quiet) = (palette.bold(), palette.bad(), palette.quiet());
+    let mut text = String::new();
+    for request in requests {
+        let shown = printable(&format!("{} {}", request.method, request.path));
+        let took = request.ms.map(|ms| format!("  {}", duration(ms))).unwrap_or_default();
+        let answer = match (request.status, &request.error) {
+            (Some(status), _) => format!("  {status}{took}"),
+            (None, Some(error)) => format!("  {bad}{}{bad:#}", printable(error)),
+            (None, None) => "  not sent".to_owned(),
+        };
+        writeln!(text, "{bold}{shown}{bold:#}{answer}").expect(INFALLIBLE);
+        if request.spans.is_empty() {
+            writeln!(text, "{quiet}             no span arrived{quiet:#}").expect(INFALLIBLE);
+        }
+        tree(&mut text, &request.spans, palette);
+    }
+    if !others.is_empty() {
+        writeln!(text, "{bold}outside of requests{bold:#}").expect(INFALLIBLE);
+        tree(&mut text, others, palette);
+    }
+    text
 }
 
-/// A package as `name 1.2.3`.
-fn with_version(package: &Package) -> String {
-    match version(&package.directory) {
-        Some(version) => format!("{} {version}", package.name),
-        None => package.name.clone(),
+/// How many spans of a tree are shown; the report has all of them.
+const SPANS: usize = 100;
+
+fn tree(text: &mut String, spans: &[SpanReport], palette: &Palette) {
+    let quiet = palette.quiet();
+    for (index, span) in spans.iter().enumerate().take(SPANS) {
+        // A line goes down past this span where another one follows at its depth before the tree goes further up.
+        let follows = |depth: usize| {
+            let mut rest = spans[index + 1..].iter();
+            rest.find(|other| other.depth <= depth).is_some_and(|other| other.depth == depth)
+        };
+        const DEEPEST: usize = 20;
+        let above: String =
+            (0..span.depth.min(DEEPEST)).map(|depth| if follows(depth) { "│  " } else { "   " }).collect();
+        let corner = if follows(span.depth) { "├─" } else { "└─" };
+        let took = duration(span.ms);
+        let name = printable(if span.name.is_empty() { "(no name)" } else { &span.name });
+        let origin = printable(span.origin.as_deref().unwrap_or("manual"));
+        writeln!(text, "{quiet}{took:>11}  {above}{corner}{quiet:#} {name}  {quiet}{origin}{quiet:#}")
+            .expect(INFALLIBLE);
     }
+    if let Some(more) = spans.len().checked_sub(SPANS).filter(|more| *more > 0) {
+        writeln!(text, "{quiet}             and {more} more spans{quiet:#}").expect(INFALLIBLE);
+    }
+}
+
+/// A duration in milliseconds, or seconds where they are many.
+pub(crate) fn duration(ms: f64) -> String {
+    if ms < 10_000.0 { format!("{ms:.1} ms") } else { format!("{:.1} s", ms / 1000.0) }
+}
+
+/// What became of the libraries that the SDK instruments, one on a line.
+pub(crate) fn libraries(libraries: &[LibraryReport], palette: &Palette) -> String {
+    let title = |library: &LibraryReport| match &library.version {
+        Some(version) => printable(&format!("{} {version}", library.name)),
+        None => printable(&library.name),
+    };
+    let width = libraries.iter().map(|library| title(library).chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for library in libraries {
+        let (mark, style, word) = match library.instrumented {
+            true => ("✔", palette.good(), "instrumented"),
+            false => ("✖", palette.bad(), "not instrumented"),
+        };
+        let (title, because) = (title(library), printable(&library.because));
+        writeln!(text, "{style}{mark}{style:#} {title:width$}  {word}: {because}").expect(INFALLIBLE);
+    }
+    text
 }
 
 /// What the `package.json` of a package says.
@@ -91,4 +146,52 @@ pub(crate) fn version(directory: &Path) -> Option<String> {
     let text = std::fs::read(directory.join("package.json")).ok()?;
     let manifest: serde_json::Value = serde_json::from_slice(&text).ok()?;
     manifest["version"].as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn span(depth: usize, name: &str) -> SpanReport {
+        SpanReport {
+            trace_id: String::new(),
+            span_id: String::new(),
+            parent_span_id: None,
+            depth,
+            name: name.to_owned(),
+            op: None,
+            origin: Some("auto.x".to_owned()),
+            status: None,
+            start_ms: 0.0,
+            ms: 1.25,
+        }
+    }
+
+    #[test]
+    fn spans_are_a_tree() {
+        let request = RequestReport {
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            status: Some(200),
+            error: None,
+            start_ms: Some(1.0),
+            ms: Some(12_345.0),
+            trace_id: String::new(),
+            spans: [(0, "root"), (1, "a"), (2, "a.1"), (1, "b\u{1b}[31m"), (2, ""), (0, "second")]
+                .map(|(depth, name)| span(depth, name))
+                .to_vec(),
+        };
+        expect![[r#"
+            GET /  200  12.3 s
+                 1.2 ms  ├─ root  auto.x
+                 1.2 ms  │  ├─ a  auto.x
+                 1.2 ms  │  │  └─ a.1  auto.x
+                 1.2 ms  │  └─ b\u{1b}[31m  auto.x
+                 1.2 ms  │     └─ (no name)  auto.x
+                 1.2 ms  └─ second  auto.x
+        "#]]
+        .assert_eq(&requests(&[request], &[], &Palette::plain()));
+    }
 }

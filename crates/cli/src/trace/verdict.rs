@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::trace::{
     events::{Event, HookKind, What},
-    packages,
+    packages, targets,
 };
 
 /// What is known of a build before it runs; the paths are canonical.
@@ -90,6 +90,8 @@ fn ends_a_name(rest: &str) -> bool {
 pub(crate) struct Trace {
     /// The version of Node.js.
     pub(crate) node: Option<String>,
+    /// When the primary began, in milliseconds since 1970.
+    pub(crate) epoch: Option<f64>,
     /// The primary, then the workers of a cluster.
     pub(crate) processes: Vec<Process>,
 }
@@ -108,9 +110,51 @@ pub(crate) struct Process {
     pub(crate) packages: Vec<Package>,
     /// How many clients were made.
     pub(crate) clients: usize,
-    /// Whether the client has somewhere to send to.
-    pub(crate) dsn: bool,
+    /// The client that became active first.
+    pub(crate) client: Option<Client>,
+    /// What the SDK noted about channels that are injected into libraries.
+    pub(crate) injection: Option<Injection>,
     pub(crate) verdict: Verdict,
+}
+
+/// What is known of a client of the SDK.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Client {
+    /// Whether it has a DSN and is enabled.
+    pub(crate) sends: bool,
+    /// `tracesSampleRate`.
+    pub(crate) rate: Option<f64>,
+    /// Whether there is a `tracesSampler`.
+    pub(crate) sampler: bool,
+    /// Whether what it sends goes to the intake of the trace.
+    pub(crate) redirected: bool,
+}
+
+impl Client {
+    /// Whether it makes spans at all.
+    pub(crate) fn traces(&self) -> bool {
+        self.rate.is_some() || self.sampler
+    }
+}
+
+/// `globalThis.__SENTRY_ORCHESTRION__`, as SDK 11 (and 10.71 and later, where it is turned on) keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Injection {
+    /// The libraries that were injected into while they were loaded, or before that by whoever set it; `null` when no
+    /// hooks were registered.
+    pub(crate) runtime: Option<Vec<String>>,
+    /// Whether the SDK could not register its hooks.
+    pub(crate) runtime_unavailable: bool,
+    /// The libraries that a plugin of a bundler injected into; `null` when none ran.
+    pub(crate) bundler: Option<Vec<String>>,
+}
+
+impl Injection {
+    /// Whether libraries were injected into before the process began. Hooks add to `runtime` what they inject.
+    fn ahead(&self, hooks: bool) -> bool {
+        let named = |names: &Option<Vec<String>>| names.as_ref().is_some_and(|names| !names.is_empty());
+        named(&self.bundler) || (named(&self.runtime) && !hooks)
+    }
 }
 
 /// A step of a start.
@@ -146,6 +190,10 @@ pub(crate) struct Package {
     /// Where it was loaded from.
     pub(crate) directory: PathBuf,
     pub(crate) loaded: LoadedBy,
+    /// Whether its code makes Sentry's channels, or the SDK noted it as injected.
+    pub(crate) injected: bool,
+    /// Its files that came to hooks which inject channels into such files of some version.
+    pub(crate) targets: Vec<String>,
 }
 
 /// How a package was loaded; the names are part of the report.
@@ -170,10 +218,13 @@ pub(crate) enum LoadedBy {
 pub(crate) enum Verdict {
     /// A client, then the hooks' view of the whole runtime; times in milliseconds since the process began.
     First { client: f64, runtime: f64 },
+    /// A client, and libraries whose code had Sentry's channels before they were loaded, so that their order is of no
+    /// importance.
+    Ahead { client: f64, libraries: usize },
     /// No client ever became active.
     NoClient,
     /// Sentry registered no module hooks.
-    NoHooks { others: bool },
+    NoHooks { others: bool, unavailable: bool },
     /// A module of the runtime was loaded before there were hooks.
     BeforeHooks { module: String, at: f64, hooks: f64 },
     /// A module of the runtime was loaded before there was a client.
@@ -186,7 +237,7 @@ pub(crate) enum Verdict {
 
 impl Verdict {
     pub(crate) fn is_first(&self) -> bool {
-        matches!(self, Verdict::First { .. })
+        matches!(self, Verdict::First { .. } | Verdict::Ahead { .. })
     }
 
     /// In a sentence without its period.
@@ -200,11 +251,21 @@ impl Verdict {
                 };
                 format!("Sentry was first: its client was active {earlier:.1} ms before {modules} through its hooks")
             }
+            Verdict::Ahead { client, libraries } => {
+                let libraries = match libraries {
+                    1 => "the 1 library that it instruments has".to_owned(),
+                    many => format!("the {many} libraries that it instruments have"),
+                };
+                format!("Sentry was active at {client:.1} ms, and {libraries} its channels built in")
+            }
             Verdict::NoClient => "Sentry was not first: no Sentry client became active at all".to_owned(),
-            Verdict::NoHooks { others: false } => {
+            Verdict::NoHooks { unavailable: true, .. } => {
+                "Sentry was not first: its client is active, but the SDK could not register the hooks that instrument libraries".to_owned()
+            }
+            Verdict::NoHooks { others: false, .. } => {
                 "Sentry was not first: its client is active, but no module hooks were registered".to_owned()
             }
-            Verdict::NoHooks { others: true } => {
+            Verdict::NoHooks { others: true, .. } => {
                 "Sentry was not first: its client is active, but the only module hooks are not Sentry's".to_owned()
             }
             Verdict::BeforeHooks { module, at, hooks } => format!(
@@ -229,23 +290,28 @@ impl Trace {
             of_process.entry(event.pid).or_default().push(event);
         }
         let mut node = None;
+        let mut began = None;
         let mut processes = Vec::new();
         for (pid, mut events) in of_process {
             // Threads append as they come to it.
             events.sort_by(|one, other| one.at.total_cmp(&other.at));
             let start = events.iter().find_map(|event| match &event.what {
-                What::Start { node, worker } => Some((event.at, node, *worker)),
+                What::Start { node, worker, epoch } => Some((event.at, node, *worker, *epoch)),
                 _ => None,
             });
             // Other programs that the server starts with Node.js have the probe, too.
-            let Some((start, version, worker)) = start.filter(|(_, _, worker)| *worker || pid == leader) else {
+            let Some((start, version, worker, epoch)) = start.filter(|(_, _, worker, _)| *worker || pid == leader)
+            else {
                 continue;
             };
+            if pid == leader {
+                began = Some(epoch);
+            }
             node.get_or_insert_with(|| version.clone());
             processes.push(Facts::gather(&events, start, expected).process(pid, worker, expected));
         }
         processes.sort_by_key(|process| (process.worker, process.pid));
-        Self { node, processes }
+        Self { node, epoch: began, processes }
     }
 
     /// Whether Sentry was first in every process.
@@ -275,7 +341,12 @@ struct Registration {
 struct Facts {
     client: Option<(f64, String)>,
     clients: usize,
-    dsn: bool,
+    facts: Option<Client>,
+    injection: Option<Injection>,
+    /// The libraries whose code made channels of Sentry.
+    channels: BTreeSet<String>,
+    /// When each file that the SDK may inject into was evaluated or loaded.
+    targets: Vec<(f64, PathBuf)>,
     registrations: Vec<Registration>,
     require_hooks: Option<f64>,
     /// When each file was first loaded, or read by hooks.
@@ -302,8 +373,8 @@ impl Facts {
 
     fn take(&mut self, at: f64, what: &What, expected: &Expected) {
         match what {
-            What::Start { .. } | What::Fork { .. } => {}
-            What::Client { version, sdk, dsn, enabled } => {
+            What::Start { .. } | What::Fork { .. } | What::Answered { .. } => {}
+            What::Client { version, sdk, dsn, enabled, rate, sampler, redirected } => {
                 self.clients += 1;
                 let sdk = sdk.as_deref().map(|sdk| format!("{sdk} ")).unwrap_or_default();
                 let aim = match (enabled, dsn) {
@@ -312,7 +383,8 @@ impl Facts {
                     (true, true) => "",
                 };
                 if self.client.is_none() {
-                    self.dsn = *dsn && *enabled;
+                    let sends = *dsn && *enabled;
+                    self.facts = Some(Client { sends, rate: *rate, sampler: *sampler, redirected: *redirected });
                     self.client = Some((at, format!("{sdk}{version}{aim}")));
                 }
             }
@@ -328,6 +400,19 @@ impl Facts {
                     sentry,
                 });
             }
+            What::Channel { name, by } => {
+                let library = name.strip_prefix("orchestrion:").and_then(|rest| rest.rsplit_once(':'));
+                if let (Some((library, _)), Some(nearest)) = (library, by.first())
+                    && !expected.is_sentry(None, std::slice::from_ref(nearest))
+                {
+                    self.channels.insert(library.to_owned());
+                }
+            }
+            What::Injection { runtime, unavailable, bundler } => {
+                let (runtime, bundler) = (runtime.clone(), bundler.clone());
+                self.injection = Some(Injection { runtime, runtime_unavailable: *unavailable, bundler });
+            }
+            What::Target { file } => self.targets.push((at, file.clone())),
             What::RequireHooks { by } => {
                 if expected.is_sentry(None, by) {
                     self.require_hooks.get_or_insert(at);
@@ -390,7 +475,8 @@ impl Facts {
             through_hooks,
             packages,
             clients: self.clients,
-            dsn: self.dsn,
+            client: self.facts,
+            injection: self.injection,
             verdict,
         }
     }
@@ -411,7 +497,13 @@ impl Facts {
     fn verdict(&self, expected: &Expected, packages: &[Package]) -> Verdict {
         let others = !self.registrations.is_empty();
         let Some((client, _)) = self.client else { return Verdict::NoClient };
-        let Some(hooks) = self.hooks().map(|one| one.at) else { return Verdict::NoHooks { others } };
+        if let Some(verdict) = self.ahead(client, expected, packages) {
+            return verdict;
+        }
+        let unavailable = self.injection.as_ref().is_some_and(|injection| injection.runtime_unavailable);
+        let Some(hooks) = self.hooks().map(|one| one.at) else {
+            return Verdict::NoHooks { others, unavailable };
+        };
         if let Some((at, file)) = self.before_hooks(expected) {
             return Verdict::BeforeHooks { module: expected.show(file), at, hooks };
         }
@@ -427,6 +519,36 @@ impl Facts {
         Verdict::First { client, runtime: first }
     }
 
+    /// Where libraries have channels built in, it is enough that every library has them which hooks did not see. Without a
+    /// library that has them, hooks decide.
+    fn ahead(&self, client: f64, expected: &Expected, packages: &[Package]) -> Option<Verdict> {
+        let injection = self.injection.as_ref().filter(|injection| injection.ahead(self.hooks().is_some()))?;
+        let in_order = self.hooks().is_some()
+            && self.before_hooks(expected).is_none()
+            && self.first_runtime_module(expected).is_some_and(|(at, _)| at >= client);
+        if in_order || packages.iter().any(|package| package.loaded == LoadedBy::TooEarly && !package.injected) {
+            return None;
+        }
+        let named = [&injection.runtime, &injection.bundler].into_iter().flatten().flatten();
+        let libraries = named.chain(&self.channels).collect::<BTreeSet<_>>().len();
+        Some(Verdict::Ahead { client, libraries })
+    }
+
+    fn is_injected(&self, name: &str) -> bool {
+        let noted = self.injection.iter().flat_map(|one| [&one.runtime, &one.bundler]).flatten().flatten();
+        self.channels.contains(name) || noted.into_iter().any(|noted| noted == name)
+    }
+
+    /// The files of a package that came to hooks which inject, by their path in it.
+    fn targets(&self, directory: &Path) -> Vec<String> {
+        let injects = self.injection.as_ref().is_some_and(|injection| injection.runtime.is_some());
+        let Some(hooks) = self.hooks().map(|one| one.at).filter(|_| injects) else { return Vec::new() };
+        let after = self.targets.iter().filter(|(at, _)| *at >= hooks);
+        let within = after.filter_map(|(_, file)| file.strip_prefix(directory).ok());
+        let files = within.map(|file| file.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/"));
+        files.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     fn packages(&self) -> Vec<Package> {
         let mut directories: BTreeMap<PathBuf, String> = BTreeMap::new();
         let files = self.seen.iter().map(|(_, file)| file).chain(self.through.keys());
@@ -437,11 +559,15 @@ impl Facts {
             let name = packages::of_file(&directory.join("package.json")).map(|(name, _)| name);
             directories.insert(directory.clone(), name.unwrap_or_default());
         }
-        directories.retain(|directory, name| packages::is_instrumentable(name) || self.wrapped.contains(directory));
-        let mut packages: Vec<Package> = directories
-            .into_iter()
-            .filter_map(|(directory, name)| Some(Package { loaded: self.package(&directory)?, name, directory }))
-            .collect();
+        let is_known =
+            |name: &str| packages::is_instrumentable(name) || (self.injection.is_some() && targets::has_package(name));
+        directories.retain(|directory, name| is_known(name) || self.wrapped.contains(directory));
+        let package = |(directory, name): (PathBuf, String)| {
+            let loaded = self.package(&directory)?;
+            let (injected, targets) = (self.is_injected(&name), self.targets(&directory));
+            Some(Package { name, directory, loaded, injected, targets })
+        };
+        let mut packages: Vec<Package> = directories.into_iter().filter_map(package).collect();
         packages.sort_by(|one, other| one.name.cmp(&other.name).then_with(|| one.directory.cmp(&other.directory)));
         packages
     }
@@ -535,11 +661,12 @@ mod tests {
     }
 
     fn start() -> What {
-        What::Start { node: "24.0.0".to_owned(), worker: false }
+        What::Start { node: "24.0.0".to_owned(), worker: false, epoch: 0.0 }
     }
 
     fn client() -> What {
-        What::Client { version: "10.70.0".to_owned(), sdk: None, dsn: true, enabled: true }
+        let version = "10.70.0".to_owned();
+        What::Client { version, sdk: None, dsn: true, enabled: true, rate: Some(1.0), sampler: false, redirected: true }
     }
 
     fn hooks(kind: HookKind, nth: u32, by: &str) -> What {
@@ -609,8 +736,8 @@ mod tests {
             let events = [start(), hooks(Asynchronous, 1, by), client(), loaded("entry.mjs", Asynchronous, 1)];
             judged(true, events).verdict
         };
-        assert_eq!(of("node_modules/tsx/dist/esm.mjs"), Verdict::NoHooks { others: true });
-        assert_eq!(of("node_modules/@sentry-like/x.mjs"), Verdict::NoHooks { others: true });
+        assert_eq!(of("node_modules/tsx/dist/esm.mjs"), Verdict::NoHooks { others: true, unavailable: false });
+        assert_eq!(of("node_modules/@sentry-like/x.mjs"), Verdict::NoHooks { others: true, unavailable: false });
         assert!(of("node_modules/@opentelemetry/instrumentation/hook.mjs").is_first());
         assert!(of("instrument.server.mjs").is_first());
     }
@@ -640,6 +767,57 @@ mod tests {
         assert_eq!(found(without_hooks), Some(LoadedBy::Unhooked));
         let only_read = vec![start(), hooks(), client(), pg(), runtime()];
         assert_eq!(found(only_read), None);
+    }
+
+    const PG: &str = "node_modules/pg/lib/client.js";
+
+    fn channel(by: &str) -> What {
+        What::Channel { name: "orchestrion:pg:query".to_owned(), by: vec![file(by)] }
+    }
+
+    fn injection(runtime: Option<&[&str]>, bundler: Option<&[&str]>) -> What {
+        let names = |names: Option<&[&str]>| names.map(|names| names.iter().map(|&name| name.to_owned()).collect());
+        What::Injection { runtime: names(runtime), unavailable: false, bundler: names(bundler) }
+    }
+
+    #[test]
+    fn what_makes_channels_is_injected_unless_it_is_the_sdk() {
+        let pg = |made: What| {
+            let commonjs = What::Commonjs { file: file(PG), required: true };
+            let target = What::Target { file: file(PG) };
+            let events = [start(), hooks(Synchronous, 1, SENTRY), client(), injection(Some(&[]), None), made, target];
+            let packages = judged(true, events.into_iter().chain([commonjs])).packages;
+            (packages[0].injected, packages[0].targets.clone())
+        };
+        assert_eq!(pg(channel(PG)), (true, vec!["lib/client.js".to_owned()]));
+        assert!(pg(channel("chunks/nitro.mjs")).0, "a library in a chunk");
+        assert!(!pg(channel(SENTRY)).0);
+        assert!(!pg(channel("instrument.server.mjs")).0, "a bundle of the SDK");
+        assert!(pg(injection(Some(&["pg"]), None)).0);
+    }
+
+    #[test]
+    fn channels_that_are_built_in_need_no_order() {
+        let late = |bundler: Option<&[&str]>, loaded: &str| {
+            let commonjs = What::Commonjs { file: file(loaded), required: true };
+            judged(true, [start(), seen("entry.mjs"), commonjs, injection(None, bundler), client()]).verdict
+        };
+        assert_eq!(late(Some(&["pg"]), PG), Verdict::Ahead { client: 4.0, libraries: 1 });
+        let graphql = "node_modules/graphql/index.js";
+        assert!(!late(Some(&["pg"]), graphql).is_first(), "a library without them was loaded before");
+        assert!(!late(Some(&[]), PG).is_first());
+        // Hooks of the SDK note what they inject in the same list as those who inject ahead of time.
+        let by_hooks =
+            [start(), seen("entry.mjs"), hooks(Synchronous, 1, SENTRY), client(), injection(Some(&["pg"]), None)];
+        assert!(!judged(true, by_hooks).verdict.is_first());
+        assert!(
+            judged(true, [start(), seen("entry.mjs"), injection(Some(&["pg"]), None), client()]).verdict.is_first()
+        );
+        assert!(!late(None, PG).is_first());
+        // A build with hooks in the right order is judged by them.
+        let hooked = [start(), hooks(Synchronous, 1, SENTRY), client(), injection(Some(&["pg"]), None)];
+        let verdict = judged(true, hooked.into_iter().chain([loaded("entry.mjs", Synchronous, 1)])).verdict;
+        assert!(matches!(verdict, Verdict::First { .. }));
     }
 
     #[test]

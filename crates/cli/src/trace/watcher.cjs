@@ -15,8 +15,15 @@ exports.packageOf = function packageOf(file) {
   return file.slice(0, start) + (scope.startsWith("@") ? `${scope}/${name}` : scope);
 };
 
+// A file of a package by the name of the package, as `pg/lib/client.js`; `null` for files of the build.
+exports.targetOf = function targetOf(file) {
+  const at = [...file.matchAll(new RegExp(NODE_MODULES, "g"))].at(-1);
+  return at === undefined ? null : file.slice(at.index + at[0].length).replaceAll("\\", "/");
+};
+
 // Gives the function that takes the result of `nextLoad`.
-exports.watcher = function watcher({ role, nth, kind, marked }, emit) {
+exports.watcher = function watcher({ role, nth, kind, marked, targets }, emit) {
+  const injected = new Set(targets);
   const marks = new Map(marked.map((file) => [pathToFileURL(file).href, file]));
   const told = new Set();
   return function seen(url, result, at) {
@@ -30,6 +37,10 @@ exports.watcher = function watcher({ role, nth, kind, marked }, emit) {
     if (!told.has(key)) {
       told.add(key);
       emit(role === "early" ? "seen" : "loaded", { file, wrapper, nth, kind }, at);
+    }
+    // CommonJS is read here, and evaluated later.
+    if (role === "early" && !wrapper && result.format === "module" && injected.has(exports.targetOf(file))) {
+      emit("target", { file }, at);
     }
     if (role !== "early" || wrapper || result.format !== "module" || !marks.has(url)) return result;
     return { ...result, source: `${textOf(result.source)}\n${mark(url)}\n` };

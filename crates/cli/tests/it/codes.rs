@@ -7,6 +7,7 @@ use crate::{
     builds::{App, INSTRUMENTATION, nitro_json, presentry},
     bundle,
     packages::incomplete,
+    trace,
 };
 
 /// How a code is provoked: the command that has to give it, run on the app, and the exit code.
@@ -216,10 +217,13 @@ export { default_sentryWrapped as default };
         app.write(".output/server/instrument.server.mjs", "import '@sentry/solidstart';\n");
         app
     }),
+    case("library-not-instrumented", 1, &["trace"], trace::with_early_library),
+    case("request-failed", 1, &["trace", "--request", "/dies", "--wait", "0"], trace::facade),
+    case("spans-missing", 1, &["trace", "--expect", "graphql", "--wait", "1"], trace::facade),
     case("sentry-not-first", 1, &["trace"], || {
-        with_entry(
-            "import { createServer } from 'node:http';\ncreateServer(() => {}).listen(process.env.PORT, process.env.HOST);\n",
-        )
+        let server =
+            "createServer((request, response) => response.end()).listen(process.env.PORT, process.env.HOST);\n";
+        with_entry(&format!("import {{ createServer }} from 'node:http';\n{server}"))
     }),
     // Its packages are not there.
     case("server-not-started", 1, &["trace"], App::without_sdk),
