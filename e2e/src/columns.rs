@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use walkdir::WalkDir;
 
 use crate::column::Column;
 use crate::observe::Manner;
@@ -11,7 +12,7 @@ use crate::runtime;
 use crate::scenario::Scenario;
 use crate::seen::{Again, Build, Proof};
 use crate::trace::RuntimeModules;
-use crate::tree::Snapshot;
+use crate::tree::{self, Snapshot};
 use crate::workbench::{Beside, Copy, Prepared, Workbench, sdk_packages_in, size_of_packages};
 
 pub(crate) mod before;
@@ -133,6 +134,10 @@ fn rewritten(of: &Material<'_>, how: &Rewrite<'_>) -> Result<Outcome> {
     let throw_first =
         boots.add(&*first, || lab.throwing(&first, &bench.patched(&first, started, &chunk, runtime::throw_first)?));
     let exports = boots.add(log("exports"), || lab.exports(&log("exports"), started));
+    let without_parser = (how.column == Column::Presentry && injects(bench, prepared)).then(|| {
+        let name = log("without-parser");
+        boots.add(&*name.clone(), move || lab.exercise(&name, &without_parser(bench, &name, started)?, Manner::Edited))
+    });
     let stack =
         scenario.deploys.as_ref().map(|_| boots.add(log("deployment"), || lab.firebase_stack(&log("stack"), started)));
     boots.run(bench.console);
@@ -153,6 +158,7 @@ fn rewritten(of: &Material<'_>, how: &Rewrite<'_>) -> Result<Outcome> {
         throw_later: throw_later.take()?,
         exports: exports.take()?,
         stack: stack.map(|boot| boot.take()).transpose()?,
+        without_parser: without_parser.map(|boot| boot.take()).transpose()?,
         packages,
         sdk_packages,
         again: rewrites.then(|| again("again", None, how.args.unwrap_or_default(), &after)).transpose()?,
@@ -160,6 +166,32 @@ fn rewritten(of: &Material<'_>, how: &Rewrite<'_>) -> Result<Outcome> {
         command: None,
     };
     Ok(Outcome::Made(Box::new(Made { scenario: None, build, moved_entry })))
+}
+
+/// Whether the SDK injects channels into libraries while they are loaded: from 11 on always, before that where the app says so.
+fn injects(bench: &Workbench<'_>, prepared: &Prepared) -> bool {
+    let version = prepared.versions.get("@sentry/node").and_then(|version| version.split('.').next()?.parse().ok());
+    bench.scenario.channels || version.is_some_and(|major: u32| major >= 11)
+}
+
+/// A copy of the started app whose SDK has an empty module in the place of its parser, which is what a bundler leaves that
+/// drops modules for their side effects.
+fn without_parser(bench: &Workbench<'_>, name: &str, started: &Path) -> Result<PathBuf> {
+    let copy = bench.work.join(name);
+    tree::copy(started, &copy, |_| true)?;
+    let mut emptied = 0;
+    for entry in WalkDir::new(bench.server(&copy)) {
+        let entry = entry.with_context(|| format!("failed to walk `{}`", copy.display()))?;
+        if entry.path().ends_with("vendored/meriyah/dist/meriyah.js") {
+            std::fs::write(entry.path(), "")
+                .with_context(|| format!("failed to empty `{}`", entry.path().display()))?;
+            emptied += 1;
+        }
+    }
+    if emptied == 0 {
+        bail!("the build has no parser that could be taken out");
+    }
+    Ok(copy)
 }
 
 /// The name that the entry got, found by its bytes, so that the harness need not know how the command names it. It must be a

@@ -1,6 +1,6 @@
 //! `docs/compatibility.md`: every cell of the matrix, what each column came to in one run, and why what is not proven is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::document::{OURS, SDK};
@@ -15,6 +15,9 @@ const VERSIONS: [(&str, &str); 5] = [
     ("nitropack", "nitropack"),
     ("@sentry/solidstart", "@sentry/solidstart"),
 ];
+
+/// The SDK of the server where that is not the framework's.
+const SDK_PACKAGE: &str = "@sentry/node";
 
 /// The whole page.
 pub fn markdown(overview: &Overview<'_>) -> String {
@@ -49,6 +52,7 @@ pub fn markdown(overview: &Overview<'_>) -> String {
     for row in overview.counted() {
         text.push_str(&line(overview, row));
     }
+    text.push_str(&sdks(overview));
     if overview.without_server().next().is_some() {
         let _ = writeln!(text, "\n## Builds without a server\n\nThe command says so, and changes nothing.\n");
         for row in overview.without_server() {
@@ -64,6 +68,37 @@ pub fn markdown(overview: &Overview<'_>) -> String {
         for left in overview.left_out {
             let _ = writeln!(text, "- `{}`: {}", left.id, line_text(&left.because));
         }
+    }
+    text
+}
+
+/// Which `@sentry/node` works with which Node.js and framework: a row for each app and SDK, a column for each Node.js.
+fn sdks(overview: &Overview<'_>) -> String {
+    let mut rows: BTreeMap<(&str, &str), BTreeMap<u32, String>> = BTreeMap::new();
+    for row in overview.counted() {
+        let Some(entry) = row.entry.filter(|entry| entry.requested.contains_key(SDK_PACKAGE)) else { continue };
+        let (Some(sdk), Some(node)) = (entry.versions.get(SDK_PACKAGE), entry.versions.get("node")) else { continue };
+        let major = node.split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default();
+        let ours = overview.columns.iter().filter(|(key, _)| key != SDK);
+        let words: Vec<String> = ours.map(|(key, _)| words(row, key)).collect();
+        // One word where the columns agree.
+        let said = if words.iter().all(|word| *word == words[0]) { words[0].clone() } else { words.join(" / ") };
+        rows.entry((entry.about.as_str(), sdk.as_str())).or_default().insert(major, table_text(&said));
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let nodes: BTreeSet<u32> = rows.values().flat_map(BTreeMap::keys).copied().collect();
+    let head: String = nodes.iter().map(|node| format!(" Node.js {node} |")).collect();
+    let mut text = format!(
+        "\n## Which SDK with which Node.js and framework\n\nOf the cells above. Where our columns differ, each is named, in their order.\n\n\
+         | app | `{SDK_PACKAGE}` |{head}\n|---|---|{}\n",
+        "---|".repeat(nodes.len())
+    );
+    for ((about, sdk), by_node) in rows {
+        let cells: String =
+            nodes.iter().map(|node| format!(" {} |", by_node.get(node).map_or("", String::as_str))).collect();
+        let _ = writeln!(text, "| {} | {sdk} |{cells}", table_text(about));
     }
     text
 }
@@ -162,7 +197,10 @@ mod tests {
         let left_out = [LeftOut { id: "x@node-18".to_owned(), because: "it cannot".to_owned() }];
         let overview = Overview::new(&document, &cells, &left_out);
         let text = markdown(&overview);
-        assert!(text.starts_with("# Compatibility\n\npresentry: 3 of 5 cells proven; SDK alone: 0 of 5\n"), "{text}");
+        assert!(
+            text.starts_with("# Compatibility\n\npresentry: 3 of 5 cells proven, 0 by spans; SDK alone: 0 of 5\n"),
+            "{text}"
+        );
         for line in [
             "Run: 2026-11-22. Node.js 20.20.2; npm 11.19.1.",
             "| `basic` | node-server | 20.20.2 |  | 0.5.11 |  |  | proven | known: 4 |",
@@ -180,6 +218,22 @@ mod tests {
             assert!(text.contains(line), "`{line}` is not in\n{text}");
         }
         assert!(is_complete(&overview));
+    }
+
+    #[test]
+    fn each_app_and_sdk_has_a_row_with_a_column_for_each_node() {
+        let of = |node: &str, passed| {
+            let mut entry = entry(&format!("sdk@node-{node}"), vec![column(OURS, vec![judged(1, true, None)])]);
+            entry.columns.push(column("bundled", vec![judged(1, passed, None)]));
+            entry.requested.insert(SDK_PACKAGE.to_owned(), "11.12.0".to_owned());
+            entry.versions.insert(SDK_PACKAGE.to_owned(), "11.12.0".to_owned());
+            entry.versions.insert("node".to_owned(), node.to_owned());
+            entry
+        };
+        let document = document(vec![of("20.20.2", true), of("24.21.0", false)]);
+        let text = markdown(&Overview::new(&document, &[], &[]));
+        assert!(text.contains("| app | `@sentry/node` | Node.js 20 | Node.js 24 |\n|---|---|---|---|"), "{text}");
+        assert!(text.contains("| what it is there for | 11.12.0 | proven | proven / **failed**: 1 |"), "{text}");
     }
 
     #[test]

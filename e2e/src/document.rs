@@ -15,6 +15,9 @@ pub const FILE: &str = "e2e.json";
 /// The key of the column that a cell is about.
 pub const OURS: &str = Column::Presentry.key();
 
+/// The number of the oracle that compares what arrives with what arrives under `--import`.
+pub const SPANS: u8 = 9;
+
 /// The key of the column that is not ours.
 pub const SDK: &str = Column::Sdk.key();
 

@@ -2,13 +2,14 @@
 //!
 //! The `sentry-types` crate is not used for this: its `Span` (0.49) has no `origin`, which tells an OpenTelemetry span
 //! from any other, and it fails a whole envelope for one item of a type it does not know, such as `span`. The framing
-//! is that of <https://develop.sentry.dev/sdk/data-model/envelopes/>.
+//! is that of <https://develop.sentry.dev/sdk/data-model/envelopes/>, the spans that SDK 11 streams those of
+//! <https://develop.sentry.dev/sdk/telemetry/spans/span-protocol/>.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One envelope.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +29,25 @@ pub enum Item {
     Transaction(Transaction),
     /// An item of type `event`: an error, or a message.
     Event(Event),
+    /// An item of type `span`: spans that are sent by themselves, as SDK 11 does.
+    Spans(Vec<Streamed>),
     /// Any other item, by its type.
     Other(String),
+}
+
+/// A span that was sent by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Streamed {
+    /// The span.
+    pub span: Span,
+    /// Whether it is a segment, which is what a transaction was: the root of what one process did.
+    pub is_segment: bool,
+    /// The segment that it belongs to, by its id.
+    pub segment: Option<String>,
+    /// The path of the request's URL, where it has one.
+    pub path: Option<String>,
+    /// What it says of the SDK.
+    pub sdk: Value,
 }
 
 /// A root span and those below it.
@@ -75,10 +93,14 @@ pub struct Span {
     pub description: Option<String>,
 }
 
+/// What the header of an item says that has spans.
+const SPANS: &str = "application/vnd.sentry.items.span.v2+json";
+
 #[derive(Deserialize)]
 struct ItemHeader {
     r#type: String,
     length: Option<usize>,
+    content_type: Option<String>,
 }
 
 impl Envelope {
@@ -125,6 +147,9 @@ impl Envelope {
             items.push(match header.r#type.as_str() {
                 "transaction" => Item::Transaction(Transaction::parse(payload).with_context(context)?),
                 "event" => Item::Event(Event::parse(payload).with_context(context)?),
+                "span" if header.content_type.as_deref() == Some(SPANS) => {
+                    Item::Spans(Streamed::parse(payload).with_context(context)?)
+                }
                 _ => Item::Other(header.r#type),
             });
         }
@@ -143,22 +168,41 @@ impl Transaction {
             spans => Vec::deserialize(spans).context("`spans` is not a list of spans")?,
         };
         let data = &trace["data"];
-        let url = [
-            &event["request"]["url"],
-            &data["url.full"],
-            &data["http.url"],
-            &data["url"],
-            &data["url.path"],
-            &data["http.target"],
-        ]
-        .into_iter()
-        .find_map(Value::as_str);
+        let url = std::iter::once(&event["request"]["url"]).chain(URLS.map(|key| &data[key])).find_map(Value::as_str);
         Ok(Transaction {
             name: event["transaction"].as_str().unwrap_or_default().to_owned(),
             root,
             path: url.map(path_of),
             spans,
             sdk: event["sdk"].clone(),
+        })
+    }
+}
+
+impl Streamed {
+    fn parse(payload: &[u8]) -> Result<Vec<Streamed>> {
+        let item: Value = serde_json::from_slice(payload).context("the payload is not JSON")?;
+        let spans = item["items"].as_array().context("`items` is not a list of spans")?;
+        spans.iter().map(Streamed::of).collect()
+    }
+
+    fn of(span: &Value) -> Result<Streamed> {
+        let text = |key: &str| span[key].as_str().map(str::to_owned);
+        let attribute = |key: &str| span["attributes"][key]["value"].as_str().map(str::to_owned);
+        let url = URLS.into_iter().find_map(attribute);
+        Ok(Streamed {
+            span: Span {
+                trace_id: text("trace_id").context("a span has no `trace_id`")?,
+                span_id: text("span_id").context("a span has no `span_id`")?,
+                parent_span_id: text("parent_span_id"),
+                op: attribute("sentry.op"),
+                origin: attribute("sentry.origin"),
+                description: text("name"),
+            },
+            is_segment: span["is_segment"] == Value::Bool(true),
+            segment: attribute("sentry.segment.id"),
+            path: url.as_deref().map(path_of),
+            sdk: json!({ "name": attribute("sentry.sdk.name"), "version": attribute("sentry.sdk.version") }),
         })
     }
 }
@@ -176,6 +220,9 @@ impl Event {
         Ok(parsed)
     }
 }
+
+/// The attributes that have the URL of a request, or its path.
+const URLS: [&str; 5] = ["url.full", "http.url", "url", "url.path", "http.target"];
 
 /// The path of an absolute URL, or of a request target such as `/a?b`.
 fn path_of(url: &str) -> String {
@@ -213,6 +260,25 @@ mod tests {
         assert_eq!(transaction.root.op.as_deref(), Some("http.server"));
         assert_eq!(transaction.spans[0].origin.as_deref(), Some("auto.graphql.otel.graphql"));
         assert_eq!(transaction.spans[0].parent_span_id.as_deref(), Some("r"));
+    }
+
+    #[test]
+    fn reads_spans_that_come_by_themselves() {
+        let header = format!(r#"{{"type":"span","item_count":1,"content_type":"{SPANS}"}}"#);
+        let span = r#"{"name":"GET","span_id":"r","trace_id":"t","is_segment":true,"attributes":{"sentry.op":{"value":"http.server","type":"string"},"sentry.origin":{"value":"auto.http.http_server","type":"string"},"sentry.segment.id":{"value":"r","type":"string"},"url.full":{"value":"http://localhost:1/api/graphql?x","type":"string"},"sentry.sdk.version":{"value":"11.12.0","type":"string"}}}"#;
+        let text = format!("{{}}\n{header}\n{{\"version\":2,\"items\":[{span}]}}\n");
+        let envelope = Envelope::parse(text.as_bytes()).unwrap();
+        let [Item::Spans(spans)] = &envelope.items[..] else { panic!("{envelope:?}") };
+        let [one] = &spans[..] else { panic!("{spans:?}") };
+        assert_eq!(
+            (one.path.as_deref(), one.segment.as_deref(), one.is_segment),
+            (Some("/api/graphql"), Some("r"), true)
+        );
+        assert_eq!(one.span.origin.as_deref(), Some("auto.http.http_server"));
+        assert_eq!((one.span.op.as_deref(), one.span.description.as_deref()), (Some("http.server"), Some("GET")));
+        assert_eq!(one.sdk["version"], "11.12.0");
+        assert!(error(&format!("{{}}\n{header}\n{{}}")).contains("`items` is not a list"));
+        assert!(error(&format!("{{}}\n{header}\n{{\"items\":[{{}}]}}")).contains("no `trace_id`"));
     }
 
     #[test]

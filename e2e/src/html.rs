@@ -412,7 +412,7 @@ mod tests {
         let document =
             document(vec![entry("basic", vec![column(OURS, ours), column(SDK, vec![judged(4, true, None)])])]);
         let page = page(&Overview::new(&document, &[wanted("basic"), wanted("bare")], &[]));
-        assert!(page.contains("<h1>presentry: 0 of 2 cells proven; SDK alone: 1 of 2</h1>"), "{page}");
+        assert!(page.contains("<h1>presentry: 0 of 2 cells proven, 0 by spans; SDK alone: 1 of 2</h1>"), "{page}");
         for told in [
             "id=\"basic\"",
             "data-state=\"failed\"",

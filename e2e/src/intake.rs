@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 use tiny_http::{Header, Method, Request, Response, Server};
 
-use crate::envelope::{Envelope, Event, Item, Transaction};
+use crate::envelope::{Envelope, Event, Item, Streamed, Transaction};
 
 const PROJECT: &str = "1";
 const PUBLIC_KEY: &str = "key";
@@ -27,19 +27,34 @@ pub struct Received {
 }
 
 impl Received {
-    /// The transactions of all envelopes.
-    pub fn transactions(&self) -> impl Iterator<Item = &Transaction> {
-        self.envelopes.iter().flat_map(|envelope| &envelope.items).filter_map(|item| match item {
-            Item::Transaction(transaction) => Some(transaction),
-            Item::Event(_) | Item::Other(_) => None,
-        })
+    /// The transactions of all envelopes, and the segments of all spans that came by themselves, which are the same: a root
+    /// with the spans below it, in whatever envelopes they came.
+    pub fn transactions(&self) -> Vec<Transaction> {
+        let items = || self.envelopes.iter().flat_map(|envelope| &envelope.items);
+        let streamed: Vec<&Streamed> = items()
+            .filter_map(|item| if let Item::Spans(spans) = item { Some(spans) } else { None })
+            .flatten()
+            .collect();
+        let within = |root: &Streamed| {
+            let is_within = |one: &&&Streamed| !one.is_segment && one.segment.as_ref() == Some(&root.span.span_id);
+            streamed.iter().filter(is_within).map(|one| one.span.clone()).collect()
+        };
+        let segments = streamed.iter().filter(|one| one.is_segment).map(|root| Transaction {
+            name: root.span.description.clone().unwrap_or_default(),
+            root: root.span.clone(),
+            path: root.path.clone(),
+            spans: within(root),
+            sdk: root.sdk.clone(),
+        });
+        let whole = items().filter_map(|item| if let Item::Transaction(one) = item { Some(one.clone()) } else { None });
+        whole.chain(segments).collect()
     }
 
     /// The errors of all envelopes.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
         self.envelopes.iter().flat_map(|envelope| &envelope.items).filter_map(|item| match item {
             Item::Event(event) => Some(event),
-            Item::Transaction(_) | Item::Other(_) => None,
+            Item::Transaction(_) | Item::Spans(_) | Item::Other(_) => None,
         })
     }
 }
@@ -207,4 +222,39 @@ fn decode(body: &mut dyn Read, encoding: &str) -> Result<Vec<u8>, Refusal> {
         return Err((413, format!("the body is larger than {LIMIT} bytes")));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::envelope::Span;
+
+    #[test]
+    fn spans_of_one_segment_are_a_transaction_in_whatever_envelopes_they_come() {
+        let span = |id: &str, segment: &str| Streamed {
+            span: Span {
+                trace_id: "t".to_owned(),
+                span_id: id.to_owned(),
+                parent_span_id: None,
+                op: None,
+                origin: None,
+                description: Some(id.to_owned()),
+            },
+            is_segment: id == segment,
+            segment: Some(segment.to_owned()),
+            path: Some(format!("/{id}")),
+            sdk: Value::Null,
+        };
+        let envelope =
+            |spans: Vec<Streamed>| Envelope { event_id: None, sdk: Value::Null, items: vec![Item::Spans(spans)] };
+        let envelopes =
+            vec![envelope(vec![span("a", "r"), span("x", "s")]), envelope(vec![span("b", "r"), span("r", "r")])];
+        let transactions = Received { envelopes, refused: Vec::new() }.transactions();
+        let [one] = &transactions[..] else { panic!("{transactions:?}") };
+        assert_eq!((one.name.as_str(), one.path.as_deref()), ("r", Some("/r")));
+        let below: Vec<&str> = one.spans.iter().map(|span| span.span_id.as_str()).collect();
+        assert_eq!(below, ["a", "b"]);
+    }
 }

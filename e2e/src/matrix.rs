@@ -13,7 +13,7 @@ use crate::column::Column;
 use crate::pins::Pins;
 use crate::process::Invocation;
 use crate::report::{LeftOut, Wanted};
-use crate::scenario::{DEFAULT, Manager, Scenario};
+use crate::scenario::{DEFAULT, Manager, Scenario, one_or_several};
 use crate::toolchain::Toolchain;
 
 /// Where the list is in the repository.
@@ -32,6 +32,8 @@ pub struct Matrix {
     pub nitropack: Vec<Row>,
     /// Versions of `@sentry/solidstart`.
     pub sentry: Vec<Row>,
+    /// Versions of `@sentry/node`, which an app has by itself or beside `@sentry/solidstart`.
+    pub sdk: Vec<Row>,
     /// Versions of Node.
     pub node: Vec<Row>,
     /// Cells of more than one version, or of another scenario than the default one.
@@ -82,25 +84,26 @@ pub struct Versions {
     pub nitropack: Option<String>,
     /// `@sentry/solidstart`
     pub sentry: Option<String>,
+    /// `@sentry/node`
+    pub sdk: Option<String>,
     /// Node
     pub node: Option<String>,
 }
 
-/// A cell that is listed.
+/// Cells that are listed: where a key has several values, each combination of them.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Listed {
-    /// The id of the scenario; the default one if not given.
-    pub scenario: Option<String>,
-    /// `vinxi`
-    pub vinxi: Option<String>,
-    /// `nitropack`
-    pub nitropack: Option<String>,
-    /// `@sentry/solidstart`
-    pub sentry: Option<String>,
-    /// Node
-    pub node: Option<String>,
+    /// The ids of the scenarios; the default one if not given.
+    #[serde(default, deserialize_with = "one_or_several")]
+    pub scenario: Vec<String>,
+    /// Versions by their kinds.
+    #[serde(flatten)]
+    pub versions: BTreeMap<String, Several>,
 }
+
+/// One version, or several.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Several(#[serde(deserialize_with = "one_or_several")] Vec<String>);
 
 /// A scenario and versions; a version is meant with all that begin with it, so `18` is every Node 18.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -120,6 +123,8 @@ pub struct When {
     pub nitropack: Option<String>,
     /// `@sentry/solidstart`
     pub sentry: Option<String>,
+    /// `@sentry/node`
+    pub sdk: Option<String>,
     /// Node
     pub node: Option<String>,
 }
@@ -183,11 +188,15 @@ pub struct Cell {
     pub columns: Vec<Column>,
 }
 
+/// The kind of version that an app of the default scenario has not.
+const SDK: &str = "sdk";
+
 /// The kinds of versions, in the order in which an id has them: the key, and the package; Node is no package of the app.
-const KINDS: [(&str, Option<&str>); 4] = [
+const KINDS: [(&str, Option<&str>); 5] = [
     ("vinxi", Some("vinxi")),
     ("nitropack", Some("nitropack")),
     ("sentry", Some("@sentry/solidstart")),
+    (SDK, Some("@sentry/node")),
     ("node", None),
 ];
 
@@ -197,6 +206,7 @@ impl Versions {
             "vinxi" => self.vinxi.as_deref(),
             "nitropack" => self.nitropack.as_deref(),
             "sentry" => self.sentry.as_deref(),
+            SDK => self.sdk.as_deref(),
             _ => self.node.as_deref(),
         }
     }
@@ -206,6 +216,7 @@ impl Versions {
             "vinxi" => &mut self.vinxi,
             "nitropack" => &mut self.nitropack,
             "sentry" => &mut self.sentry,
+            SDK => &mut self.sdk,
             _ => &mut self.node,
         };
         *slot = Some(version);
@@ -223,9 +234,21 @@ impl Versions {
 }
 
 impl Listed {
-    fn versions(&self) -> Versions {
-        let Listed { vinxi, nitropack, sentry, node, .. } = self.clone();
-        Versions { vinxi, nitropack, sentry, node }
+    /// Each combination of its versions.
+    fn versions(&self) -> Vec<Versions> {
+        let mut all = vec![Versions::default()];
+        for (kind, Several(versions)) in &self.versions {
+            let with = |one: &Versions| {
+                let one = one.clone();
+                versions.iter().map(move |version| {
+                    let mut one = one.clone();
+                    one.set(kind, version.clone());
+                    one
+                })
+            };
+            all = all.iter().flat_map(with).collect();
+        }
+        all
     }
 }
 
@@ -292,6 +315,7 @@ impl Cell {
     /// What was asked for, by the names of packages; Node is `node`.
     pub fn requested(&self) -> BTreeMap<String, String> {
         let mut requested = self.pins.dependencies.clone();
+        requested.extend(self.pins.additions.clone());
         requested.extend(self.pins.overrides.clone());
         requested.extend(self.versions.node.iter().map(|version| ("node".to_owned(), version.clone())));
         requested
@@ -301,8 +325,13 @@ impl Cell {
 impl When {
     /// Whether it speaks of this scenario, whose preset the SDK wraps or not, with `versions`, given by kind.
     fn holds<'a>(&self, scenario: &str, wrapped: bool, versions: impl Fn(&str) -> Option<&'a str>) -> bool {
-        let wanted =
-            [("vinxi", &self.vinxi), ("nitropack", &self.nitropack), ("sentry", &self.sentry), ("node", &self.node)];
+        let wanted = [
+            ("vinxi", &self.vinxi),
+            ("nitropack", &self.nitropack),
+            ("sentry", &self.sentry),
+            (SDK, &self.sdk),
+            ("node", &self.node),
+        ];
         (self.scenario.is_empty() || self.scenario.iter().any(|id| id == scenario))
             && !self.except.iter().any(|id| id == scenario)
             && self.wrapped.is_none_or(|wanted| wanted == wrapped)
@@ -377,14 +406,19 @@ impl Matrix {
                 bail!("`{kind}` {} needs something, and does not say why", row.version);
             }
         }
-        for listed in &matrix.cell {
-            for (kind, version) in listed.versions().named() {
-                if !matrix.rows(kind).iter().any(|row| row.version == version) {
-                    bail!("a cell has `{kind}` {version}, which has no row");
-                }
+        for (kind, Several(versions)) in matrix.cell.iter().flat_map(|listed| &listed.versions) {
+            if !KINDS.iter().any(|(known, _)| known == kind) {
+                bail!("a cell has `{kind}`, which is not a kind of version");
+            }
+            if let Some(version) = versions.iter().find(|version| !matrix.has_row(kind, version)) {
+                bail!("a cell has `{kind}` {version}, which has no row");
             }
         }
         Ok(matrix)
+    }
+
+    fn has_row(&self, kind: &str, version: &str) -> bool {
+        self.rows(kind).iter().any(|row| row.version == version)
     }
 
     fn rows(&self, kind: &str) -> &[Row] {
@@ -392,6 +426,7 @@ impl Matrix {
             "vinxi" => &self.vinxi,
             "nitropack" => &self.nitropack,
             "sentry" => &self.sentry,
+            SDK => &self.sdk,
             _ => &self.node,
         }
     }
@@ -406,7 +441,7 @@ impl Matrix {
         let default = default.with_context(|| format!("there is no scenario `{DEFAULT}`"))?;
         let mut wanted: Vec<(&Scenario, Versions)> =
             scenarios.iter().map(|scenario| (scenario, Versions::default())).collect();
-        for (kind, _) in KINDS {
+        for (kind, _) in KINDS.iter().filter(|(kind, _)| *kind != SDK) {
             for row in self.rows(kind) {
                 let mut versions = Versions::default();
                 versions.set(kind, row.version.clone());
@@ -414,10 +449,13 @@ impl Matrix {
             }
         }
         for listed in &self.cell {
-            let id = listed.scenario.as_deref().unwrap_or(DEFAULT);
-            let scenario = scenarios.iter().find(|scenario| scenario.id == id);
-            let scenario = scenario.with_context(|| format!("a cell has the scenario `{id}`, which there is not"))?;
-            wanted.push((scenario, listed.versions()));
+            let ids = if listed.scenario.is_empty() { &[DEFAULT.to_owned()][..] } else { &listed.scenario };
+            for id in ids {
+                let scenario = scenarios.iter().find(|scenario| scenario.id == *id);
+                let scenario =
+                    scenario.with_context(|| format!("a cell has the scenario `{id}`, which there is not"))?;
+                wanted.extend(listed.versions().into_iter().map(|versions| (scenario, versions)));
+            }
         }
         let (mut cells, mut left_out) = (Vec::new(), Vec::new());
         for (scenario, versions) in wanted {
@@ -443,7 +481,7 @@ impl Matrix {
         let mut pins = Pins::default();
         let mut versions = Versions::default();
         let mut scenario = scenario.clone();
-        let mut starts_only = false;
+        let mut starts_only = scenario.starts_only;
         for (kind, version) in wanted.named() {
             let package = KINDS.iter().find(|(name, _)| *name == kind).and_then(|(_, package)| *package);
             let (version, row) = self.find(kind, package, version, ask)?;
@@ -460,6 +498,9 @@ impl Matrix {
             match (kind, package) {
                 ("nitropack", Some(package)) => {
                     pins.overrides.insert(package.to_owned(), version.clone());
+                }
+                (SDK, Some(package)) => {
+                    pins.additions.insert(package.to_owned(), version.clone());
                 }
                 (_, Some(package)) => {
                     pins.dependencies.insert(package.to_owned(), version.clone());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::envelope::Span;
 use crate::evidence::Source;
 use crate::host::{Host, Placed, Preload};
 use crate::intake::{Intake, Received};
@@ -100,10 +101,11 @@ impl Lab<'_> {
         if status.json()["active"] == Value::Bool(true) {
             // No error when it does not come: what came is judged.
             let came = |received: &Received, library: &Library| {
-                received.transactions().any(|transaction| {
-                    let spans = transaction.spans.iter().chain([&transaction.root]);
-                    transaction.path.as_deref() == Some(&library.path)
-                        || !serves && spans.into_iter().any(|span| span.origin == Some(library.spans[0].origin.clone()))
+                received.transactions().iter().any(|transaction| {
+                    let mut spans = transaction.spans.iter().chain([&transaction.root]);
+                    let is_wanted =
+                        |span: &Span| span.origin.as_ref().is_some_and(|it| library.spans[0].origin.contains(it));
+                    transaction.path.as_deref() == Some(&library.path) || !serves && spans.any(is_wanted)
                 })
             };
             for feature in scenario.features.iter().filter(|feature| feature.again) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::column::Column;
+use crate::document::SPANS;
 use crate::envelope::{Event, Item, Span, Transaction};
 use crate::evidence::Source;
 use crate::host::{Assets, Host};
@@ -17,11 +18,15 @@ use crate::server::Response;
 use crate::trace::{ModuleTrace, RuntimeModules};
 
 mod bundle;
+mod spans;
+
+pub use spans::as_imported;
 
 /// What an oracle says: what was seen, as `Ok` when it is right and as `Err` when it is wrong.
 pub type Judgement = Result<String, String>;
 
-const HTTP_ORIGIN: &str = "auto.http.otel.http";
+/// What the span of a request comes of: up to SDK 10, and since 11.
+const HTTP_ORIGINS: [&str; 2] = ["auto.http.otel.http", "auto.http.http_server"];
 
 /// One oracle, or a check beside them: what it is called, how it judges, and which columns it is asked of.
 pub struct Oracle {
@@ -86,6 +91,29 @@ pub const ORACLES: &[Oracle] = &[
         let seen: Result<Vec<_>, String> = controls.iter().map(ControlSeen::of).collect();
         let judgement = seen.and_then(|controls| controls_fail(of.scenario, &controls));
         Some((judgement, controls.iter().map(|control| control.seen.source.clone()).collect()))
+    }),
+    row(Some(SPANS), "library spans as under --import", ALL, |of| {
+        // Where the build as it was cannot be started so, ours can; where neither can, oracle 5 says why.
+        let imported = of.before.imported.as_ref().filter(|seen| seen.seen.is_ok()).or(of.ours.preloaded.as_ref())?;
+        let mut controls = Vec::new();
+        if of.column == Column::Presentry {
+            controls.extend(
+                of.before
+                    .controls
+                    .iter()
+                    .filter(|it| it.control == Control::Unrewritten)
+                    .map(|it| (it.control.name(), &it.seen)),
+            );
+            controls.extend(of.build.without_parser.as_ref().map(|seen| ("the build without a parser", seen)));
+        }
+        let sources = [&of.build.seen, imported].map(|seen| seen.source.clone()).into_iter();
+        let sources = sources.chain(controls.iter().map(|(_, seen)| seen.source.clone())).collect();
+        let judge = || {
+            let controls: Result<Vec<_>, String> =
+                controls.into_iter().map(|(name, seen)| Ok((name, seen.up()?))).collect();
+            spans::as_imported(of.scenario, imported.up()?, &controls?, of.build.seen.up()?)
+        };
+        Some((judge(), sources))
     }),
     row(None, "the same client", BUNDLED, |of| {
         beside_ours(of, |ours, seen| bundle::same_client(&ours.status.json(), &seen.status.json()))
@@ -265,9 +293,9 @@ pub fn library_spans(scenario: &Scenario, index: usize, seen: &Observation) -> J
     library_answered(library, index, seen)?;
     let host = scenario.start.host();
     let serves = host.is_none_or(|host| host.serves);
-    let of_request: Vec<&Transaction> = seen
-        .received
-        .transactions()
+    let transactions = seen.received.transactions();
+    let of_request: Vec<&Transaction> = transactions
+        .iter()
         .filter(|transaction| !serves || is_of(library, transaction) && is_http_server(&transaction.root))
         .collect();
     let arrived = |wanted: &WantedSpan| {
@@ -286,9 +314,8 @@ pub fn library_spans(scenario: &Scenario, index: usize, seen: &Observation) -> J
             Some(0) => missing.push(wanted.to_string()),
             Some(arrived) => count += arrived,
             None => {
-                let names: Vec<String> = seen
-                    .received
-                    .transactions()
+                let names: Vec<String> = transactions
+                    .iter()
                     .map(|transaction| {
                         let origin = transaction.root.origin.as_deref().unwrap_or("none");
                         format!("`{}` ({origin})", transaction.name)
@@ -329,7 +356,7 @@ fn is_of(library: &Library, transaction: &Transaction) -> bool {
 
 fn is_wanted(wanted: &WantedSpan, span: &Span) -> bool {
     let is = |wanted: &Option<String>, got: &Option<String>| wanted.is_none() || wanted == got;
-    span.origin.as_ref() == Some(&wanted.origin)
+    span.origin.as_ref().is_some_and(|origin| wanted.origin.contains(origin))
         && is(&wanted.op, &span.op)
         && is(&wanted.description, &span.description)
 }
@@ -697,10 +724,10 @@ pub fn features(scenario: &Scenario, seen: &Observation, unrewritten: Option<&Ob
 /// # Errors
 /// Says what did not arrive.
 pub fn feature_arrived(feature: &Feature, received: &Received) -> Result<(), String> {
+    let transactions = received.transactions();
     let mut wrong = Vec::new();
     if let Some(wanted) = &feature.span {
-        let mut spans =
-            received.transactions().flat_map(|transaction| transaction.spans.iter().chain([&transaction.root]));
+        let mut spans = transactions.iter().flat_map(|transaction| transaction.spans.iter().chain([&transaction.root]));
         if !spans.any(|span| is_wanted(wanted, span)) {
             wrong.push(format!("no span {wanted} arrived"));
         }
@@ -708,7 +735,7 @@ pub fn feature_arrived(feature: &Feature, received: &Received) -> Result<(), Str
     if let Some(trace) = &feature.trace {
         let of_path = |one: &&Transaction| one.path.as_deref() == Some(&feature.path);
         let traces: Vec<&str> =
-            received.transactions().filter(of_path).map(|transaction| transaction.root.trace_id.as_str()).collect();
+            transactions.iter().filter(of_path).map(|transaction| transaction.root.trace_id.as_str()).collect();
         if !traces.contains(&trace.as_str()) {
             wrong.push(format!("the traces of `{}` are [{}], wanted `{trace}`", feature.path, traces.join(", ")));
         }
@@ -860,7 +887,8 @@ fn listed(items: &[String]) -> String {
 }
 
 fn is_http_server(span: &Span) -> bool {
-    span.op.as_deref() == Some("http.server") && span.origin.as_deref() == Some(HTTP_ORIGIN)
+    span.op.as_deref() == Some("http.server")
+        && span.origin.as_deref().is_some_and(|origin| HTTP_ORIGINS.contains(&origin))
 }
 
 fn refused(received: &Received) -> String {

@@ -14,6 +14,8 @@ use crate::cache::Key;
 pub struct Pins {
     /// Versions of packages that a manifest depends on.
     pub dependencies: BTreeMap<String, String>,
+    /// Versions of packages that the app may lack.
+    pub additions: BTreeMap<String, String>,
     /// npm's overrides.
     pub overrides: BTreeMap<String, String>,
     /// Whether npm is told to ignore peer dependencies.
@@ -29,7 +31,9 @@ impl Pins {
     /// The key with everything that is asked for.
     #[must_use]
     pub fn in_key(&self, mut key: Key) -> Key {
-        for (kind, versions) in [("dependency", &self.dependencies), ("override", &self.overrides)] {
+        for (kind, versions) in
+            [("dependency", &self.dependencies), ("addition", &self.additions), ("override", &self.overrides)]
+        {
             for (package, version) in versions {
                 key = key.with(kind, package).with("is", version);
             }
@@ -50,7 +54,7 @@ impl Pins {
             let mut manifest: Map<String, Value> = serde_json::from_str(&text).with_context(context)?;
             for group in ["dependencies", "devDependencies", "optionalDependencies"] {
                 let Some(group) = manifest.get_mut(group).and_then(Value::as_object_mut) else { continue };
-                for (package, version) in &self.dependencies {
+                for (package, version) in self.dependencies.iter().chain(&self.additions) {
                     if let Some(asked) = group.get_mut(package) {
                         *asked = Value::from(version.as_str());
                         found.insert(package.as_str());
@@ -62,6 +66,12 @@ impl Pins {
                         *asked = Value::from(version.as_str());
                     }
                 }
+            }
+            if at == 0 && !self.additions.is_empty() {
+                let dependencies = manifest.entry("dependencies").or_insert_with(|| Value::Object(Map::new()));
+                let dependencies = dependencies.as_object_mut().context("`dependencies` is not an object")?;
+                dependencies
+                    .extend(self.additions.iter().map(|(name, version)| (name.clone(), version.as_str().into())));
             }
             if at == 0 && !self.overrides.is_empty() {
                 let overrides = manifest.entry("overrides").or_insert_with(|| Value::Object(Map::new()));
@@ -84,7 +94,7 @@ mod tests {
 
     fn pins(dependencies: &[(&str, &str)], overrides: &[(&str, &str)]) -> Pins {
         let owned = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        Pins { dependencies: owned(dependencies), overrides: owned(overrides), legacy_peer_deps: false }
+        Pins { dependencies: owned(dependencies), overrides: owned(overrides), ..Pins::default() }
     }
 
     #[test]
@@ -103,6 +113,9 @@ mod tests {
         let web = read("apps/web/package.json");
         assert_eq!(web["devDependencies"], serde_json::json!({ "vinxi": "0.5.3", "other": "1.0.0" }));
         assert!(web["overrides"].is_null());
+        let additions = pins(&[("new", "11.0.0")], &[]).dependencies;
+        Pins { additions, ..Pins::default() }.write(root.path(), &manifests).unwrap();
+        assert_eq!(read("package.json")["dependencies"], serde_json::json!({ "new": "11.0.0" }));
         let error = pins(&[("gone", "1.0.0")], &[]).write(root.path(), &manifests).unwrap_err();
         assert!(error.to_string().contains("does not depend on `gone`"));
     }
@@ -116,6 +129,7 @@ mod tests {
             pins(&[], &[("a", "1")]),
             pins(&[("a", "2")], &[]),
             Pins { legacy_peer_deps: true, ..Pins::default() },
+            Pins { additions: pins(&[("a", "1")], &[]).dependencies, ..Pins::default() },
         ];
         let digests: BTreeSet<String> = all.iter().map(digest).collect();
         assert_eq!(digests.len(), all.len());

@@ -120,16 +120,18 @@ fn in_work_directory(cell: &Cell, config: &Config, cache: &Cache, console: &Cons
     let logs = work.join("logs");
     let mut judge = || {
         let on_path = Node::of(&config.toolchain);
-        let node = match cell.versions.node.as_ref().or(cell.scenario.node.as_ref()) {
-            None => on_path.clone(),
-            Some(version) => Node::install(version, cache, &config.toolchain, &logs)?,
+        let get = |version: Option<&String>| match version {
+            None => Ok(on_path.clone()),
+            Some(version) => Node::install(version, cache, &config.toolchain, &logs),
         };
+        let node = get(cell.versions.node.as_ref().or(cell.scenario.node.as_ref()))?;
+        let builder = if cell.starts_only { get(cell.scenario.node.as_ref())? } else { node.clone() };
         let bench = Workbench {
             cell,
             scenario: &cell.scenario,
             config,
             cache,
-            builder: if cell.starts_only { &on_path } else { &node },
+            builder: &builder,
             node: &node,
             work: &work,
             logs: &logs,
@@ -254,6 +256,7 @@ fn reference(bench: &Workbench<'_>, entry: &Entry, before: &Before) -> std::coll
             let fails = match check.oracle? {
                 3 => oracles::libraries_instrumented(bench.scenario, seen).err()?,
                 7 => oracles::page_and_assets(bench.scenario, &before.asset, seen).err()?,
+                9 => oracles::as_imported(bench.scenario, seen, &[], seen).err()?,
                 _ => return None,
             };
             Some((check.oracle?, fails))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use toml::Table;
 
@@ -42,6 +42,10 @@ pub struct Scenario {
     /// The exact version of Node.js that installs, builds and starts the app, where the framework needs a newer one than
     /// the harness does. npm brings it.
     pub node: Option<String>,
+    /// Whether the Node of a cell starts the builds alone, and that of the scenario, or the one on `PATH`, makes them. The
+    /// cells share one build, and the Node that builds is another than the one that runs, as it is for many who deploy.
+    #[serde(default)]
+    pub starts_only: bool,
     /// The build itself ends rewritten, by the npm package, instead of the command. The controls are made of the same app
     /// built without it.
     pub module: Option<NitroModule>,
@@ -89,6 +93,9 @@ pub struct Scenario {
     pub start: Start,
     /// The function that Firebase's loader finds in the build, and must find after the rewrite.
     pub deploys: Option<String>,
+    /// Whether the instrumentation has an SDK before 11 inject channels into libraries, as 11 does by itself.
+    #[serde(default)]
+    pub channels: bool,
     /// Whether the app gets a PostgreSQL, by `DATABASE_URL`.
     #[serde(default)]
     pub database: bool,
@@ -289,19 +296,34 @@ pub enum Module {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WantedSpan {
-    /// What it comes of.
-    pub origin: String,
+    /// What it comes of: one of these, as origins changed with SDK 11.
+    #[serde(deserialize_with = "one_or_several")]
+    pub origin: Vec<String>,
     /// Its operation, where that matters.
     pub op: Option<String>,
     /// Its whole description, where that matters.
     pub description: Option<String>,
 }
 
+/// A text, or a list of texts.
+pub(crate) fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Either::deserialize(deserializer)? {
+        Either::One(one) => vec![one],
+        Either::Several(several) => several,
+    })
+}
+
 impl std::fmt::Display for WantedSpan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.description {
-            Some(description) => write!(f, "`{description}` ({})", self.origin),
-            None => write!(f, "`{}`", self.origin),
+            Some(description) => write!(f, "`{description}` ({})", self.origin.join(" or ")),
+            None => write!(f, "`{}`", self.origin.join("` or `")),
         }
     }
 }

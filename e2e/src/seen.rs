@@ -156,6 +156,9 @@ pub struct Build {
     pub exports: Seen<Value>,
     /// What would be deployed, where a function is.
     pub stack: Option<Seen<Value>>,
+    /// A start of the same with the parser taken out that SDK 11 injects channels with, where that is used: a build that has
+    /// lost it must not pass for one that instruments.
+    pub without_parser: Option<Seen<Observation>>,
     /// The size of its packages, in bytes.
     pub packages: u64,
     /// The packages of the SDK among them.

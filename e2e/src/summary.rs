@@ -145,7 +145,7 @@ mod tests {
         let text = markdown(&Overview::new(&document, &cells, &[]));
         assert_eq!(
             text,
-            "## presentry: 1 of 4 cells proven; SDK alone: 0 of 4\n\n\
+            "## presentry: 1 of 4 cells proven, 0 by spans; SDK alone: 0 of 4\n\n\
              Missing, and counted as failed: 1 of the 4 cells.\n\n\
              | cell | presentry --no-bundle-sdk | SDK alone |\n|---|---|---|\n\
              | `basic` | proven | known: 4 |\n\

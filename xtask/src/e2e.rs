@@ -173,8 +173,8 @@ fn listed(list: &Matrix, scenarios: &[Scenario]) -> Result<Vec<Cell>> {
 
 impl From<&flags::Versions> for Versions {
     fn from(flags: &flags::Versions) -> Versions {
-        let flags::Versions { vinxi, nitropack, sentry, node } = flags.clone();
-        Versions { vinxi, nitropack, sentry, node }
+        let flags::Versions { vinxi, nitropack, sentry, sdk_version: sdk, node } = flags.clone();
+        Versions { vinxi, nitropack, sentry, sdk, node }
     }
 }
 

@@ -161,7 +161,7 @@ mod tests {
         let merged = Document::read(&root.path().join("out")).unwrap();
         assert_eq!(merged.scenarios, [entry("bare", true), entry("basic", true)]);
         let page = fs::read_to_string(root.path().join("out/index.html")).unwrap();
-        assert!(page.contains("<h1>presentry: 2 of 2 cells proven; SDK alone: 2 of 2</h1>"));
+        assert!(page.contains("<h1>presentry: 2 of 2 cells proven, 0 by spans; SDK alone: 2 of 2</h1>"));
         assert!(fs::read_to_string(root.path().join("out/summary.md")).unwrap().contains("| `bare` | proven |"));
 
         // Of the whole matrix two cells are little.

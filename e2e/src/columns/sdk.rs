@@ -75,6 +75,7 @@ pub(super) fn make(of: &Material<'_>) -> Result<Outcome> {
         throw_later: throw_later.take()?,
         exports: exports.take()?,
         stack: None,
+        without_parser: None,
         packages: size_of_packages(&server)?,
         sdk_packages: sdk_packages_in(&server),
         again: None,

@@ -208,13 +208,12 @@ fn postgres(place: &Place, account: Account, port: u16, logs: &Path) -> Result<O
             Ok(None)
         }
         Some(Seen::Ended) => {
-            let report = running.describe();
+            // Lines may come in after the end was seen: why the server ended is in the last one.
             let finished = running.interrupt();
-            // The line may have come in after the end was seen.
             if finished.text.contains(BUSY) {
                 return Ok(None);
             }
-            bail!("the server {} before it accepted connections\n{report}", finished.exit)
+            bail!("the server {} before it accepted connections\n{}", finished.exit, finished.failure())
         }
         Some(Seen::Ready) => {
             let alive = || match running.inspect(Output::exit) {

@@ -13,7 +13,10 @@ fn scenarios() -> Vec<Scenario> {
     let pnpm = Scenario { id: "pnpm".to_owned(), package_manager: Manager::Pnpm, ..basic() };
     let nitro = Scenario { id: "nitro".to_owned(), ..basic() };
     let features = Scenario { id: "features".to_owned(), ..basic() };
-    vec![basic(), pnpm, nitro, features]
+    let sdk = matrix().cell.into_iter().flat_map(|listed| listed.scenario).filter(|id| id.starts_with("sdk-"));
+    let mut all = vec![basic(), pnpm, nitro, features];
+    all.extend(sdk.map(|id| Scenario { id, starts_only: true, ..basic() }));
+    all
 }
 
 fn offline(package: &str, range: &str) -> Result<String> {
@@ -52,8 +55,15 @@ fn every_version_and_every_scenario_has_a_cell() {
     for id in ["basic", "pnpm", "basic@vinxi-0.4.3", "basic@node-26.10.0", "basic@vinxi-0.4.3+nitropack-2.9.7"] {
         assert!(ids.iter().any(|other| other == id), "`{id}` in {ids:?}");
     }
-    let rows: usize = KINDS.iter().map(|(kind, _)| matrix().rows(kind).len()).sum();
-    assert_eq!(cells.len() + left_out.len(), scenarios().len() + rows + matrix().cell.len());
+    let alone = KINDS.iter().filter(|(kind, _)| *kind != SDK);
+    let rows: usize = alone.map(|(kind, _)| matrix().rows(kind).len()).sum();
+    let listed: usize = matrix().cell.iter().map(|listed| listed.scenario.len().max(1) * listed.versions().len()).sum();
+    assert_eq!(cells.len() + left_out.len(), scenarios().len() + rows + listed);
+    // A build is started by several versions of Node.
+    let id = "sdk-beside@sdk-11.12.0+node-24.21.0";
+    let cell = cells.iter().find(|cell| cell.id() == id).unwrap();
+    assert_eq!(cell.pins.additions["@sentry/node"], "11.12.0");
+    assert!(cell.starts_only);
     assert!(matrix().cells(&scenarios()[1..]).is_err());
 }
 
@@ -89,7 +99,9 @@ fn a_version_may_be_short_or_not_listed_or_the_newest() {
         let error = cell(unknown).unwrap_err().to_string();
         assert!(error.contains("is not a version of `") && error.contains("matrix.toml has "), "{error}");
     }
-    assert!(cell("vue-3.0.0").unwrap_err().to_string().contains("begins with one of vinxi, nitropack, sentry, node"));
+    assert!(
+        cell("vue-3.0.0").unwrap_err().to_string().contains("begins with one of vinxi, nitropack, sentry, sdk, node")
+    );
 }
 
 #[test]

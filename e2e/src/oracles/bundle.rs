@@ -90,7 +90,8 @@ pub(super) fn same_sdk(unbundled: &Received, bundled: &Received) -> Judgement {
 /// Each block that arrived, once, by what it came in.
 fn sdk_blocks(received: &Received) -> BTreeSet<String> {
     let headers = received.envelopes.iter().map(|envelope| ("header", &envelope.sdk));
-    let transactions = received.transactions().map(|transaction| ("transaction", &transaction.sdk));
+    let transactions = received.transactions();
+    let transactions = transactions.iter().map(|transaction| ("transaction", &transaction.sdk));
     let events = received.events().map(|event| ("event", &event.sdk));
     let all = headers.chain(transactions).chain(events).filter(|(_, block)| !block.is_null());
     all.map(|(kind, block)| format!("{kind} {block}")).collect()

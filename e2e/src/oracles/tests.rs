@@ -42,7 +42,7 @@ fn span(origin: &str, trace_id: &str) -> Span {
 fn transaction(path: &str, spans: Vec<Span>) -> Transaction {
     Transaction {
         name: format!("GET {path}"),
-        root: span(HTTP_ORIGIN, "t"),
+        root: span(HTTP_ORIGINS[0], "t"),
         path: Some(path.to_owned()),
         spans,
         sdk: Value::Null,
@@ -431,7 +431,7 @@ fn two_libraries() -> Scenario {
     let mut scenario = basic();
     scenario.libraries[0].module = Some(Module::Commonjs);
     let wanted = |description: &str| WantedSpan {
-        origin: "auto.db.postgresjs".to_owned(),
+        origin: vec!["auto.db.postgresjs".to_owned()],
         op: Some("db".to_owned()),
         description: Some(description.to_owned()),
     };
@@ -509,7 +509,7 @@ fn with_feature() -> (Scenario, Observation) {
         path: "/api/fail".to_owned(),
         status: 200,
         contains: "captured".to_owned(),
-        span: Some(WantedSpan { origin: "manual".to_owned(), op: None, description: None }),
+        span: Some(WantedSpan { origin: vec!["manual".to_owned()], op: None, description: None }),
         trace: Some("t".to_owned()),
         error: Some("it fails".to_owned()),
         local: Some(json!(42)),
@@ -555,8 +555,29 @@ fn features_need_the_answer_the_span_the_trace_and_the_error_with_its_variables(
     let other =
         |seen: &mut Observation| seen.received.envelopes[0].items.retain(|item| !matches!(item, Item::Other(_)));
     fails(with(&other), "no item `profile_chunk` arrived");
-    let other_trace = Transaction { root: span(HTTP_ORIGIN, "u"), ..transaction("/api/fail", Vec::new()) };
+    let other_trace = Transaction { root: span(HTTP_ORIGINS[0], "u"), ..transaction("/api/fail", Vec::new()) };
     fails(with(&|seen| seen.received = received(vec![other_trace.clone()])), "the traces of `/api/fail` are [u]");
     fails(features(&scenario, &seen, Some(&seen)), "unrewritten: all arrives");
     fails(features(&basic(), &seen, None), "no feature is looked at");
+}
+
+#[test]
+fn a_build_sends_the_spans_that_it_sends_under_import() {
+    let scenario = two_libraries();
+    let reference = with_spans(right(), &["select 1", "select 2", "select 2"]);
+    let judge =
+        |seen: &Observation, controls: &[(&str, &Observation)]| as_imported(&scenario, &reference, controls, seen);
+    let judgement = judge(&reference, &[("unrewritten", &unrewritten())]).unwrap();
+    assert_eq!(judgement, "3 library spans, as under `--import`: 3 of `auto.db.postgresjs`; not so unrewritten");
+    // What a bundle with the parser emptied does: the hooks run, and nothing is injected.
+    let lost = with_spans(right(), &["select 1"]);
+    fails(judge(&lost, &[]), "`select 2` (auto.db.postgresjs) came 0 times, wanted 2 times");
+    let once = with_spans(right(), &["select 1", "select 2"]);
+    fails(judge(&once, &[]), "`select 2` (auto.db.postgresjs) came 1 time, wanted 2 times");
+    let more = with_spans(right(), &["select 1", "select 2", "select 2", "select 3"]);
+    fails(judge(&more, &[]), "`select 3` (auto.db.postgresjs) came 1 time, wanted 0 times");
+    fails(judge(&unrewritten(), &[]), "wanted 1 time");
+    // A control that sends the same shows that the oracle sees nothing, and so does a reference without a span.
+    fails(judge(&reference, &[("the build without a parser", &reference)]), "no control: the build without a parser");
+    fails(as_imported(&scenario, &unrewritten(), &[], &unrewritten()), "no span of a library arrives");
 }

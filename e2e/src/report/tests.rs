@@ -38,11 +38,11 @@ fn what_is_known_is_not_proven_but_where_the_reference_fails_it_too() {
 #[test]
 fn a_cell_that_was_not_run_counts_as_failed() {
     let document = document(vec![
-        entry("basic", vec![column(OURS, vec![judged(1, true, None)]), column(SDK, vec![judged(1, true, None)])]),
+        entry("basic", vec![column(OURS, vec![judged(SPANS, true, None)]), column(SDK, vec![judged(1, true, None)])]),
         entry("extra", vec![column(OURS, vec![judged(1, true, None)]), column(SDK, vec![judged(1, false, None)])]),
     ]);
     let overview = Overview::new(&document, &[wanted("basic"), wanted("bare")], &[]);
-    assert_eq!(overview.headline(), "presentry: 2 of 3 cells proven; SDK alone: 1 of 3");
+    assert_eq!(overview.headline(), "presentry: 2 of 3 cells proven, 1 by spans; SDK alone: 1 of 3");
     assert_eq!(overview.remarks(), ["Missing, and counted as failed: 1 of the 3 cells."]);
     assert!(!overview.success());
     assert!(Overview::new(&document, &[], &[]).success());
@@ -61,7 +61,7 @@ fn a_build_without_a_server_is_not_counted_and_one_that_the_sdk_cannot_make_is_s
     bare.columns.push(column("bundled", vec![judged(1, true, None)]));
     let document = document(vec![ends, nuxt, bare]);
     let overview = Overview::new(&document, &[], &[]);
-    assert_eq!(overview.headline(), "presentry: 2 of 2 cells proven; SDK alone: 0 of 2");
+    assert_eq!(overview.headline(), "presentry: 2 of 2 cells proven, 0 by spans; SDK alone: 0 of 2");
     let keys: Vec<&str> = overview.columns.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, [OURS, "bundled", SDK]);
     assert_eq!(overview.remarks().len(), 4, "{:?}", overview.remarks());

@@ -248,6 +248,7 @@ mod tests {
             dependencies: [("vinxi".to_owned(), "0.4.3".to_owned())].into(),
             overrides: [("vite".to_owned(), "^5.4.21".to_owned())].into(),
             legacy_peer_deps: true,
+            ..Pins::default()
         };
         for (manager, place) in [
             (PackageManager::Npm, "/overrides/vite"),
