@@ -156,7 +156,7 @@ fn judge(
         1 => "; 1 span arrived".to_owned(),
         many => format!("; {many} spans arrived"),
     };
-    Ok(format!("{sentence}{workers}{arrived}"))
+    Ok(format!("{}{workers}{arrived}", printable(&sentence)))
 }
 
 /// The last word on a page.

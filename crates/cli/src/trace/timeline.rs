@@ -49,7 +49,7 @@ pub(crate) fn steps(process: &Process, palette: &Palette) -> String {
         let style = if is_bad { bad } else { bold };
         let bar = bar(step.ms, last);
         write!(text, "  {time:>width$}  {quiet}{bar:BAR$}{quiet:#}  {style}{label}{style:#}").expect(INFALLIBLE);
-        if let Some(detail) = &step.detail {
+        if let Some(detail) = step.detail.as_deref().map(printable) {
             write!(text, "{:1$}{quiet}{detail}{quiet:#}", "", labels - label.len() + 2).expect(INFALLIBLE);
         }
         text.push('\n');

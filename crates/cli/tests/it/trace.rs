@@ -660,19 +660,42 @@ fn an_interrupted_run_leaves_no_process() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_presentry"));
         command.env("TMPDIR", &temporary);
         command.args(["trace", "--timeout", "60", "--env", "PIDS"]).current_dir(app.path()).env("PIDS", &pids);
-        let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        command.args(["--format", "json"]);
+        let run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let started = eventually(|| fs::read_to_string(&pids).ok().filter(|text| text.ends_with('\n')));
         let pids: Vec<String> = started.expect("the server starts").split_whitespace().map(str::to_owned).collect();
         assert_eq!(pids.len(), 2);
         assert!(pids.iter().all(|pid| lives(pid)));
         send(signal, &run.id().to_string());
-        let status = run.wait().unwrap();
-        assert_eq!(status.code(), (signal != "KILL").then_some(1), "SIG{signal}");
+        let output = run.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), (signal != "KILL").then_some(1), "SIG{signal}");
+        if signal != "KILL" {
+            let document: Value = serde_json::from_slice(&output.stdout).expect("one document");
+            assert_eq!((&document["outcome"], &document["exit_code"]), (&"error".into(), &1.into()), "SIG{signal}");
+        }
         let left = fs::read_dir(&temporary).unwrap().count();
         assert_eq!(left, usize::from(signal == "KILL"), "SIG{signal} leaves files");
         let gone = eventually(|| pids.iter().all(|pid| !lives(pid)).then_some(()));
         assert!(gone.is_some(), "SIG{signal} leaves a process");
     }
+}
+
+/// A request that is never answered must not outlive the command either.
+#[cfg(unix)]
+#[test]
+fn an_interruption_does_not_wait_for_a_request() {
+    let app = facade();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_presentry"));
+    command.args(["trace", "--request", "/hangs", "--timeout", "120", "--format", "json"]).current_dir(app.path());
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // Whether or not the request is on its way by now, the command ends at once.
+    thread::sleep(Duration::from_secs(3));
+    let sent = Instant::now();
+    send("INT", &run.id().to_string());
+    let output = run.wait_with_output().unwrap();
+    assert!(sent.elapsed() < Duration::from_secs(30), "{:?}", sent.elapsed());
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one document");
+    assert_eq!(document["outcome"], "error");
 }
 
 #[cfg(unix)]
