@@ -1,8 +1,7 @@
 //! Starts, drawn: a lane for each build, so that the order can be seen. The same stands below each lane in words.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
-use super::escape;
 use crate::timeline::{Timeline, What};
 
 const WIDTH: f64 = 1000.0;
@@ -14,86 +13,67 @@ const LANE: f64 = 112.0;
 const NEAR: f64 = 22.0;
 
 /// The drawing, as one SVG element.
-pub(super) fn starts(timelines: &[Timeline]) -> String {
+pub(super) fn starts(timelines: &[Timeline]) -> Markup {
     let last =
         timelines.iter().flat_map(|timeline| &timeline.moments).map(|moment| moment.at).max().unwrap_or(0).max(1);
     let x = |at: u64| LEFT + (RIGHT - LEFT) * at as f64 / last as f64;
     let height = LANE * timelines.len() as f64 + 28.0;
-    let mut svg = format!(
-        "<svg class=\"starts\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"when things happened in each start\">"
-    );
-    let step = step(last);
-    for at in (0..=last).step_by(usize::try_from(step).unwrap_or(1)) {
-        let x = x(at);
-        let _ = write!(
-            svg,
-            "<line class=\"tick\" x1=\"{x:.1}\" y1=\"4\" x2=\"{x:.1}\" y2=\"{:.0}\"/>\
-             <text class=\"axis\" x=\"{x:.1}\" y=\"{:.0}\">{at}</text>",
-            height - 22.0,
-            height - 6.0
-        );
+    let ticks = (0..=last).step_by(usize::try_from(step(last)).unwrap_or(1));
+    html! {
+        svg.starts viewBox=(format!("0 0 {WIDTH} {height}")) role="img"
+            aria-label="when things happened in each start" {
+            @for at in ticks {
+                line.tick x1=(round(x(at))) y1="4" x2=(round(x(at))) y2=(round(height - 22.0)) {}
+                text.axis x=(round(x(at))) y=(round(height - 6.0)) { (at) }
+            }
+            @for (index, timeline) in timelines.iter().enumerate() { (lane(timeline, LANE * index as f64, &x)) }
+        }
     }
-    for (index, timeline) in timelines.iter().enumerate() {
-        lane(&mut svg, timeline, LANE * index as f64, &x);
-    }
-    svg.push_str("</svg>");
-    svg
 }
 
-fn lane(svg: &mut String, timeline: &Timeline, top: f64, x: &dyn Fn(u64) -> f64) {
+/// A coordinate, to a tenth.
+fn round(at: f64) -> String {
+    format!("{at:.1}")
+}
+
+fn lane(timeline: &Timeline, top: f64, x: &dyn Fn(u64) -> f64) -> Markup {
     let base = top + 78.0;
     let end = timeline.moments.last().map_or(0, |moment| moment.at);
-    let sentry = timeline.at(What::Sentry);
-    let _ = write!(
-        svg,
-        "<text class=\"name\" x=\"0\" y=\"{:.0}\">{}</text><text class=\"loads\" x=\"0\" y=\"{:.0}\">{} through the hooks</text>",
-        base - 8.0,
-        escape(&timeline.of),
-        base + 8.0,
-        match timeline.loads {
-            0 => "no module".to_owned(),
-            1 => "1 module".to_owned(),
-            loads => format!("{loads} modules"),
-        }
-    );
-    let mut bar = |class: &str, from: u64, to: u64| {
-        let (from, to) = (x(from), x(to));
-        let _ = write!(
-            svg,
-            "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{:.0}\" width=\"{:.1}\" height=\"12\"/>",
-            base - 6.0,
-            (to - from).max(1.0)
-        );
+    let behind = if timeline.at(What::Runtime).is_some() { "after" } else { "blind" };
+    let bars = match timeline.at(What::Sentry) {
+        None => vec![("blind", 0, end)],
+        Some(at) => vec![("before", 0, at), (behind, at, end)],
     };
-    match sentry {
-        None => bar("blind", 0, end),
-        Some(at) => {
-            bar("before", 0, at);
-            bar(if timeline.at(What::Runtime).is_some() { "after" } else { "blind" }, at, end);
-        }
-    }
     let mut previous: Option<(f64, f64)> = None;
-    for moment in &timeline.moments {
-        let x = x(moment.at);
+    let mut level = |x: f64| {
         let level = match previous {
             Some((before, level)) if x - before < NEAR => (level + 1.0) % 3.0,
             _ => 0.0,
         };
         previous = Some((x, level));
-        let y = base - 20.0 - level * 23.0;
-        let letter = moment.what.letter();
-        let _ = write!(
-            svg,
-            "<g class=\"moment m{letter}\"><title>{} after {} ms</title><line x1=\"{x:.1}\" y1=\"{y:.0}\" x2=\"{x:.1}\" y2=\"{:.0}\"/>\
-             <circle cx=\"{x:.1}\" cy=\"{y:.0}\" r=\"10\"/><text x=\"{x:.1}\" y=\"{:.0}\">{letter}</text></g>",
-            moment.what.words(),
-            moment.at,
-            base + 6.0,
-            y + 4.0
-        );
+        base - 20.0 - level * 23.0
+    };
+    html! {
+        text.name x="0" y=(round(base - 8.0)) { (timeline.of) }
+        text.loads x="0" y=(round(base + 8.0)) {
+            @match timeline.loads { 0 => "no module", 1 => "1 module", loads => { (loads) " modules" } }
+            " through the hooks"
+        }
+        @for (class, from, to) in bars {
+            rect class=(class) x=(round(x(from))) y=(round(base - 6.0)) width=(round((x(to) - x(from)).max(1.0))) height="12" {}
+        }
+        @for moment in &timeline.moments {
+            @let (x, letter) = (x(moment.at), moment.what.letter());
+            @let y = level(x);
+            g class=(format!("moment m{letter}")) {
+                title { (moment.what.words()) " after " (moment.at) " ms" }
+                line x1=(round(x)) y1=(round(y)) x2=(round(x)) y2=(round(base + 6.0)) {}
+                circle cx=(round(x)) cy=(round(y)) r="10" {}
+                text x=(round(x)) y=(round(y + 4.0)) { (letter) }
+            }
+        }
+        text.order x=(LEFT) y=(round(base + 24.0)) { (words(timeline)) }
     }
-    let _ =
-        write!(svg, "<text class=\"order\" x=\"{LEFT}\" y=\"{:.0}\">{}</text>", base + 24.0, escape(&words(timeline)));
 }
 
 /// The moments in words, and what did not come.
@@ -136,7 +116,7 @@ mod tests {
             timeline(&[(What::Sentry, 400), (What::FirstModule, 402), (What::Runtime, 410), (What::Listening, 500)]);
         let late = timeline(&[(What::Sentry, 450), (What::Listening, 500)]);
         let blind = timeline(&[(What::Listening, 90)]);
-        let svg = starts(&[right, late, blind]);
+        let svg = starts(&[right, late, blind]).into_string();
         assert!(svg.contains("S Sentry started 400 · M first module hooked 402 · R runtime"), "{svg}");
         assert!(svg.contains("L listening 500 · its hooks never saw the runtime"), "{svg}");
         assert!(svg.contains("L listening 90 · Sentry never started"), "{svg}");
@@ -147,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_start_without_a_moment_is_drawn() {
-        assert!(starts(&[timeline(&[])]).contains(">never listened · Sentry never started<"));
+        assert!(starts(&[timeline(&[])]).into_string().contains(">never listened · Sentry never started<"));
         for last in [1, 89, 90, 1234, 1_000_000] {
             assert!(last / step(last) < 10, "{last}");
         }
