@@ -65,17 +65,24 @@ impl flags::Start {
         let runs = runs(self.runs)?;
         let root = sh.current_dir();
         let all = Scenario::read_all(&root.join(DIRECTORY))?;
-        let scenarios = names(&self.fixture, &FIXTURES).map(|name| fixture(&all, name)).collect::<Result<Vec<_>>>()?;
         let target = binary::target_directory(&root)?;
         let logs = target.join("bench-logs");
         sh.create_dir(&logs)?;
         let toolchain = Toolchain::find(std::env::var_os("PATH").as_deref(), &logs)?;
         let list = Matrix::read(&root.join(matrix::FILE))?;
         let ask = |package: &str, range: &str| matrix::ask(&toolchain, &logs, package, range);
+        let mut scenarios = Vec::new();
+        for name in names(&self.fixture, &FIXTURES) {
+            let scenario = fixture(&all, name)?;
+            // The newest of the list, where the app has an SDK of its own.
+            let sdk = scenario.sdk.absent.as_ref().and_then(|_| list.sdk.first()).map(|row| row.version.clone());
+            let cell = list.cell(&scenario, &Versions { sdk, ..Versions::default() }, &ask)?;
+            scenarios.push((cell.scenario, cell.pins));
+        }
         let mut nodes = Vec::new();
         for name in names(&self.node, &NODES) {
             let wanted = Versions { node: Some(name.to_owned()), ..Versions::default() };
-            let cell = list.cell(&scenarios[0], &wanted, &ask)?;
+            let cell = list.cell(&all[0], &wanted, &ask)?;
             nodes.push(cell.versions.node.with_context(|| format!("`{name}` is no version of Node.js"))?);
         }
         let presentry = match &self.presentry {
@@ -177,6 +184,6 @@ mod tests {
             assert_eq!(fixture(&all, name).unwrap().id, name);
         }
         let error = fixture(&all, "heroku").unwrap_err().to_string();
-        assert!(error.contains("hint: there are `basic` and `database`"), "{error}");
+        assert!(error.contains("hint: there are `basic` and `database` and `sdk-alone`"), "{error}");
     }
 }

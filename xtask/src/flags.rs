@@ -229,7 +229,7 @@ pub(crate) struct Start {
     /// Start with these versions of Node.js; 20, 22 and 24 if none is given.
     #[arg(long, value_name = "VERSION")]
     pub(crate) node: Vec<String>,
-    /// Start these apps: `basic` or `database`; both if none is given.
+    /// Start these apps: `basic`, `database`, or `sdk-alone`, which has SDK 11; all if none is given.
     #[arg(long, value_name = "ID")]
     pub(crate) fixture: Vec<String>,
     /// A table with the goals, or rows of label, node, fixture, median_ms and ratio.

@@ -26,9 +26,10 @@ use crate::observe::{Lab, Manner};
 use crate::oracles;
 use crate::pins::Pins;
 use crate::process::Invocation;
+use crate::runtime;
 use crate::scenario::Scenario;
 use crate::seen::Observation;
-use crate::server::{self, Server, Spec};
+use crate::server::{self, Response, Server, Spec};
 use crate::toolchain::Toolchain;
 use crate::tree;
 
@@ -36,7 +37,7 @@ pub use figures::{Figures, Packages, Rewritten, StartRow, Started};
 pub use plot::plot;
 
 /// The scenarios whose apps are started.
-pub const FIXTURES: [&str; 2] = ["basic", "database"];
+pub const FIXTURES: [&str; 3] = ["basic", "database", "sdk-alone"];
 
 /// The versions of Node that start them, as the list of versions completes them.
 pub const NODES: [&str; 3] = ["20", "22", "24"];
@@ -46,6 +47,7 @@ pub const BASELINE: &str = "--import";
 const UNBUNDLED: &str = "--no-bundle-sdk";
 const BUNDLED: &str = "--bundle-sdk";
 const PRUNED: &str = "--bundle-sdk --prune";
+const DEFAULT: &str = "default";
 
 /// Where `--compile-cache` has Node keep compiled code, beside the entry.
 const COMPILE_CACHE: &str = ".compile-cache";
@@ -56,8 +58,8 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// What is needed to measure.
 #[derive(Debug)]
 pub struct Config {
-    /// What is built, and what is true of it.
-    pub scenarios: Vec<Scenario>,
+    /// What is built, and what is true of it, with the versions that are installed instead of the lockfile's.
+    pub scenarios: Vec<(Scenario, Pins)>,
     /// Exact versions of Node, which npm brings.
     pub nodes: Vec<String>,
     /// The directory that holds the fixtures.
@@ -89,10 +91,12 @@ enum Build {
     Sdk,
     /// As presentry leaves it, run with these flags.
     Presentry(&'static [&'static str]),
+    /// As Nitro left it, without Sentry: no start can take less.
+    Bare,
 }
 
 /// In the order of the table.
-const CONTENDERS: [Contender; 6] = [
+const CONTENDERS: [Contender; 7] = [
     Contender { label: BASELINE, build: Build::Unrewritten },
     Contender { label: "SDK dynamic", build: Build::Sdk },
     Contender { label: UNBUNDLED, build: Build::Presentry(&[UNBUNDLED]) },
@@ -102,7 +106,25 @@ const CONTENDERS: [Contender; 6] = [
         label: "--bundle-sdk --prune --compile-cache",
         build: Build::Presentry(&["--bundle-sdk", "--prune", "--compile-cache"]),
     },
+    BARE,
 ];
+
+const BARE: Contender = Contender { label: "no Sentry at all", build: Build::Bare };
+
+/// Where the server has an SDK of its own, which injects channels: the SDK for SolidStart makes no build of it, and the default
+/// bundles where the bundle can inject.
+const OF_CHANNELS: [Contender; 4] =
+    [CONTENDERS[0], CONTENDERS[2], Contender { label: DEFAULT, build: Build::Presentry(&[]) }, BARE];
+
+/// Whose builds of a scenario are started.
+fn contenders(scenario: &Scenario) -> &'static [Contender] {
+    if scenario.sdk.absent.is_some() { &OF_CHANNELS } else { &CONTENDERS }
+}
+
+/// What is timed of the command: of all flags, or of the default.
+fn commands(scenario: &Scenario) -> &'static [(&'static str, &'static [&'static str])] {
+    if scenario.sdk.absent.is_some() { &[COMMANDS[0], COMMANDS[1], (DEFAULT, &[])] } else { &COMMANDS }
+}
 
 /// What is timed of the command, in this order; after each but the first, what it did is undone.
 const COMMANDS: [(&str, &[&str]); 4] = [
@@ -119,11 +141,12 @@ struct Subject<'a> {
     installed: PathBuf,
     /// What the static file holds.
     asset: Vec<u8>,
-    /// In the order of [`CONTENDERS`].
+    /// In the order of its [`contenders`].
     copies: Vec<PathBuf>,
     /// One more, with the packages of the app in it, on which the command is timed.
     command: PathBuf,
-    packages: Packages,
+    /// Where a contender is pruned.
+    packages: Option<Packages>,
 }
 
 /// Measures all contenders. What is going on is told to `say`, a line at a time.
@@ -157,26 +180,29 @@ impl Bench<'_> {
         let Bench { config, logs, .. } = self;
         let install = |version: &String| Node::install(version, cache, &config.toolchain, logs);
         let nodes = config.nodes.iter().map(install).collect::<Result<Vec<_>>>()?;
-        let subjects =
-            config.scenarios.iter().map(|scenario| self.subject(scenario, cache)).collect::<Result<Vec<_>>>()?;
+        let subjects = config
+            .scenarios
+            .iter()
+            .map(|(scenario, pins)| self.subject(scenario, pins, cache))
+            .collect::<Result<Vec<_>>>()?;
         let given = std::env::var(database::VARIABLE).ok();
         let open = || Database::open(given.as_deref(), cache, &config.toolchain, &self.work.join("database"), logs);
-        let wanted = config.scenarios.iter().any(|scenario| scenario.database);
+        let wanted = config.scenarios.iter().any(|(scenario, _)| scenario.database);
         let database = if wanted { Some(open()?) } else { None };
         let env: Vec<(String, String)> =
             database.iter().map(|database| (database::VARIABLE.to_owned(), database.url().to_owned())).collect();
 
         let mut figures = Figures::default();
         for subject in &subjects {
-            figures.packages.push(subject.packages.clone());
+            figures.packages.extend(subject.packages.clone());
             let timed = |(label, _): &(&'static str, _)| Rewritten {
                 fixture: subject.scenario.id.clone(),
                 label,
                 times: Vec::new(),
             };
-            figures.commands.extend(COMMANDS.iter().map(timed));
+            figures.commands.extend(commands(subject.scenario).iter().map(timed));
             for node in &nodes {
-                for (contender, app) in CONTENDERS.iter().zip(&subject.copies) {
+                for (contender, app) in contenders(subject.scenario).iter().zip(&subject.copies) {
                     let lab = subject.lab(node, &env, logs);
                     figures.starts.push(Started {
                         fixture: subject.scenario.id.clone(),
@@ -194,20 +220,21 @@ impl Bench<'_> {
         }
         let begin = Instant::now();
         for round in 0..config.runs {
-            let mut groups = figures.starts.chunks_mut(CONTENDERS.len());
+            let mut starts = &mut figures.starts[..];
+            let mut timed = &mut figures.commands[..];
             for subject in &subjects {
+                let contenders = contenders(subject.scenario);
                 for node in &nodes {
-                    let slots = groups.next().context("there is a slot for each contender")?;
+                    let (slots, rest) = starts.split_at_mut(contenders.len());
+                    starts = rest;
                     let lab = subject.lab(node, &env, logs);
-                    for turn in 0..CONTENDERS.len() {
-                        let at = (turn + round) % CONTENDERS.len();
-                        slots[at].samples.push(self.start(&lab, CONTENDERS[at], &subject.copies[at])?);
+                    for turn in 0..contenders.len() {
+                        let at = (turn + round) % contenders.len();
+                        slots[at].samples.push(self.start(&lab, contenders[at], &subject.copies[at])?);
                     }
                 }
-            }
-            let mut timed = figures.commands.chunks_mut(COMMANDS.len());
-            for subject in &subjects {
-                let slots = timed.next().context("there is a slot for each command")?;
+                let (slots, rest) = timed.split_at_mut(commands(subject.scenario).len());
+                timed = rest;
                 self.commands(subject, slots)?;
             }
             let elapsed = begin.elapsed().as_secs_f64();
@@ -217,7 +244,7 @@ impl Bench<'_> {
     }
 
     /// Builds an app in both ways, and makes the copies.
-    fn subject<'a>(&self, scenario: &'a Scenario, cache: &Cache) -> Result<Subject<'a>> {
+    fn subject<'a>(&self, scenario: &'a Scenario, pins: &Pins, cache: &Cache) -> Result<Subject<'a>> {
         let Bench { config, logs, say, .. } = self;
         let source = config.fixtures.join(&scenario.fixture);
         let app = App {
@@ -226,7 +253,7 @@ impl Bench<'_> {
             manager: scenario.package_manager,
             files: &scenario.files,
             env: &scenario.build_env,
-            pins: &Pins::default(),
+            pins,
             toolchain: &config.toolchain,
             node: &Node::of(&config.toolchain),
             logs,
@@ -235,8 +262,12 @@ impl Bench<'_> {
         let install = app.install(cache)?.path;
         let entry = Path::new(&scenario.server).join(&scenario.entry);
         let built = app.build(cache, &install, &entry)?.path;
-        let by_sdk = sdk::scenario(scenario, &scenario.app_in(&source), &config.overlays)?;
-        let built_by_sdk = App { files: &by_sdk.files, ..app }.build(cache, &install, &entry)?.path;
+        let built_by_sdk = if contenders(scenario).iter().any(|contender| contender.build == Build::Sdk) {
+            let by_sdk = sdk::scenario(scenario, &scenario.app_in(&source), &config.overlays)?;
+            App { files: &by_sdk.files, ..app }.build(cache, &install, &entry)?.path
+        } else {
+            built.clone()
+        };
 
         say(&format!("{}: rewrite copies", scenario.id));
         let work = self.work.join(&scenario.id);
@@ -253,22 +284,31 @@ impl Bench<'_> {
             Ok(root)
         };
         let mut copies = Vec::new();
-        for (at, contender) in CONTENDERS.iter().enumerate() {
+        for (at, contender) in contenders(scenario).iter().enumerate() {
             let root = copy(&at.to_string(), if contender.build == Build::Sdk { &built_by_sdk } else { &built })?;
             if let Build::Presentry(flags) = contender.build {
                 put(&packages, &away, &root)?;
                 self.presentry(None, flags, &scenario.app_in(&root))?;
                 put(&packages, &root, &away)?;
             }
-            copies.push(scenario.app_in(&root));
+            let app = scenario.app_in(&root);
+            if let (Build::Unrewritten, Some(module)) = (contender.build, &scenario.control_instrumentation) {
+                // Nothing built it: what is preloaded is the source, with the packages that are in the build.
+                let place = app.join(&scenario.server).join(&scenario.instrumentation);
+                runtime::place_instrumentation(&app.join(module), &place)?;
+            }
+            copies.push(app);
         }
         let command = copy("command", &built)?;
         put(&packages, &away, &command)?;
         let size = |label: &str| {
-            let at = CONTENDERS.iter().position(|contender| contender.label == label).unwrap_or_default();
-            size_of(&copies[at].join(&scenario.server).join("node_modules"))
+            let at = contenders(scenario).iter().position(|contender| contender.label == label);
+            at.map(|at| size_of(&copies[at].join(&scenario.server).join("node_modules"))).transpose()
         };
-        let packages = Packages { fixture: scenario.id.clone(), before: size(BASELINE)?, after: size(PRUNED)? };
+        let packages = match (size(BASELINE)?, size(PRUNED)?) {
+            (Some(before), Some(after)) => Some(Packages { fixture: scenario.id.clone(), before, after }),
+            _ => None,
+        };
         let asset = match &scenario.asset {
             Some(asset) => fs::read(scenario.app_in(&source).join(&asset.file))
                 .with_context(|| format!("failed to read `{}`", asset.file))?,
@@ -292,7 +332,7 @@ impl Bench<'_> {
         let seen = lab.exercise(&name, app, contender.manner())?;
         let judged = seen.seen.as_ref().map_err(|error| format!("{error:#}"));
         judged
-            .and_then(|observed| is_the_server(subject.scenario, &subject.asset, observed))
+            .and_then(|observed| is_the_server(subject.scenario, &subject.asset, contender.build, observed))
             .map_err(|error| anyhow!("{} is not the server that it should be: {error}\n{}", who(), seen.source))?;
         self.start(lab, contender, app).with_context(who)?;
         if contender.caches() && keeps_compiled_code(node) {
@@ -315,9 +355,10 @@ impl Bench<'_> {
         let server = server::start(&self.spec(lab, contender, app))?;
         let sample = sample(&server)?;
         let status = server.get(&lab.scenario.status)?;
-        if status.json()["active"] != Value::Bool(true) {
-            bail!("Sentry is not active in `{}`: {}\n{}", contender.label, status.text(), server.source());
-        }
+        contender
+            .build
+            .demand_sentry(&status)
+            .map_err(|error| anyhow!("`{}`: {error}\n{}", contender.label, server.source()))?;
         server.stop();
         Ok(sample)
     }
@@ -328,7 +369,7 @@ impl Bench<'_> {
 
     /// Times the command in each way, and leaves the build as it was.
     fn commands(&self, subject: &Subject<'_>, slots: &mut [Rewritten]) -> Result<()> {
-        for (at, (slot, (_, flags))) in slots.iter_mut().zip(COMMANDS).enumerate() {
+        for (at, (slot, (_, flags))) in slots.iter_mut().zip(commands(subject.scenario)).enumerate() {
             super::flush();
             slot.times.push(self.presentry(None, flags, &subject.command)?);
             if at > 0 {
@@ -350,6 +391,17 @@ impl Bench<'_> {
         let start = Instant::now();
         command.run_ok(&self.logs.join("presentry.log"), COMMAND_LIMIT)?;
         Ok(start.elapsed().as_secs_f64() * 1000.0)
+    }
+}
+
+impl Build {
+    /// Whether Sentry is active where it is to be, and there alone.
+    fn demand_sentry(self, status: &Response) -> Result<(), String> {
+        let active = status.json()["active"] == Value::Bool(true);
+        match active == (self != Build::Bare) {
+            true => Ok(()),
+            false => Err(format!("Sentry is {}active: `{}`", if active { "" } else { "not " }, status.text())),
+        }
     }
 }
 
@@ -395,9 +447,15 @@ fn peak_mib(id: u32) -> Result<Option<f64>> {
 
 /// Whether a contender does its work, and is worth a figure: it serves, Sentry was started once, and what it instruments is
 /// instrumented. The error says what is not so.
-fn is_the_server(scenario: &Scenario, asset: &[u8], seen: &Observation) -> Result<(), String> {
-    if seen.status.json()["active"] != Value::Bool(true) {
-        return Err(format!("Sentry is not active, `GET {}` answered `{}`", scenario.status, seen.status.text()));
+fn is_the_server(scenario: &Scenario, asset: &[u8], build: Build, seen: &Observation) -> Result<(), String> {
+    build.demand_sentry(&seen.status)?;
+    if build == Build::Bare {
+        let answers = seen.page.status == 200 && seen.page.text().contains(&scenario.page.contains);
+        return if answers {
+            Ok(())
+        } else {
+            Err(format!("`GET {}` answered {}", scenario.page.path, seen.page.status))
+        };
     }
     oracles::page_and_assets(scenario, asset, seen)?;
     oracles::one_init(scenario, &seen.trace, None)?;
@@ -446,9 +504,12 @@ mod tests {
 
     #[test]
     fn a_build_without_sentry_is_no_contender() {
-        let judge = |seen: &Observation| is_the_server(&basic(), b"User-agent: *", seen);
+        let judge = |seen: &Observation| is_the_server(&basic(), b"User-agent: *", Build::Unrewritten, seen);
         assert_eq!(judge(&right()), Ok(()));
         assert!(judge(&unrewritten()).unwrap_err().starts_with("Sentry is not active"));
+        let bare = |seen: &Observation| is_the_server(&basic(), b"", Build::Bare, seen);
+        assert_eq!(bare(&unrewritten()), Ok(()));
+        assert!(bare(&right()).unwrap_err().starts_with("Sentry is active"));
         assert!(judge(&top_level()).is_err(), "what it instruments is not instrumented");
         let mut twice = right();
         twice.trace.evaluations = 2;
@@ -515,7 +576,7 @@ server.listen(port, host, () => console.log(`Listening on http://${host}:${port}
     #[test]
     fn a_start_without_sentry_is_an_error() {
         let error = starts(false).unwrap_err().to_string();
-        assert!(error.starts_with("Sentry is not active in `--no-bundle-sdk`: {\"active\":false}"), "{error}");
+        assert!(error.starts_with("`--no-bundle-sdk`: Sentry is not active: `{\"active\":false}`"), "{error}");
     }
 
     #[test]
