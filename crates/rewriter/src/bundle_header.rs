@@ -8,6 +8,9 @@ use crate::{debug_id::without_debug_id, digest::Digest};
 const MARK: &str = "// presentry ";
 const WORD: &str = "bundle";
 
+/// The same for a module that injects channels, when it was tried.
+const TRIED: &str = "tried-bundle";
+
 /// Which exports of a module somebody asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AskedFor {
@@ -68,6 +71,8 @@ pub struct BundleHeader {
     pub stands_for: Option<String>,
     /// Which of those exports were asked for when it was made: it has no others.
     pub asked_for: AskedFor,
+    /// Whether the module was tried: it injects channels into libraries.
+    pub tried: bool,
     /// Whether the module is as it was written, but for a debug id.
     pub intact: bool,
 }
@@ -93,6 +98,18 @@ pub fn bundle_line(stands_for: Option<(&str, &AskedFor)>) -> String {
     line
 }
 
+/// Notes in the first line of a module, which [`bundle_line`] made, that it was tried.
+///
+/// ```
+/// # use presentry_rewriter::{bundle_header, bundle_line, sealed, tried};
+/// let text = sealed(tried(format!("{}\n", bundle_line(None))));
+/// assert!(bundle_header(text.as_bytes()).unwrap().tried);
+/// ```
+#[must_use]
+pub fn tried(text: String) -> String {
+    text.replacen(&format!(" {WORD} "), &format!(" {TRIED} "), 1)
+}
+
 /// Writes the digest of a module into its first line, which [`bundle_line`] made.
 #[must_use]
 pub fn sealed(text: String) -> String {
@@ -107,12 +124,14 @@ pub fn bundle_header(bytes: &[u8]) -> Option<BundleHeader> {
     let parts = Parts::of(bytes)?;
     let intact = parts.digest_of_rest() == parts.digest;
     let asked_for = parts.asked_for.as_deref().and_then(AskedFor::of_word).unwrap_or(AskedFor::All);
-    Some(BundleHeader { version: parts.version, stands_for: parts.stands_for, asked_for, intact })
+    let Parts { version, stands_for, tried, .. } = parts;
+    Some(BundleHeader { version, stands_for, asked_for, tried, intact })
 }
 
 /// The first line, taken apart, and what stands around it.
 struct Parts<'a> {
     version: String,
+    tried: bool,
     digest: Digest,
     stands_for: Option<String>,
     asked_for: Option<String>,
@@ -134,20 +153,22 @@ impl<'a> Parts<'a> {
             start = range.end;
             let Some(words) = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(MARK)) else { continue };
             let words: Vec<&str> = words.split_ascii_whitespace().collect();
-            let [version, WORD, digest, ref stands_for @ ..] = words[..] else { continue };
+            let [version, word @ (WORD | TRIED), digest, ref stands_for @ ..] = words[..] else { continue };
+            let tried = word == TRIED;
             if stands_for.len() > 2 {
                 continue;
             }
             let digest = Digest::from_hex(digest)?;
             let word = |at: usize| stands_for.get(at).map(|word| (*word).to_owned());
             let (stands_for, asked_for) = (word(0), word(1));
-            return Some(Self { version: version.to_owned(), digest, stands_for, asked_for, text, line: range });
+            return Some(Self { version: version.to_owned(), tried, digest, stands_for, asked_for, text, line: range });
         }
         None
     }
 
     fn digest_of_rest(&self) -> Digest {
         let words = [&self.stands_for, &self.asked_for].into_iter().flatten().map(String::as_str);
+        let words = self.tried.then_some(TRIED).into_iter().chain(words);
         let words = words.collect::<Vec<_>>().join(" ");
         let (before, after) = (&self.text[..self.line.start], &self.text[self.line.end..]);
         Digest::of(&[words.as_bytes(), b"\n", before, after].concat())

@@ -26,7 +26,7 @@ mod specifier;
 mod top_level;
 
 pub use bundle::{Bundle, PackageImports, package_imports, with_bundle};
-pub use bundle_header::{AskedFor, BundleHeader, bundle_header, bundle_line, sealed};
+pub use bundle_header::{AskedFor, BundleHeader, bundle_header, bundle_line, sealed, tried};
 pub use channels::injects_channels;
 pub use debug_id::without_debug_id;
 pub use digest::Digest;

@@ -198,10 +198,11 @@ fn is_changed_bundle(graph: &Graph<'_>, path: &ModulePath) -> bool {
     module.is_some_and(|module| module.bundle.as_ref().is_some_and(|header| !header.intact))
 }
 
-/// The module of the bundle in a closure that injects channels.
+/// The module of the bundle in a closure that injects channels, and was never tried.
 fn untried_bundle(graph: &Graph<'_>, closure: &Closure) -> Result<Option<ModulePath>, Box<Diagnostic>> {
     for path in closure.paths() {
-        let Some(module) = graph.load(path)?.filter(|module| module.bundle.is_some()) else { continue };
+        let untried = |module: &Rc<Module>| module.bundle.as_ref().is_some_and(|header| !header.tried);
+        let Some(module) = graph.load(path)?.filter(untried) else { continue };
         if injects_channels(graph.sources(), &module.text)? {
             return Ok(Some(path.clone()));
         }

@@ -9,7 +9,8 @@ pub(super) static CODE: Code = Code {
     explanation: r#"The SDK is taken from the `node_modules` of the build, and from the packages of the app where a file is missing there. Neither gave a
 whole SDK, or a specifier of it names a CommonJS module, whose export names only running it would tell, or a package of it holds a
 native add-on beside its own code (`@sentry/profiling-node` up to version 8). Version 11, and version 10 after
-`experimentalUseDiagnosticsChannelInjection()`, injects channels into libraries, which it cannot do from a bundle yet. Without `--bundle-sdk` the build is rewritten all the
+`experimentalUseDiagnosticsChannelInjection()`, injects channels into libraries while Node loads them. A bundle of it is tried: it
+has to instrument a stand-in for a library as CommonJS and as an ES module, in both ways in which versions of Node are hooked. Without `--bundle-sdk` the build is rewritten all the
 same, and starts as slowly as before."#,
 };
 
@@ -18,10 +19,10 @@ pub(crate) fn add_on(reason: &str) -> Diagnostic {
     Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}")).hint("leave `--bundle-sdk` out")
 }
 
-/// The SDK injects channels, and what is bundled of it cannot.
-pub(crate) fn channels() -> Diagnostic {
-    let reason = "it injects channels into libraries while Node loads them, and would instrument none from a bundle";
-    Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}")).hint("leave `--bundle-sdk` out")
+/// The SDK injects channels into libraries, and did not when its bundle was tried.
+pub(crate) fn trial(reason: &str) -> Diagnostic {
+    let message = format!("the SDK cannot be bundled: a trial of the bundle failed: {reason}");
+    Diagnostic::new(&CODE, message).hint("leave `--bundle-sdk` out")
 }
 
 pub(crate) fn diagnostic(reason: &str) -> Diagnostic {

@@ -13,7 +13,7 @@ use presentry_parser::commonjs_wrappers;
 use presentry_rewriter::{
     AskedFor, Bundle, ChangeKind, Digest, ModulePath, PackageImports, Plan, Sources, bundle_header, bundle_line,
     diagnostics::{Diagnostic, sdk_of_package},
-    injects_channels, is_script, package_imports, package_name, sealed, with_bundle,
+    injects_channels, is_script, package_imports, package_name, sealed, tried, with_bundle,
 };
 
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
         reached::{self, Look, Packages},
     },
     passes::{
-        bundle::bundler::{Bundled, Order},
+        bundle::bundler::{Bundled, Order, Trial},
         packages::Asks,
     },
     say::output::Output,
@@ -120,7 +120,6 @@ pub(crate) fn add(
         }
         None => {
             let made = output.during("bundling the SDK", || make(sources, place, app, &remaining, from, output))?;
-            refuse_channels(sources, &made.0)?;
             remaining.files = made.1;
             made.0
         }
@@ -196,7 +195,7 @@ pub(crate) fn can_stay(place: &Place, tracked: &[Tracked]) -> Result<bool, Failu
         let Some(bytes) = place.read_file(&one.file.path)? else { return Ok(false) };
         let ours =
             bundle_header(&bytes).is_none_or(|header| header.intact && header.version == env!("CARGO_PKG_VERSION"));
-        if one.state == FileState::Original || !ours || injects(&disk, &bytes)? {
+        if one.state == FileState::Original || !ours || is_untried(&disk, &bytes)? {
             return Ok(false);
         }
     }
@@ -230,18 +229,28 @@ fn written_before(
     Ok((bundle.modules.len() == sdk.len()).then_some(bundle))
 }
 
-/// The SDK loses its parser in a bundle, and with it every library: it must not be used.
-fn refuse_channels(sources: &dyn Sources, bundle: &Bundle) -> Result<(), Failure> {
-    for bytes in bundle.files.values() {
-        if injects(sources, bytes)? {
-            return Err(bundle_failed::channels().into());
-        }
+/// Whether a module of a bundle injects channels, and was never tried.
+fn is_untried(sources: &dyn Sources, bytes: &[u8]) -> Result<bool, Failure> {
+    if bundle_header(bytes).is_none_or(|header| header.tried) {
+        return Ok(false);
     }
-    Ok(())
+    injects_channels(sources, &String::from_utf8_lossy(bytes)).map_err(|error| Failure::from(*error))
 }
 
-fn injects(sources: &dyn Sources, bytes: &[u8]) -> Result<bool, Failure> {
-    injects_channels(sources, &String::from_utf8_lossy(bytes)).map_err(|error| Failure::from(*error))
+/// The code of a bundle, marked as tried where it was; what failed its trial is not used.
+fn proven_by_trial(sources: &dyn Sources, bundled: &mut Bundled, output: &Output) -> Result<String, Failure> {
+    let code = compiled_at_once(std::mem::take(&mut bundled.code));
+    if !injects_channels(sources, &code).map_err(|error| Failure::from(*error))? {
+        return Ok(code);
+    }
+    match &bundled.trial {
+        Some(Trial { failed: None, node }) => {
+            output.why(format!("a trial of the bundle on Node.js {node}: it instruments CommonJS and ES modules"));
+            Ok(tried(code))
+        }
+        Some(Trial { failed: Some(reason), .. }) => Err(bundle_failed::trial(reason).into()),
+        None => Err(bundle_failed::trial("nothing tried it").into()),
+    }
 }
 
 /// A package that stays outside of the bundle and asks for the SDK would load a copy of its own.
@@ -288,7 +297,7 @@ fn make(
     let app = fs::canonicalize(app).map_err(|error| Failure::Unexpected(error.into()))?;
     let names = Names::free_in(original, remaining.sdk.len());
     let alone = remaining.sdk.iter().next().filter(|_| remaining.sdk.len() == 1);
-    let bundled = bundler::run(&Order {
+    let mut bundled = bundler::run(&Order {
         app: &app,
         server: &place.server,
         specifiers: remaining.sdk.keys().map(String::as_str).collect(),
@@ -296,15 +305,22 @@ fn make(
         used: remaining.others.iter().map(String::as_str).collect(),
         header: bundle_line(alone.map(|(specifier, asked_for)| (specifier.as_str(), asked_for))),
         name: names.code.file_name(),
+        hook_name: names.hook.file_name(),
+        hook_header: bundle_line(None),
         from_app: from == From::App,
     })?;
     say_what_is_in_it(&bundled, output);
+    let code = proven_by_trial(original, &mut bundled, output)?;
     let files = bundled.external.into_iter().map(|(specifier, external)| (specifier, external.file)).collect();
     let mut bundle = Bundle { files: BTreeMap::new(), modules: BTreeMap::new() };
-    let beside = |suffix: &str| ModulePath::new(format!("{}{suffix}", names.code)).expect("a file name");
-    bundle.files.insert(beside(".map"), bundled.map.into_bytes());
-    bundle.files.insert(beside(".LEGAL.txt"), bundled.licences.into_bytes());
-    bundle.files.insert(names.code.clone(), sealed(compiled_at_once(bundled.code)).into_bytes());
+    let beside = |path: &ModulePath, suffix: &str| ModulePath::new(format!("{path}{suffix}")).expect("a file name");
+    bundle.files.insert(beside(&names.code, ".map"), bundled.map.into_bytes());
+    bundle.files.insert(beside(&names.code, ".LEGAL.txt"), bundled.licences.into_bytes());
+    if let Some(hook) = bundled.hook {
+        bundle.files.insert(beside(&names.hook, ".map"), hook.map.into_bytes());
+        bundle.files.insert(names.hook, sealed(hook.code).into_bytes());
+    }
+    bundle.files.insert(names.code.clone(), sealed(code).into_bytes());
     if let Some((specifier, _)) = alone {
         bundle.modules.insert(specifier.clone(), names.code);
         return Ok((bundle, files));
@@ -360,6 +376,7 @@ fn say_what_is_in_it(bundled: &Bundled, output: &Output) {
 /// `@sentry/…` without moving what stands behind.
 struct Names {
     code: ModulePath,
+    hook: ModulePath,
     specifiers: Vec<ModulePath>,
 }
 
@@ -373,6 +390,8 @@ impl Names {
         };
         let code = path(format!("{CODE}.mjs"));
         let code = if sources.exists(&code) { free("sdk-") } else { code };
+        let hook = path(format!("{CODE}-hook.mjs"));
+        let hook = if sources.exists(&hook) { free("hook-") } else { hook };
         let mut names: Vec<ModulePath> = Vec::new();
         let mut number = 0;
         while names.len() < specifiers {
@@ -382,7 +401,7 @@ impl Names {
                 names.push(name);
             }
         }
-        Self { code, specifiers: names }
+        Self { code, hook, specifiers: names }
     }
 }
 

@@ -17,6 +17,7 @@ const SCRIPT: &str = concat!(
     include_str!("../../src/passes/bundle/common.mjs"),
     include_str!("../../src/passes/bundle/esbuild.mjs"),
     include_str!("../../src/passes/bundle/rolldown.mjs"),
+    include_str!("../../src/passes/bundle/trial.mjs"),
     include_str!("../../src/passes/bundle/answer.mjs")
 );
 
@@ -116,6 +117,8 @@ fn answer(app: &App, specifiers: &[(&str, Option<&[&str]>)]) -> serde_json::Valu
         "used": [],
         "header": "// header",
         "name": "sentry.mjs",
+        "hook_name": "sentry-hook.mjs",
+        "hook_header": "// header",
         "from_app": false,
     });
     let mut node = Command::new("node")
@@ -180,16 +183,86 @@ pub(crate) fn with_changed_bundle() -> App {
     app
 }
 
-/// What the code of the SDK does that injects channels.
+/// An SDK that injects channels, as version 11 does: by hooks in this thread, or on one of their own, by name. What changes the
+/// code of a library is imported for its effects alone.
+const CHANNELS: [(&str, &str); 5] = [
+    (
+        "package.json",
+        r#"{ "name": "@sentry/solidstart", "version": "11.0.0", "sideEffects": false, "exports": {
+            ".": "./index.mjs", "./hook": "./hook.mjs", "./orchestrion/config": { "import": "./config.mjs" } } }"#,
+    ),
+    (
+        "index.mjs",
+        r#"import { Hook } from "import-in-the-middle";
+import { readFileSync } from "node:fs";
+import * as nodeModule from "node:module";
+import "./parser.mjs";
+const isLibrary = (place) => place.includes("/node_modules/lib/");
+export function init(options) {
+  console.log("started", typeof Hook, options.dsn);
+  const notes = (globalThis.__SENTRY_ORCHESTRION__ ??= {});
+  if (notes.runtime) return;
+  notes.runtime = [];
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major > 24 || (major === 24 && minor >= 13)) {
+    nodeModule.registerHooks({ load(url, context, next) {
+      const result = next(url, context);
+      if (isLibrary(url)) result.source = globalThis.standInParser(String(result.source ?? readFileSync(new URL(url))));
+      return result;
+    } });
+    return;
+  }
+  nodeModule.register("@sentry/solidstart/hook", { parentURL: import.meta.url });
+  const compiled = nodeModule.default.prototype._compile;
+  nodeModule.default.prototype._compile = function (text, file, ...more) {
+    return compiled.call(this, isLibrary(file) ? globalThis.standInParser(text) : text, file, ...more);
+  };
+}
+"#,
+    ),
+    (
+        "hook.mjs",
+        r#"import "./parser.mjs";
+export const load = async (url, context, next) => {
+  const result = await next(url, context);
+  if (url.includes("/node_modules/lib/") && result.source) result.source = globalThis.standInParser(String(result.source));
+  return result;
+};
+"#,
+    ),
+    ("parser.mjs", PARSER),
+    (
+        "config.mjs",
+        r#"const query = { functionName: "run", kind: "Sync" };
+export const SENTRY_INSTRUMENTATIONS = ["index.js", "index.mjs"].map((filePath) => (
+  { channelName: "run", module: { name: "lib", versionRange: ">=1.0.0 <2", filePath }, functionQuery: query }));
+"#,
+    ),
+];
+
+const PARSER: &str = r#"globalThis.standInParser = (text) =>
+  text.replace("run() {}", 'run() { process.getBuiltinModule("node:diagnostics_channel").channel("tracing:orchestrion:lib:run:start").publish({}); }');
+"#;
+
+/// Puts the SDK that injects channels into an app and its build, with another parser.
+fn install_channels(app: &App, parser: &str) {
+    for root in ["node_modules", ".output/server/node_modules"] {
+        for (file, text) in CHANNELS {
+            let text = if file == "parser.mjs" { parser } else { text };
+            app.write(&format!("{root}/@sentry/solidstart/{file}"), text);
+        }
+    }
+}
+
+/// What the code of an SDK has in it that injects channels, without doing so.
 const INJECTS: &str = "const notes = (globalThis.__SENTRY_ORCHESTRION__ ??= {});
 notes.register = (hooks) => import(\"node:module\").then((module) => module.registerHooks(hooks));
 ";
 
-/// An app with an SDK that injects channels.
-pub(crate) fn with_channels() -> App {
+/// An app with an SDK that injects channels, whose parser is broken.
+pub(crate) fn with_broken_channels() -> App {
     let app = app_with_packages();
-    app.append(".output/server/node_modules/@sentry/solidstart/index.mjs", INJECTS);
-    app.append("node_modules/@sentry/solidstart/index.mjs", INJECTS);
+    install_channels(&app, "");
     app
 }
 
@@ -298,27 +371,97 @@ fn a_bundle_that_was_never_tried_is_replaced() {
         assert!(said.starts_with("error[bundle-untried]: the bundle of the SDK in `sentry.mjs`"), "{said}");
     }
     let output = app.presentry(&["--bundle-sdk=if-possible"]).output().unwrap();
-    assert!(
-        String::from_utf8_lossy(&output.stderr).contains("warning[bundle-skipped]: the SDK is not bundled: it injects")
-    );
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("warning[bundle-skipped]: the SDK is not bundled: a trial of the bundle failed"), "{said}");
     assert!(output.status.success() && !app.join(".output/server/sentry.mjs").exists());
     app.succeeds(&["check"]);
 }
 
+/// Loads a library in both kinds of module behind the instrumentation of a build, and tells which publish.
+const LIBRARY: &str = r#"
+import { createRequire } from "node:module";
+import { subscribe } from "node:diagnostics_channel";
+let heard = 0;
+subscribe("tracing:orchestrion:lib:run:start", () => heard++);
+await import(process.argv[1] + "/server/instrument.server.mjs");
+createRequire(process.argv[1] + "/")("lib/index.js").run();
+(await import(process.argv[1] + "/node_modules/lib/index.mjs")).run();
+console.log("heard", heard);
+"#;
+
 #[test]
-fn an_sdk_that_injects_channels_stays_in_its_packages() {
-    let app = with_channels();
-    let original = app.snapshot();
-    let said = app.fails(&["--bundle-sdk"], 1);
-    assert!(said.starts_with("error[bundle-failed]: the SDK cannot be bundled: it injects channels"), "{said}");
-    assert_eq!(app.snapshot(), original);
-    app.succeeds(&["--bundle-sdk=if-possible"]);
-    assert!(!app.join(".output/server/sentry.mjs").exists());
-    // The control: version 10 has the same code, and does nothing until it is told to.
-    let of_10 = "export function experimentalUseDiagnosticsChannelInjection() {}\n";
-    app.append(".output/server/node_modules/@sentry/solidstart/index.mjs", of_10);
+fn a_bundle_that_injects_channels_is_tried_and_whole() {
+    for (app, bundler) in with_each_bundler() {
+        install_channels(&app, PARSER);
+        let output = app.presentry(&["--bundle-sdk", "--prune", "-v"]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && said.contains("a trial of the bundle on Node.js"), "{said}");
+        assert!(app.read(".output/server/sentry.mjs").starts_with("// presentry 0.1.0 tried-bundle "), "{bundler}");
+        app.succeeds(&["check"]);
+        let again = app.succeeds(&["--bundle-sdk", "--prune"]);
+        assert!(again.contains("already first"), "{again}");
+        // The output alone, with no package of the SDK: hooks on a thread of their own are found beside the bundle.
+        let alone = app.path().canonicalize().unwrap().join("alone");
+        std::fs::create_dir(&alone).unwrap();
+        std::fs::remove_dir_all(app.join("node_modules")).unwrap();
+        std::fs::rename(app.join(".output/server"), alone.join("server")).unwrap();
+        assert!(!alone.join("server/node_modules/@sentry").exists());
+        let library = alone.join("node_modules/lib");
+        std::fs::create_dir_all(&library).unwrap();
+        for (file, text) in [
+            ("package.json", "{ \"version\": \"1.0.0\" }"),
+            ("index.js", "exports.run = function run() {};"),
+            ("index.mjs", "export function run() {}"),
+        ] {
+            std::fs::write(library.join(file), text).unwrap();
+        }
+        let mut node = Command::new("node");
+        let output = node.args(["--input-type=module", "--eval", LIBRARY]).arg(&alone).output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).ends_with("heard 2\n"), "{bundler}: {output:?}");
+    }
+}
+
+#[test]
+fn a_bundle_that_fails_its_trial_is_not_used() {
+    let parsers = [
+        (
+            "globalThis.standInParser = (text) => text;",
+            "a CommonJS module of `lib` is not instrumented; the SDK prints nothing",
+        ),
+        (
+            "globalThis.standInParser = (text) => (console.warn('[Sentry] parse is not a function'), text);",
+            "is not instrumented; the SDK prints `[Sentry] parse is not a function`",
+        ),
+        (
+            "globalThis.standInParser = (text) => (text.includes('export const') ? text : text.replace('run() {}', 'run() { process.getBuiltinModule(\"node:diagnostics_channel\").channel(\"tracing:orchestrion:lib:run:start\").publish({}); }'));",
+            "an ES module of `lib` is not instrumented",
+        ),
+        ("", "`lib` did not load: globalThis.standInParser is not a function"),
+    ];
+    for (parser, reason) in parsers {
+        let app = app_with_packages();
+        install_channels(&app, parser);
+        let original = app.snapshot();
+        let said = app.fails(&["--bundle-sdk"], 1);
+        assert!(
+            said.contains("error[bundle-failed]: the SDK cannot be bundled: a trial of the bundle failed: on Node.js "),
+            "{said}"
+        );
+        assert!(said.contains(reason), "{said}");
+        assert_eq!(app.snapshot(), original);
+        app.succeeds(&["--bundle-sdk=if-possible"]);
+        assert!(!app.join(".output/server/sentry.mjs").exists());
+    }
+}
+
+/// Version 10 has the same code, and does nothing until it is told to: nothing depends on a trial.
+#[test]
+fn an_sdk_that_is_not_told_to_inject_channels_is_bundled() {
+    let app = app_with_packages();
+    let of_10 = format!("{INJECTS}export function experimentalUseDiagnosticsChannelInjection() {{}}\n");
+    app.append(".output/server/node_modules/@sentry/solidstart/index.mjs", &of_10);
     app.succeeds(&["--bundle-sdk"]);
-    assert!(app.join(".output/server/sentry.mjs").exists());
+    assert!(app.read(".output/server/sentry.mjs").starts_with("// presentry 0.1.0 bundle "));
 }
 
 #[test]

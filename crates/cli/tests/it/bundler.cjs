@@ -27,8 +27,14 @@ function exportsOf(file) {
   return new Map([...[...below].filter(([, owner]) => owner), ...own]);
 }
 
-/** The modules that an entry asks for, as one; `load` gives the text of each where it is not that of the file. */
-async function join(entry, fileOf, load) {
+/** What a file imports for nothing but what it does. */
+const effects = (file) => [...read(file).matchAll(/^import "(\..*)";$/gm)].map(([, of]) => find(of, path.dirname(file)));
+
+/**
+ * The modules that an entry asks for, as one; `load` gives the text of each where it is not that of the file. What is imported
+ * for its effects is left out unless it is `kept`: the packages of these tests note that they have none.
+ */
+async function join(entry, fileOf, load, kept) {
   const files = [];
   const texts = [];
   const enter = async (file) => {
@@ -36,6 +42,7 @@ async function join(entry, fileOf, load) {
     const number = files.push(file) - 1;
     texts[number] = (await load(file)) ?? read(file);
     for (const star of stars(file)) await enter(star);
+    for (const effect of effects(file)) if (await kept(effect, file)) await enter(effect);
   };
   const named = [];
   for (const [, list, of, alone] of entry.matchAll(/export \{ (.*) \} from "(.*)"|import "(.*)"/g)) {
@@ -50,7 +57,7 @@ async function join(entry, fileOf, load) {
   }
   const body = (text, number) =>
     text
-      .replaceAll(/^export \* from.*$/gm, "")
+      .replaceAll(/^(?:export \* from|import "\.).*$/gm, "")
       .replaceAll(/\bexport (const|function) (\w+)/g, `$1 m${number}_$2`)
       .replaceAll(/\bexport \{ (\w+) as (\w+) \};/g, `const m${number}_$2 = $1;`);
   return `${texts.map(body).join("\n")}\nexport { ${named.join(", ")} };`;

@@ -47,8 +47,8 @@ static CASES: &[Case] = &[
         with_runtime("import 'graphql';\nconst sdk = require(\"@sentry/solidstart\");\nexport const n = sdk;\n")
     }),
     case("bundle-two-copies", 1, &["--bundle-sdk"], bundle::with_second_copy),
-    case("bundle-failed", 1, &["--bundle-sdk"], bundle::with_channels),
-    case("bundle-skipped", 0, &["--bundle-sdk=if-possible"], bundle::with_channels),
+    case("bundle-failed", 1, &["--bundle-sdk"], bundle::with_broken_channels),
+    case("bundle-skipped", 0, &["--bundle-sdk=if-possible"], bundle::with_broken_channels),
     case("bundle-untried", 1, &["check"], bundle::with_untried_bundle),
     case("bundler-not-found", 1, &["--bundle-sdk"], App::facade),
     case("bundler-not-found", 1, &["--bundle-sdk"], bundle::with_old_rolldown),

@@ -9,14 +9,20 @@ exports.transform = async (text, options) => ({ code: defined(text, options?.def
 
 exports.build = async (options) => {
   if (!options.bundle) return { metafile: { outputs: { one: { exports: declared(options.entryPoints[0]) } } } };
-  let resolved;
+  const resolvers = [];
+  const resolved = async (args) => {
+    for (const [{ filter }, callback] of resolvers) {
+      const found = filter.test(args.path) && (await callback(args));
+      if (found) return found;
+    }
+  };
   let started = async () => {};
   const loads = [];
   const resolve = async (specifier, { resolveDir }) => {
     const found = find(specifier, resolveDir);
     return found ? { errors: [], path: found } : { errors: [{ text: "not found" }] };
   };
-  options.plugins[0].setup({ resolve, onLoad: (...load) => loads.push(load), onResolve: (_, callback) => (resolved = callback), onStart: (callback) => (started = callback) });
+  options.plugins[0].setup({ resolve, onLoad: (...load) => loads.push(load), onResolve: (...resolver) => resolvers.push(resolver), onStart: (callback) => (started = callback) });
   await started();
   if (options.stdin?.contents === "") return {};
   const of = options.stdin && { kind: "import-statement", resolveDir: options.stdin.resolveDir, importer: path.join(options.stdin.resolveDir, options.stdin.sourcefile) };
@@ -44,6 +50,9 @@ exports.build = async (options) => {
     }
     const [, load] = loads.find(([{ filter, namespace }]) => namespace === "file" && filter.test(file));
     return (await load({ path: file }))?.contents;
+  }, async (effect, importer) => {
+    const asked = { path: `./${path.basename(effect)}`, resolveDir: path.dirname(importer), importer, kind: "import-statement" };
+    return (await resolved(asked))?.sideEffects === true;
   });
   const file = (suffix, text) => ({ path: options.outfile + suffix, text });
   return { metafile, outputFiles: [file("", `${options.banner.js}\n${joined}\n${options.footer.js}\n`), file(".map", MAP)] };

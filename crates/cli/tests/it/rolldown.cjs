@@ -31,7 +31,7 @@ exports.rolldown = async ({ input, plugins: [plugin], onLog }) => ({
           if (!external && !find(specifier, path.dirname(file))) onLog("warn", { code: "UNRESOLVED_IMPORT", message: `[UNRESOLVED_IMPORT] Could not resolve '${specifier}'\n  here` });
         }
         return (await plugin.load.call(context, file))?.code;
-      });
+      }, async (effect) => (await plugin.load.call(context, effect))?.moduleSideEffects === true);
       const whole = output.banner ? `${output.banner()}\n${code}\n${output.footer}\n` : code;
       chunks.push({ name, isEntry: true, facadeModuleId: id, exports: isSdk ? [...exportsOf(id).keys()] : [], modules: {}, code: whole, map: { version: 3, sources: [], mappings: "" } });
     }

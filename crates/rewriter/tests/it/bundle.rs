@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use expect_test::{Expect, expect};
 use presentry_rewriter::{
     AskedFor, Bundle, ModulePath, Outcome, Plan, bundle_header, bundle_line, package_imports, plan, prove, sealed,
-    with_bundle,
+    tried, with_bundle,
 };
 
 use crate::written::{INSTRUMENTATION, applied, build, path, request, show_plan};
@@ -284,6 +284,15 @@ fn a_bundle_that_injects_channels_and_was_never_tried() {
     assert_eq!(with(INSTRUMENT, &of_10), Vec::<&str>::new());
     let turned_on = "import * as s from './sentry.mjs'; s.experimentalUseDiagnosticsChannelInjection(); s.init({});";
     assert_eq!(with(turned_on, &of_10), ["bundle-untried"]);
+    // The word of the first line counts only with its digest.
+    let mut injecting = bundle(&[("@sentry/node", "sentry.mjs")]);
+    let line = bundle_line(Some(("@sentry/node", &AskedFor::All)));
+    let text = tried(format!("{line}\n{INJECTS}\nexport const init = () => {{}};\n"));
+    injecting.files.insert(sentry_mjs(), sealed(text).into_bytes());
+    assert_eq!(failures(INSTRUMENT, &injecting), Vec::<&str>::new());
+    let forged = tried(sealed(format!("{line}\n{INJECTS}\nexport const init = () => {{}};\n")));
+    injecting.files.insert(sentry_mjs(), forged.into_bytes());
+    assert_eq!(failures(INSTRUMENT, &injecting), ["sentry-not-started", "bundle-changed"]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 // Finds the bundler and has it bundle. The answer goes as JSON to stdout: `{ code, map, modules, licences, bundler, packages,
-// external, from }`, or `{ error: { code, message } }`. Nothing is written.
+// external, from, trial }`, or `{ error: { code, message } }`. Nothing is written but what a trial needs.
 
 /** The drivers, the first choice first, and below which packages each bundler lies: package managers do not hoist it into sight of the app. */
 const DRIVERS = { esbuild: esbuildDriver, rolldown: rolldownDriver };
@@ -72,11 +72,16 @@ async function run() {
   const failures = [];
   for (const from of places) {
     external.clear();
+    hook = forEffects = undefined;
     licensed.clear();
     try {
       const { code, map, comments, modules } = await bundled(bundler.driver, from);
+      if (injects(code)) noteFoundAtRunTime(code, from);
+      const beside = hook && injects(code) && (await bundler.driver.bundle(hook.from, { specifier: hook.specifier, name: hookName, line: hookHeader }));
+      const trial = await tried({ code, modules, beside }, from);
       const packages = [...licensed.keys()].sort();
-      return { code, map, modules, licences: licences(comments), bundler: bundler.name, packages, external: Object.fromEntries([...external].sort()), from: from === server ? "build" : "app" };
+      const hooks = beside && { code: beside.code, map: beside.map };
+      return { trial, hook: hooks, code, map, modules, licences: licences(`${comments}\n${beside?.comments ?? ""}`), bundler: bundler.name, packages, external: Object.fromEntries([...external].sort()), from: from === server ? "build" : "app" };
     } catch (error) {
       if (refusal ?? error instanceof Refused) throw refusal ?? error;
       failures.push(reason(error));

@@ -1,4 +1,5 @@
-//! Runs the bundler of the app in a child process of Node. The script writes nothing.
+//! Runs the bundler of the app in a child process of Node. The script writes nothing but what a trial
+//! needs, to the temporary directory.
 
 use std::{
     collections::BTreeMap,
@@ -15,11 +16,12 @@ use crate::{
     failure::Failure,
 };
 
-/// What both bundlers need, how each is driven, and what chooses one and answers.
+/// What both bundlers need, how each is driven, what tries a bundle, and what chooses one and answers.
 const SCRIPT: &str = concat!(
     include_str!("common.mjs"),
     include_str!("esbuild.mjs"),
     include_str!("rolldown.mjs"),
+    include_str!("trial.mjs"),
     include_str!("answer.mjs")
 );
 
@@ -40,6 +42,9 @@ pub(super) struct Order<'a> {
     pub(super) header: String,
     /// The file name of that module.
     pub(super) name: &'a str,
+    /// The file name of the module with the hooks of the SDK that run on a thread of their own, and its first line.
+    pub(super) hook_name: &'a str,
+    pub(super) hook_header: String,
     /// Whether the packages of the app alone are asked, as some of those in the build are about to go.
     pub(super) from_app: bool,
 }
@@ -51,6 +56,8 @@ pub(super) struct Bundled {
     pub(super) code: String,
     /// Its source map.
     pub(super) map: String,
+    /// The hooks of the SDK that run on a thread of their own, where it has such.
+    pub(super) hook: Option<Hook>,
     /// The texts of the licences.
     pub(super) licences: String,
     /// One module for each specifier, without their first lines; none when there is one specifier alone.
@@ -63,6 +70,26 @@ pub(super) struct Bundled {
     pub(super) external: BTreeMap<String, External>,
     /// Where the packages were taken from: `build` or `app`.
     pub(super) from: String,
+    /// What came of trying it; `None` where the code injects no channels.
+    pub(super) trial: Option<Trial>,
+}
+
+/// A module beside the bundle, which nothing imports: the SDK names it to Node.
+#[derive(Debug, Deserialize)]
+pub(super) struct Hook {
+    /// The code.
+    pub(super) code: String,
+    /// Its source map.
+    pub(super) map: String,
+}
+
+/// What came of trying a bundle that injects channels.
+#[derive(Debug, Deserialize)]
+pub(super) struct Trial {
+    /// The version of Node that tried it.
+    pub(super) node: String,
+    /// What went wrong, with what the SDK printed.
+    pub(super) failed: Option<String>,
 }
 
 /// A specifier that is not bundled.

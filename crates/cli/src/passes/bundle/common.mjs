@@ -8,7 +8,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 
-const { app, server, specifiers, names: asked, used, header, name: bundleName, from_app: fromApp } = request;
+const { app, server, specifiers, names: asked, used, header, name: bundleName, hook_name: hookName, hook_header: hookHeader, from_app: fromApp } = request;
 
 class Refused extends Error {
   constructor(code, message) {
@@ -104,6 +104,44 @@ function neededElsewhere() {
   return needed;
 }
 
+/** The packages that the SDK is made of, as their manifests declare them. */
+function packagesOfSdk(from) {
+  const found = new Set();
+  const visit = (name, at) => {
+    const directory = BUILD_TIME_PACKAGES.test(name) || HOOKS.includes(name) ? undefined : packageDirectory(name, at);
+    if (!directory || found.has(directory)) return;
+    found.add(directory);
+    const { dependencies, optionalDependencies } = readManifest(directory) ?? {};
+    for (const other of Object.keys({ ...dependencies, ...optionalDependencies })) visit(other, directory);
+  };
+  for (const specifier of specifiers) visit(packageName(specifier), from);
+  return found;
+}
+
+/**
+ * What some module of the SDK imports for nothing but what it does: files, and specifiers of packages. Node evaluates these,
+ * whatever their packages note. A bundler believes the note `sideEffects`, and leaves them out.
+ */
+let forEffects;
+function importedForEffects(from) {
+  if (forEffects) return forEffects;
+  const files = new Set();
+  const packages = new Set();
+  const look = (directory) => {
+    for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
+      const file = path.join(directory, entry.name);
+      if (entry.isDirectory() && entry.name !== "node_modules") look(file);
+      if (!entry.isFile() || !/\.m?js$/.test(entry.name)) continue;
+      for (const [, , specifier] of fs.readFileSync(file, "utf8").matchAll(/(?:^|[;}\n])\s*import\s*(["'])([^"'\n]+)\1/g)) {
+        if (specifier.startsWith(".")) files.add(path.resolve(directory, specifier));
+        else if (!isBuiltin(specifier)) packages.add(specifier);
+      }
+    }
+  };
+  packagesOfSdk(from).forEach(look);
+  return (forEffects = { files, packages });
+}
+
 const needed = neededElsewhere();
 const external = new Map();
 const licensed = new Map();
@@ -146,7 +184,7 @@ const BUILD_TIME = /[\\/]@sentry[\\/]solidstart[\\/]build[\\/](?:[^\\/]+[\\/])*(
 const BUILD_TIME_PACKAGES = /^@sentry\/(?:vite-plugin|rollup-plugin|webpack-plugin|esbuild-plugin|bundler-plugin|babel-plugin|cli)/;
 
 /** Sentry takes frames below `node_modules` for none of the app's, and so they stay. */
-const SOURCE_URL = `//# sourceURL=${bundleName}#node_modules/@sentry`;
+const sourceUrl = (name) => `//# sourceURL=${name}#node_modules/@sentry`;
 
 const forBuildsAlone = (what) => JSON.stringify(`\`${what}\` is for builds alone, and presentry has left it out of this server`);
 
@@ -200,16 +238,29 @@ const BUNDLE_URL = "__presentryBundleUrl";
 const DECLARES_BUNDLE_URL = `const ${BUNDLE_URL} = import.meta.url;`;
 let placesCommonJs = false;
 
+/** The module of the SDK's that injects channels on a thread of its own, by name: the bundle gets it beside it, bundled as well. */
+const HOOK = /(["'])(@sentry\/[\w./-]+\/hook)\1/g;
+let hook;
+
+function withHookBeside(file, text) {
+  const asksForHook = isModule(file) && text.includes(".register(") && text.search(HOOK) >= 0;
+  if (!asksForHook) return { text, asksForHook };
+  const from = path.dirname(file);
+  if (hook && hook.from !== from) throw (refusal = new Refused("bundle-failed", "two versions of it inject channels"));
+  hook = { specifier: [...text.matchAll(HOOK)][0][2], from };
+  return { text: text.replace(HOOK, JSON.stringify(`./${hookName}`)), asksForHook };
+}
+
 /**
  * A script with what a module knows of its own place kept as it was: `import.meta.url`, `__filename` and `__dirname` stay
  * those of the file if it is in the build, and an ES module sees no `require`.
  */
 async function placed(driver, file) {
-  const text = fs.readFileSync(file, "utf8");
+  const { text, asksForHook } = withHookBeside(file, fs.readFileSync(file, "utf8"));
   const module = isModule(file);
   const define = {};
   let before = "";
-  const own = (here) => (inside(server, file) ? `new URL(${JSON.stringify(fromServer(file))}, ${here})` : `new URL(${here})`);
+  const own = (here) => (inside(server, file) && !asksForHook ? `new URL(${JSON.stringify(fromServer(file))}, ${here})` : `new URL(${here})`);
   if (module && text.includes("import.meta.url")) {
     define["import.meta.url"] = "__presentryUrl";
     before += `const __presentryUrl = ${own("import.meta.url")}.href;`;
@@ -222,7 +273,7 @@ async function placed(driver, file) {
     before += `const __presentryFile = require("node:url").fileURLToPath(${url}), __presentryDirectory = require("node:path").dirname(__presentryFile);`;
   }
   const becomesAscii = driver.leavesOnlyAscii && /[^\0-\x7f]/.test(text);
-  if (Object.keys(define).length === 0 && !becomesAscii) return undefined;
+  if (Object.keys(define).length === 0 && !becomesAscii) return asksForHook ? { code: text } : undefined;
   const { code, map } = await driver.transform(text, file, module, define);
   if (!before) return { code, map };
   return { code: `${before}\n${code}`, map: { ...map, mappings: `;${map.mappings}` } };

@@ -63,7 +63,14 @@ async function resolvingByEsbuild(esbuild, visit) {
   return result;
 }
 
+/** What the specifiers of some files end in. */
+function endingIn(files) {
+  const names = new Set([...files].map((file) => path.basename(file).replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+  return new RegExp(names.size > 0 ? `/(?:${[...names].join("|")})$` : "^\\b$");
+}
+
 function esbuildPlugin(driver, from) {
+  const effects = importedForEffects(from);
   const asking = Symbol("asking");
   return {
     name: "presentry",
@@ -73,10 +80,18 @@ function esbuildPlugin(driver, from) {
         if (args.pluginData === asking) return undefined;
         if (args.kind === "entry-point") return { path: await resolveBy("import-statement")(args.path, from) };
         // As the entry asks for it: with its side effects, whatever its package says.
-        if (args.importer === path.join(from, bundleName)) return { path: await resolveBy(args.kind)(args.path, from) };
+        if (args.importer === path.join(from, bundleName) || args.importer === path.join(from, hookName)) return { path: await resolveBy(args.kind)(args.path, from) };
         const { stub, external } = await decision(args.path, args.resolveDir, resolveBy(args.kind));
         if (stub) return { path: args.path, namespace: "build-time", sideEffects: false, pluginData: stub };
-        return external === undefined ? undefined : { path: external, external: true };
+        if (external !== undefined) return { path: external, external: true };
+        if (!effects.packages.has(args.path)) return undefined;
+        const file = await resolveBy(args.kind)(args.path, args.resolveDir);
+        return file && { path: file, sideEffects: true };
+      });
+      build.onResolve({ filter: endingIn(effects.files) }, async (args) => {
+        if (args.pluginData === asking || !args.path.startsWith(".")) return undefined;
+        const file = await resolveBy(args.kind)(args.path, args.resolveDir);
+        return effects.files.has(file) ? { path: file, sideEffects: true } : undefined;
       });
       build.onLoad({ filter: /.*/, namespace: "build-time" }, (args) => ({ contents: args.pluginData, loader: "js" }));
       build.onLoad({ filter: /\.[cm]?js$/, namespace: "file" }, async (args) => {
@@ -104,19 +119,19 @@ async function exportNamesByEsbuild(esbuild, driver, from, specifiers) {
   });
 }
 
-async function bundleByEsbuild(esbuild, driver, from, entry) {
+async function bundleByEsbuild(esbuild, driver, from, { name = bundleName, line = header, ...entry }) {
   const { outputFiles, metafile } = await esbuild.build({
     ...esbuildOptions(),
     plugins: [esbuildPlugin(driver, from)],
-    ...(entry.specifier ? { entryPoints: [entry.specifier] } : { stdin: { contents: entry.text, resolveDir: from, sourcefile: bundleName, loader: "js" } }),
-    outfile: path.join(server, bundleName),
+    ...(entry.specifier ? { entryPoints: [entry.specifier] } : { stdin: { contents: entry.text, resolveDir: from, sourcefile: name, loader: "js" } }),
+    outfile: path.join(server, name),
     sourcemap: "linked",
     legalComments: "external",
-    banner: { js: `${header}\n${REQUIRE_FOR_ESBUILD}${DECLARES_BUNDLE_URL}` },
-    footer: { js: SOURCE_URL },
+    banner: { js: `${line}\n${REQUIRE_FOR_ESBUILD}${DECLARES_BUNDLE_URL}` },
+    footer: { js: sourceUrl(name) },
   });
   const isModule = ({ entryPoint }) => metafile.inputs[entryPoint]?.format === "esm";
   if (entry.specifier && Object.values(metafile.outputs).some((output) => output.entryPoint && !isModule(output))) throw noModule(entry.specifier);
-  const text = (suffix) => outputFiles.find((file) => file.path.endsWith(bundleName + suffix))?.text ?? "";
+  const text = (suffix) => outputFiles.find((file) => file.path.endsWith(name + suffix))?.text ?? "";
   return { code: text(""), map: text(".map"), comments: text(".LEGAL.txt") };
 }

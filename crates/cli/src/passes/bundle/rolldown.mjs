@@ -91,6 +91,7 @@ const STUB = "\0presentry-stub:";
 /** `formats` gets what each module was taken for; `text` is that of the entry where it is none of the SDK's modules. */
 function rolldownPlugin(driver, from, formats, text) {
   const stubs = new Map();
+  const effects = importedForEffects(from);
   const ofSdk = async (context, specifier) => {
     const id = await resolveByRolldown(context, "import-statement")(specifier, from);
     if (!id) throw new Error(`Could not resolve "${specifier}"`);
@@ -112,14 +113,19 @@ function rolldownPlugin(driver, from, formats, text) {
           return { id: STUB + source, moduleSideEffects: false };
         }
         // `absolute` leaves the specifier as it is.
-        return external === undefined ? null : { id: external, external: "absolute" };
+        if (external !== undefined) return { id: external, external: "absolute" };
+        const id = effects.packages.has(source) && (await resolveByRolldown(this, kind)(source, path.dirname(importer)));
+        return id ? { id, moduleSideEffects: true } : null;
       },
     },
     moduleParsed: ({ id, inputFormat }) => void formats.set(id, inputFormat ?? (isModule(id) ? "es" : "cjs")),
     async load(id) {
       if (id === ENTRY) return { code: text, moduleSideEffects: true };
       if (stubs.has(id)) return { code: stubs.get(id), moduleSideEffects: false };
-      return /\.[cm]?js$/.test(id) ? contents(driver, id) : null;
+      if (!/\.[cm]?js$/.test(id)) return null;
+      const changed = await contents(driver, id);
+      if (!effects.files.has(id)) return changed;
+      return { code: fs.readFileSync(id, "utf8"), ...changed, moduleSideEffects: true };
     },
   };
 }
@@ -136,13 +142,13 @@ async function exportNamesByRolldown(tool, driver, from, specifiers) {
   });
 }
 
-async function bundleByRolldown(tool, driver, from, entry) {
+async function bundleByRolldown(tool, driver, from, { name = bundleName, line = header, ...entry }) {
   const formats = new Map();
   const [chunk] = await generateByRolldown(
     tool,
     { input: entry.specifier ?? ENTRY, plugins: [rolldownPlugin(driver, from, formats, entry.text)] },
     {
-      file: path.join(server, bundleName),
+      file: path.join(server, name),
       codeSplitting: false,
       keepNames: true,
       comments: false,
@@ -150,8 +156,8 @@ async function bundleByRolldown(tool, driver, from, entry) {
       charset: "ascii",
       sourcemap: true,
       sourcemapIgnoreList: false,
-      banner: () => (placesCommonJs ? `${header}\n${DECLARES_BUNDLE_URL}` : header),
-      footer: SOURCE_URL,
+      banner: () => (placesCommonJs ? `${line}\n${DECLARES_BUNDLE_URL}` : line),
+      footer: sourceUrl(name),
     },
   );
   if (entry.specifier && formats.get(chunk.facadeModuleId) !== "es") throw noModule(entry.specifier);
