@@ -175,19 +175,9 @@ fn state(standing: &Standing) -> &'static str {
 /// One column of a row: the verdict in words, and a square for each check.
 fn judgement(row: &Row<'_>, column: &str) -> Markup {
     let standing = row.standing(column);
-    let words = match &standing {
-        Standing::Proven { .. } if !row.cell.server => "as expected",
-        Standing::Proven { platform } if platform.is_empty() => "proven",
-        Standing::Proven { .. } => "proven, but for the platform",
-        Standing::Known => "known to fail",
-        Standing::Failed => "failed",
-        Standing::Missing => "missing",
-        Standing::Absent(_) => "no such build",
-        Standing::NotRun => "not run",
-    };
     html! {
         td {
-            span class={ "verdict " (state(&standing)) } { (words) }
+            span class={ "verdict " (state(&standing)) } { (standing.words(row.cell.server)) }
             @if let Standing::Absent(reason) = &standing { small { (prose(reason)) } }
             @if let Some((entry, column)) = row.entry.and_then(|entry| Some((entry, entry.column(column)?))) {
                 .squares {

@@ -205,6 +205,22 @@ impl<'a> Overview<'a> {
     }
 }
 
+impl Standing {
+    /// What it is called; of a build without a server nothing is proven.
+    pub fn words(&self, server: bool) -> &'static str {
+        match self {
+            Standing::Proven { .. } if !server => "as expected",
+            Standing::Proven { platform } if platform.is_empty() => "proven",
+            Standing::Proven { .. } => "proven, but for the platform",
+            Standing::Known => "known",
+            Standing::Failed => "failed",
+            Standing::Missing => "missing",
+            Standing::Absent(_) => "no such build",
+            Standing::NotRun => "not run",
+        }
+    }
+}
+
 impl Row<'_> {
     /// What a column came to.
     pub fn standing(&self, column: &str) -> Standing {

@@ -169,9 +169,9 @@ fn judge(bench: &Workbench<'_>, entry: &mut Entry) -> Result<()> {
     let before = &before::seen(bench, &prepared, unrewritten, chunk)?;
     entry.evidence.exports.push(Exports::new("unrewritten", before.exports.up()));
     let mut ours: Option<Box<Made>> = None;
-    // Without the rewrite, there is nothing to bundle.
-    let wanted =
-        |column: Column| bench.cell.columns.contains(&column) && (bench.config.rewrite || column != Column::Bundled);
+    // Without the rewrite, all of ours are the first.
+    let is_made = |column: Column| bench.config.rewrite || column == Column::Presentry || !column.is_ours();
+    let wanted = |column: Column| bench.cell.columns.contains(&column) && is_made(column);
     for (column, make) in COLUMNS.into_iter().filter(|(column, _)| wanted(*column)) {
         let material = Material { bench, prepared: &prepared, chunk, unrewritten, ours: ours.as_deref() };
         let judged = Judging { bench, column, versions: &entry.versions };
@@ -194,7 +194,7 @@ fn judge(bench: &Workbench<'_>, entry: &mut Entry) -> Result<()> {
             before,
             ours: ours.as_ref().map_or(&made.build, |ours| &ours.build),
         };
-        let asked = ORACLES.iter().filter(|oracle| oracle.columns.contains(&column));
+        let asked = ORACLES.iter().filter(|oracle| (oracle.columns)(column));
         entry.columns.push(judged.all(asked.filter_map(|oracle| {
             let (judgement, sources) = (oracle.judge)(&facts)?;
             Some((oracle.number, oracle.name, judgement, sources))

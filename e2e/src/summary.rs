@@ -52,18 +52,17 @@ pub(crate) fn words(row: &Row<'_>, column: &str) -> String {
             .collect();
         names.join(", ")
     };
-    match row.standing(column) {
-        Standing::Proven { .. } if !row.cell.server => "as expected".to_owned(),
-        Standing::Proven { platform } if platform.is_empty() => "proven".to_owned(),
-        Standing::Proven { .. } => format!("proven, but for the platform: {}", failed(&|_| true)),
-        Standing::Known => format!("known: {}", failed(&|_| true)),
-        Standing::Failed if row.entry.is_some_and(|entry| entry.error.is_some()) => {
-            "**failed**: no judgement".to_owned()
+    let standing = row.standing(column);
+    let said = standing.words(row.cell.server);
+    match standing {
+        Standing::Proven { platform } if row.cell.server && !platform.is_empty() => {
+            format!("{said}: {}", failed(&|_| true))
         }
-        Standing::Failed => format!("**failed**: {}", failed(&|check| check.known.is_none())),
-        Standing::Missing => "**missing**".to_owned(),
-        Standing::Absent(_) => "no such build".to_owned(),
-        Standing::NotRun => "not run".to_owned(),
+        Standing::Known => format!("{said}: {}", failed(&|_| true)),
+        Standing::Failed if row.entry.is_some_and(|entry| entry.error.is_some()) => format!("**{said}**: no judgement"),
+        Standing::Failed => format!("**{said}**: {}", failed(&Check::failed)),
+        Standing::Missing => format!("**{said}**"),
+        _ => said.to_owned(),
     }
 }
 

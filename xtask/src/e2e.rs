@@ -106,9 +106,9 @@ impl flags::E2e {
     /// Whether the flags have this column judged.
     fn judges(&self, column: Column) -> bool {
         match column {
-            Column::Presentry => true,
             Column::Bundled => !self.no_bundle,
             Column::Sdk => self.sdk || self.all && !self.no_sdk,
+            _ => true,
         }
     }
 
