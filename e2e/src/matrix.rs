@@ -431,7 +431,7 @@ impl Matrix {
         }
     }
 
-    /// The cells that stand for all combinations: every scenario as its lockfile has it, every version with the default
+    /// The cells that stand for all combinations: every scenario as its lockfile has it, but for those with an SDK of their own, every version with the default
     /// scenario, and the combinations that are listed. What cannot exist is left out, and returned with the reason.
     ///
     /// # Errors
@@ -440,7 +440,7 @@ impl Matrix {
         let default = scenarios.iter().find(|scenario| scenario.id == DEFAULT);
         let default = default.with_context(|| format!("there is no scenario `{DEFAULT}`"))?;
         let mut wanted: Vec<(&Scenario, Versions)> =
-            scenarios.iter().map(|scenario| (scenario, Versions::default())).collect();
+            scenarios.iter().filter(|it| self.own_sdk(it).is_none()).map(|it| (it, Versions::default())).collect();
         for (kind, _) in KINDS.iter().filter(|(kind, _)| *kind != SDK) {
             for row in self.rows(kind) {
                 let mut versions = Versions::default();
@@ -482,6 +482,8 @@ impl Matrix {
         let mut versions = Versions::default();
         let mut scenario = scenario.clone();
         let mut starts_only = scenario.starts_only;
+        let mut wanted = wanted.clone();
+        wanted.sdk = wanted.sdk.or(self.own_sdk(&scenario).map(str::to_owned));
         for (kind, version) in wanted.named() {
             let package = KINDS.iter().find(|(name, _)| *name == kind).and_then(|(_, package)| *package);
             let (version, row) = self.find(kind, package, version, ask)?;
@@ -516,6 +518,14 @@ impl Matrix {
             );
         }
         Ok(Cell { scenario, versions, pins, starts_only, columns: vec![Column::Presentry] })
+    }
+
+    /// The version of `@sentry/node` that a scenario has where none is named: the first that a cell of it is listed with. An app
+    /// whose server has an SDK of its own has none in its lockfile.
+    fn own_sdk(&self, scenario: &Scenario) -> Option<&str> {
+        let listed = self.cell.iter().filter(|listed| listed.scenario.contains(&scenario.id));
+        let versions = listed.filter_map(|listed| listed.versions.get(SDK)).flat_map(|Several(versions)| versions);
+        versions.map(String::as_str).next()
     }
 
     /// The exact version that is meant, and the row whose needs it has.

@@ -74,9 +74,7 @@ impl flags::Start {
         let mut scenarios = Vec::new();
         for name in names(&self.fixture, &FIXTURES) {
             let scenario = fixture(&all, name)?;
-            // The newest of the list, where the app has an SDK of its own.
-            let sdk = scenario.sdk.absent.as_ref().and_then(|_| list.sdk.first()).map(|row| row.version.clone());
-            let cell = list.cell(&scenario, &Versions { sdk, ..Versions::default() }, &ask)?;
+            let cell = list.cell(&scenario, &Versions::default(), &ask)?;
             scenarios.push((cell.scenario, cell.pins));
         }
         let mut nodes = Vec::new();
