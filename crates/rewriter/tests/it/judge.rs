@@ -84,7 +84,9 @@ fn worth(verdict: &Verdict, runs: &[(Environment, Seen)]) -> Worth {
         Verdict::Proven if all_first => Worth::Right,
         Verdict::Proven => Worth::Wrong("proven, and Sentry is not first"),
         Verdict::Conditional(_) if all_first => Worth::Timid,
-        Verdict::Conditional(_) if !some_first => Worth::Wrong("proven under a condition, and Sentry is never first"),
+        Verdict::Conditional(conditions) if !some_first && !never_met(conditions, runs) => {
+            Worth::Wrong("proven under a condition, and Sentry is never first")
+        }
         Verdict::Conditional(conditions) if unnamed_condition(conditions, runs) => {
             Worth::Wrong("proven under a condition, and another one decides")
         }
@@ -95,6 +97,14 @@ fn worth(verdict: &Verdict, runs: &[(Environment, Seen)]) -> Worth {
             if right && !lost { Worth::Refusal(reason.clone()) } else { Worth::Right }
         }
     }
+}
+
+/// Whether Sentry never starts, and variables are named: a program can ask for what contradicts itself, and the condition
+/// is true of it all the same.
+fn never_met(conditions: &[String], runs: &[(Environment, Seen)]) -> bool {
+    let mut variables = runs.iter().flat_map(|(environment, _)| environment);
+    variables.any(|variable| conditions.iter().any(|text| text.contains(variable)))
+        && runs.iter().all(|(_, seen)| matches!(seen.fact(), Fact::Without | Fact::Ended))
 }
 
 /// Whether Sentry is first in one environment and not in another one, and no variable in which they differ is named.
@@ -363,6 +373,8 @@ fn a_verdict_is_held_against_every_run() {
         (given("A"), vec![without(&[]), first(&["A"])], Worth::Right),
         (given("A"), vec![first(&[]), first(&["A"])], Worth::Timid),
         (given("A"), vec![without(&[]), late(&["A"])], Worth::Wrong(never)),
+        (given("A"), vec![without(&[]), without(&["A"])], Worth::Right),
+        (given("B"), vec![without(&[]), without(&["A"])], Worth::Wrong(never)),
         (given("A"), vec![without(&[]), without(&["A"]), first(&["B"]), first(&["A", "B"])], Worth::Wrong(other)),
         (refused.clone(), vec![first(&[])], refusal.clone()),
         (refused.clone(), vec![first(&["A"]), without(&[])], refusal),
