@@ -41,6 +41,8 @@ export interface RewriteOptions extends BuildOptions {
   noTrace?: boolean;
   /** Packages that the build lacks are supplied where the server runs: they are neither traced in nor missing. */
   packagesElsewhere?: boolean;
+  /** Vouch for the start of Sentry where it cannot be proven. */
+  trustInit?: boolean;
   /** Treats warnings as errors. */
   strict?: boolean;
 }
@@ -48,6 +50,8 @@ export interface RewriteOptions extends BuildOptions {
 export interface CheckOptions extends BuildOptions {
   /** Packages that the build lacks are supplied where the server runs. */
   packagesElsewhere?: boolean;
+  /** Vouch for the start of Sentry where it cannot be proven. */
+  trustInit?: boolean;
 }
 
 /** A request to the traced server. */
@@ -206,6 +210,8 @@ export interface Export {
 
 export interface Proof {
   holds: boolean;
+  /** How certain it is. */
+  verdict: "proven" | "proven under a condition" | "vouched for" | "not proven";
   instrumentation: string | null;
   /** The modules of the build that are loaded before the runtime. */
   closure: string[];

@@ -6,7 +6,7 @@ use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, error::ErrorKind,
     parser::ValueSource,
 };
-use presentry_rewriter::Mode;
+use presentry_rewriter::{InitTrust, Mode};
 
 use crate::trace::{environment::Variable, request::Request};
 
@@ -209,6 +209,10 @@ pub(crate) struct RewriteArgs {
     #[arg(long)]
     pub(crate) packages_elsewhere: bool,
 
+    /// Vouch for the start of Sentry where it cannot be proven; `presentry trace` shows whether it is true
+    #[arg(long)]
+    pub(crate) trust_init: bool,
+
     /// Treat warnings as errors
     #[arg(long)]
     pub(crate) strict: bool,
@@ -228,9 +232,19 @@ impl RewriteArgs {
         }
     }
 
+    /// What a start of Sentry counts for that cannot be proven.
+    pub(crate) fn trust(&self) -> InitTrust {
+        trust(self.trust_init)
+    }
+
     fn writes_facade(&self) -> bool {
         self.mode != ModeArg::TopLevelImport && !self.keep_sdk_wrapper
     }
+}
+
+/// What a start of Sentry counts for that cannot be proven.
+pub(crate) fn trust(vouched: bool) -> InitTrust {
+    if vouched { InitTrust::Vouched } else { InitTrust::Proof }
 }
 
 /// The arguments of `presentry check`.
@@ -242,6 +256,10 @@ pub(crate) struct CheckArgs {
     /// Packages that the build lacks are supplied where the server runs
     #[arg(long)]
     pub(crate) packages_elsewhere: bool,
+
+    /// Vouch for the start of Sentry where it cannot be proven
+    #[arg(long)]
+    pub(crate) trust_init: bool,
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,

@@ -11,7 +11,9 @@ pub(crate) mod trace;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use presentry_rewriter::{ChangeKind, Export, ModulePath, Overlay, Plan, Proof, Sources, exports, facade_header};
+use presentry_rewriter::{
+    ChangeKind, Export, ModulePath, Overlay, Plan, Proof, Sources, Verdict, exports, facade_header,
+};
 
 use crate::{
     diagnostics::{changed_meanwhile, disk_full, interrupted, read_only, write_failed},
@@ -109,7 +111,12 @@ pub(crate) fn what_holds(proof: &Proof) -> String {
     }
     let last = items.pop().unwrap_or_default();
     let list = if items.is_empty() { last } else { format!("{} and {last}", items.join(", ")) };
-    format!("Sentry starts first: the static closure of {entry} is {list}")
+    let certainty = match proof.verdict {
+        Verdict::UnderCondition => ", under a condition",
+        Verdict::VouchedFor => ", as vouched for",
+        Verdict::Proven | Verdict::NotProven => "",
+    };
+    format!("Sentry starts first{certainty}: the static closure of {entry} is {list}")
 }
 
 /// The exports of the entry of a build that may be wrapped, with the kind of each value. A facade only passes values on, so

@@ -1,5 +1,5 @@
-//! Reads what the module's bindings hold and which of them it calls, by the rules of scope. What the module requests
-//! and exports is read elsewhere.
+//! Reads what the module's bindings hold, by the rules of scope. What the module requests and exports, and what it does
+//! while it is evaluated, is read elsewhere.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use swc_core::{
 };
 
 use crate::{
-    bindings::{Binding, Call, Enclosing, FunctionShape, ModuleAnalysis, Value, Write},
+    bindings::{Binding, FunctionShape, ModuleAnalysis, Value, Write},
     error::SyntaxError,
     parse::{bound_names, default_word, descend, record, static_property, unwrap_parens},
     position::BYTE_ORDER_MARK,
@@ -30,7 +30,7 @@ use crate::{
 /// The name of the binding that an anonymous default export makes, as in the specification.
 const DEFAULT: &str = "*default*";
 
-/// Reads an ES module into its record, and what its top-level bindings hold and which of them it calls besides.
+/// Reads an ES module into its record, and what its top-level bindings hold.
 ///
 /// Names are resolved by scope: a parameter, a declaration in a block or function, the name of a function expression
 /// hides the binding or import of the same name. Errors are those of [`parse`](crate::parse).
@@ -39,15 +39,14 @@ const DEFAULT: &str = "*default*";
 /// use presentry_parser::{Value, analyze};
 ///
 /// let (module, _) = analyze("import { init } from '@sentry/solidstart'; init({}); export const handler = {};");
-/// assert_eq!(module.calls[0].root, "init");
 /// assert_eq!(module.bindings[0].value, Value::Object);
 /// ```
 #[must_use]
 pub fn analyze(text: &str) -> (ModuleAnalysis, Vec<SyntaxError>) {
     let (analysis, errors) = with_module(text, |module| {
         let (record, errors) = record(text, module);
-        let (bindings, calls) = Analyzer::new(text, module, &record).run(module);
-        (ModuleAnalysis { record, bindings, calls }, errors)
+        let bindings = Analyzer::new(text, module, &record).run(module);
+        (ModuleAnalysis { record, bindings }, errors)
     });
     let byte_order_mark = text.starts_with(BYTE_ORDER_MARK);
     let empty = || ModuleAnalysis {
@@ -62,17 +61,12 @@ struct Analyzer<'a> {
     /// The imports and bindings of the module; the index of a binding.
     names: HashMap<String, Option<usize>>,
     bindings: Vec<Binding>,
-    calls: Vec<Call>,
     /// How many open scopes declare a name that is one of the module's, too.
     hidden: HashMap<String, usize>,
     /// The names that each open scope hides.
     scopes: Vec<Vec<String>>,
-    /// The function the visitor is in; `None` where the module runs the code while it is evaluated.
-    within: Option<Enclosing>,
     /// Whether code runs later than the module's evaluation, or may.
     later: bool,
-    /// The binding that holds the function that is visited next.
-    holder: Option<Enclosing>,
     /// The functions that are called in place and not visited yet.
     invoked: Vec<Span>,
 }
@@ -84,12 +78,9 @@ impl<'a> Analyzer<'a> {
             text,
             names: imports.map(|entry| (entry.local_name.clone(), None)).collect(),
             bindings: Vec::new(),
-            calls: Vec::new(),
             hidden: HashMap::new(),
             scopes: Vec::new(),
-            within: None,
             later: false,
-            holder: None,
             invoked: Vec::new(),
         };
         for item in &module.body {
@@ -102,7 +93,7 @@ impl<'a> Analyzer<'a> {
         analyzer
     }
 
-    fn run(mut self, module: &Module) -> (Vec<Binding>, Vec<Call>) {
+    fn run(mut self, module: &Module) -> Vec<Binding> {
         for item in &module.body {
             match item {
                 ModuleItem::ModuleDecl(ModuleDecl::ExportDecl(export)) => self.top_level(&export.decl),
@@ -110,7 +101,6 @@ impl<'a> Analyzer<'a> {
                     DefaultDecl::Fn(function) => {
                         let name = function.ident.as_ref().map_or(DEFAULT, |ident| &ident.sym);
                         self.give(name, function_value(&function.function));
-                        self.holder = Some(Enclosing::Binding(name.to_owned()));
                         function.function.visit_with(&mut self);
                     }
                     DefaultDecl::Class(class) => {
@@ -123,21 +113,18 @@ impl<'a> Analyzer<'a> {
                 ModuleItem::ModuleDecl(ModuleDecl::ExportDefaultExpr(export)) => {
                     let value = self.value(&export.expr);
                     self.give(DEFAULT, value);
-                    self.hold(DEFAULT, &export.expr);
                     export.expr.visit_with(&mut self);
                 }
                 ModuleItem::ModuleDecl(_) => {}
                 ModuleItem::Stmt(Stmt::Decl(decl)) => self.top_level(decl),
                 ModuleItem::Stmt(stmt) => stmt.visit_with(&mut self),
             }
-            self.holder = None;
         }
-        self.calls.sort_by_key(|call| call.span);
         for binding in &mut self.bindings {
             binding.writes.sort_by_key(|write| write.span);
             binding.property_writes.sort_unstable();
         }
-        (self.bindings, self.calls)
+        self.bindings
     }
 
     // The module's own bindings.
@@ -209,7 +196,6 @@ impl<'a> Analyzer<'a> {
         match decl {
             Decl::Fn(function) => {
                 self.give(&function.ident.sym, function_value(&function.function));
-                self.holder = Some(Enclosing::Binding(function.ident.sym.to_string()));
                 function.function.visit_with(self);
             }
             Decl::Class(class) => {
@@ -226,7 +212,6 @@ impl<'a> Analyzer<'a> {
                             } else {
                                 self.write(&name.id, span(declarator.span), value);
                             }
-                            self.hold(&name.id.sym, init);
                         }
                         (pattern, Some(_)) => bound_names(pattern, &mut |name| {
                             if !self.declared_at(name) {
@@ -236,7 +221,6 @@ impl<'a> Analyzer<'a> {
                         (_, None) => {}
                     }
                     declarator.visit_children_with(self);
-                    self.holder = None;
                 }
             }
             Decl::Using(using) => {
@@ -259,13 +243,6 @@ impl<'a> Analyzer<'a> {
     fn give(&mut self, name: &str, value: Value) {
         if let Some(Some(index)) = self.names.get(name) {
             self.bindings[*index].value = value;
-        }
-    }
-
-    /// Says that a function which is the value of `expr` is held by the binding `name`.
-    fn hold(&mut self, name: &str, expr: &Expr) {
-        if matches!(unwrap_parens(expr), Expr::Fn(_) | Expr::Arrow(_)) {
-            self.holder = Some(Enclosing::Binding(name.to_owned()));
         }
     }
 
@@ -351,28 +328,22 @@ impl<'a> Analyzer<'a> {
 
     /// Visits a function. It runs in place when it is invoked there; a generator does not.
     fn function(&mut self, at: Span, shape: FunctionShape, visit: impl FnOnce(&mut Self)) {
-        let holder = self.holder.take();
         let invoked = self.invoked.iter().position(|&target| target == at);
         let invoked = invoked.map(|index| self.invoked.swap_remove(index)).is_some();
         let invoked = invoked && !shape.is_generator;
-        let (within, later) = (self.within.clone(), self.later);
-        if !invoked {
-            self.within = within.clone().or(holder).or(Some(Enclosing::Other));
-        }
+        let later = self.later;
         // After its first `await` an async function runs whenever it likes.
         self.later = later || !invoked || shape.is_async;
         visit(self);
-        (self.within, self.later) = (within, later);
+        self.later = later;
     }
 
     /// Visits code that runs when a function of the class runs.
     fn in_method(&mut self, visit: impl FnOnce(&mut Self)) {
-        let (within, later) = (self.within.clone(), self.later);
-        self.holder = None;
-        self.within = within.clone().or(Some(Enclosing::Other));
+        let later = self.later;
         self.later = true;
         visit(self);
-        (self.within, self.later) = (within, later);
+        self.later = later;
     }
 
     // Writes.
@@ -432,9 +403,6 @@ impl<'a> Analyzer<'a> {
             AssignTarget::Simple(SimpleAssignTarget::Ident(target)) => {
                 let value = if assign.op == AssignOp::Assign { self.value(&assign.right) } else { Value::Unknown };
                 self.write(&target.id, at, value);
-                if self.within.is_none() && self.binding(&target.id.sym).is_some() {
-                    self.hold(&target.id.sym, &assign.right);
-                }
             }
             AssignTarget::Simple(SimpleAssignTarget::Member(member)) => {
                 self.property_write(&member.obj, at);
@@ -493,14 +461,6 @@ impl<'a> Analyzer<'a> {
             && let Some(first) = arguments.first()
         {
             self.property_write(&first.expr, at);
-        }
-        if self.resolves(&root.sym) {
-            self.calls.push(Call {
-                root: root.sym.to_string(),
-                path: path.into_iter().map(ToOwned::to_owned).collect(),
-                span: at,
-                within: self.within.clone(),
-            });
         }
     }
 

@@ -1,16 +1,14 @@
-//! What is known of a module's bindings and calls without running it, as plain data; no parsing.
+//! What is known of a module's bindings without running it, as plain data; no parsing.
 
 use crate::record::{ModuleRecord, Span};
 
-/// A module record together with what its top-level bindings hold and which imported functions it calls.
+/// A module record together with what its top-level bindings hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModuleAnalysis {
     /// The module record, the same that [`crate::parse`] gives.
     pub record: ModuleRecord,
     /// The module's own top-level bindings, imports left out. An anonymous default export has the name `*default*`.
     pub bindings: Vec<Binding>,
-    /// The calls whose callee is a top-level binding or import of this module, or a property path of one.
-    pub calls: Vec<Call>,
 }
 
 /// A top-level binding of a module.
@@ -82,28 +80,4 @@ pub struct FunctionShape {
     pub is_arrow: bool,
     /// The function's `length`: parameters before the first with a default value or rest.
     pub length: usize,
-}
-
-/// A call of a binding or import of the module.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// The top-level binding or import at the root of the callee.
-    pub root: String,
-    /// The property names after it: `Sentry.init(…)` has `["init"]`, `init(…)` none.
-    pub path: Vec<String>,
-    /// The whole call.
-    pub span: Span,
-    /// The top-level function whose body it stands in; `None` when the module runs it while it is evaluated
-    /// (immediately invoked functions and callbacks of unknown functions count as such only when they are invoked
-    /// in place).
-    pub within: Option<Enclosing>,
-}
-
-/// The function a call stands in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Enclosing {
-    /// A function that is held by this top-level binding.
-    Binding(String),
-    /// Some other function: a callback, a method.
-    Other,
 }

@@ -7,6 +7,7 @@ mod app_config;
 mod bindings;
 mod compile;
 mod error;
+mod evaluation;
 mod namespaces;
 mod nesting;
 mod parse;
@@ -18,11 +19,15 @@ mod wrappers;
 
 pub use analyze::analyze;
 pub use app_config::{AppConfig, AutoInject, ConfigSyntax, Known, ListItem, app_config};
-pub use bindings::{Binding, Call, Enclosing, FunctionShape, ModuleAnalysis, Value, Write};
+pub use bindings::{Binding, FunctionShape, ModuleAnalysis, Value, Write};
 pub use compile::{
     CompileOptions, Compiled, Environment, EnvironmentValue, ModuleUse, SourceSyntax, UseKind, compile, is_binding_name,
 };
 pub use error::SyntaxError;
+pub use evaluation::{
+    Argument, Assignment, Class, ClassId, Evaluation, Expression, ExpressionKind, Function, FunctionId, Logical, Loop,
+    LoopKind, Member, MemberKind, Name, Pattern, Property, Slot, SlotId, Step, evaluation,
+};
 pub use namespaces::namespace_members;
 pub use parse::parse;
 pub use position::{Position, line_text, position};

@@ -5,6 +5,7 @@ mod app_config;
 mod compile;
 mod dynamic;
 mod errors;
+mod evaluation;
 mod exports;
 mod hiding;
 mod imports;

@@ -9,6 +9,13 @@ mod entry_not_found;
 mod entry_url;
 mod exports_differ;
 mod facade_without_original;
+mod init_after_runtime;
+mod init_conditional;
+mod init_later;
+mod init_not_followed;
+mod init_not_reached;
+mod init_options;
+mod init_vouched_for;
 mod instrumentation_imports_elsewhere;
 mod instrumentation_in_runtime;
 mod instrumentation_missing;
@@ -39,6 +46,7 @@ use presentry_parser::{Position, Span};
 
 use crate::{
     graph::{Edge, Graph},
+    order::Place,
     sources::ModulePath,
 };
 
@@ -48,7 +56,9 @@ pub(crate) mod codes {
         bundle_changed::bundle_changed, bundle_two_copies::bundle_two_copies, bundle_untried::bundle_untried,
         entry_asks_if_main::entry_asks_if_main, entry_cannot_await::entry_cannot_await,
         entry_not_found::entry_not_found, entry_url::entry_url, exports_differ::exports_differ,
-        facade_without_original::facade_without_original,
+        facade_without_original::facade_without_original, init_after_runtime::init_after_runtime,
+        init_conditional::init_conditional, init_later::init_later, init_not_followed::init_not_followed,
+        init_not_reached::init_not_reached, init_options::init_options, init_vouched_for::init_vouched_for,
         instrumentation_imports_elsewhere::instrumentation_imports_elsewhere,
         instrumentation_in_runtime::instrumentation_in_runtime, instrumentation_missing::instrumentation_missing,
         instrumentation_shares_runtime::instrumentation_shares_runtime, limited_tracing::limited_tracing,
@@ -77,6 +87,13 @@ static ALL: &[&Code] = &[
     &entry_url::CODE,
     &exports_differ::CODE,
     &facade_without_original::CODE,
+    &init_after_runtime::CODE,
+    &init_conditional::CODE,
+    &init_later::CODE,
+    &init_not_followed::CODE,
+    &init_not_reached::CODE,
+    &init_options::CODE,
+    &init_vouched_for::CODE,
     &instrumentation_imports_elsewhere::CODE,
     &instrumentation_in_runtime::CODE,
     &instrumentation_missing::CODE,
@@ -235,6 +252,14 @@ impl Label {
             cut.push('…');
         }
         (cut, caret..caret + length)
+    }
+}
+
+/// Adds a place of the abstract run.
+fn with_place(diagnostic: Diagnostic, graph: &Graph<'_>, place: &Place, message: &str) -> Diagnostic {
+    match graph.load(&place.module) {
+        Ok(Some(module)) => diagnostic.label(module.label(place.span, message)),
+        _ => diagnostic,
     }
 }
 

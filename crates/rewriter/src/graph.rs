@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use presentry_parser::{Binding, Call, ModuleAnalysis, ModuleRecord, Phase, Span};
+use presentry_parser::{Binding, ModuleAnalysis, ModuleRecord, Phase, Span};
 
 use crate::{
     bundle_header::{BundleHeader, bundle_header},
@@ -25,8 +25,6 @@ pub(crate) struct Module {
     pub(crate) record: ModuleRecord,
     /// The module's own top-level bindings.
     pub(crate) bindings: Vec<Binding>,
-    /// The calls of bindings and imports.
-    pub(crate) calls: Vec<Call>,
     /// What its first line says when it is a module of a bundle of the SDK.
     pub(crate) bundle: Option<BundleHeader>,
 }
@@ -182,14 +180,14 @@ impl<'a> Graph<'a> {
         }
         let bundle = bundle_header(text.as_bytes());
         // One reading gives everything; the bindings cost little beside the syntax tree. Nobody asks for those of a bundle.
-        let (ModuleAnalysis { record, bindings, calls }, errors) = match bundle {
+        let (ModuleAnalysis { record, bindings }, errors) = match bundle {
             Some(_) => {
                 let (record, errors) = presentry_parser::parse(&text);
-                (ModuleAnalysis { record, bindings: Vec::new(), calls: Vec::new() }, errors)
+                (ModuleAnalysis { record, bindings: Vec::new() }, errors)
             }
             None => presentry_parser::analyze(&text),
         };
-        let module = Module { path: path.clone(), text, record, bindings, calls, bundle };
+        let module = Module { path: path.clone(), text, record, bindings, bundle };
         match errors.first() {
             // Node reads a `.js` file without a `type` as CommonJS, and as an ES module when only that has its syntax.
             _ if kind.is_none() && (!errors.is_empty() || !has_module_syntax(&module.record)) => Ok(None),

@@ -1,6 +1,10 @@
 //! What a rewrite will do to the files of a build, decided in memory.
 
-use crate::{diagnostics::Diagnostic, proof::Proof, sources::ModulePath};
+use crate::{
+    diagnostics::Diagnostic,
+    proof::{InitTrust, Proof},
+    sources::ModulePath,
+};
 
 /// How the host loads the server entry; it decides what a facade has to do with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +66,8 @@ pub struct Request {
     pub inlined: InlinedInstrumentation,
     /// The directory in which Node keeps compiled code, absolute or relative to that of the entry; `None` for none.
     pub compile_cache: Option<String>,
+    /// What a start of Sentry counts for that cannot be proven.
+    pub trust: InitTrust,
 }
 
 /// Why a file changes.

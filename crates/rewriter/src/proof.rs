@@ -4,15 +4,16 @@
 use std::{collections::BTreeSet, rc::Rc};
 
 use memchr::memmem;
-use presentry_parser::RequestForm;
+use presentry_parser::{RequestForm, Span};
 
 use crate::{
     channels::injects_channels,
     diagnostics::{Diagnostic, codes},
     graph::{Closure, Graph, Module, PackageEdge},
-    init_calls::starting_modules,
+    order::{self, Reach, Run},
     sources::{ModulePath, Sources},
     specifier::{Target, package_name},
+    starts::may_start_sentry,
 };
 
 /// What was found about the static closure of an entry.
@@ -30,8 +31,60 @@ pub struct Proof {
     pub runtime: Vec<ModulePath>,
     /// A module of the bundle of the SDK that injects channels, and was never tried.
     pub untried_bundle: Option<ModulePath>,
+    /// The packages that are loaded before Sentry starts, in no certain order.
+    pub early_packages: Vec<EarlyPackage>,
+    /// How certain it is.
+    pub verdict: Verdict,
     /// Why it does not hold; empty when it holds.
     pub failures: Vec<Diagnostic>,
+    /// What should be known of a proof that holds: its condition, what was vouched for, what is lost by options.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// How certain it is that Sentry starts first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// On every path on which the evaluation completes, Sentry starts before the runtime is loaded.
+    Proven,
+    /// So it is on each path on which Sentry starts at all; a warning names the condition.
+    UnderCondition,
+    /// Nothing that is loaded statically is in the way, and somebody vouches for the start of Sentry.
+    VouchedFor,
+    /// It does not hold, or could not be shown.
+    NotProven,
+}
+
+impl Verdict {
+    /// The words for reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::UnderCondition => "proven under a condition",
+            Self::VouchedFor => "vouched for",
+            Self::NotProven => "not proven",
+        }
+    }
+}
+
+/// What a start of Sentry that cannot be proven counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InitTrust {
+    /// The proof fails.
+    Proof,
+    /// Somebody vouches for it (`--trust-init`).
+    Vouched,
+}
+
+/// A package that is loaded before Sentry starts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EarlyPackage {
+    /// The specifier by which it is loaded.
+    pub specifier: String,
+    /// The module that loads it.
+    pub module: ModulePath,
+    /// The import, or the call.
+    pub span: Span,
 }
 
 impl Proof {
@@ -49,7 +102,10 @@ impl Proof {
             packages: Vec::new(),
             runtime: Vec::new(),
             untried_bundle: None,
+            early_packages: Vec::new(),
+            verdict: Verdict::NotProven,
             failures: vec![failure],
+            warnings: Vec::new(),
         }
     }
 }
@@ -71,17 +127,23 @@ impl Proof {
 /// ```
 #[must_use]
 pub fn prove(sources: &dyn Sources, entry: &ModulePath) -> Proof {
-    let graph = Graph::new(sources);
-    prove_in(&graph, entry).unwrap_or_else(|diagnostic| Proof::failed(entry, *diagnostic))
+    prove_with(sources, entry, InitTrust::Proof)
 }
 
-fn prove_in(graph: &Graph<'_>, entry: &ModulePath) -> Result<Proof, Box<Diagnostic>> {
+/// Like [`prove`], where a start of Sentry that cannot be proven may be vouched for.
+#[must_use]
+pub fn prove_with(sources: &dyn Sources, entry: &ModulePath, trust: InitTrust) -> Proof {
+    let graph = Graph::new(sources);
+    prove_in(&graph, entry, trust).unwrap_or_else(|diagnostic| Proof::failed(entry, *diagnostic))
+}
+
+fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<Proof, Box<Diagnostic>> {
     let Some(module) = graph.load(entry)? else {
         return Ok(Proof::failed(entry, codes::entry_not_found(entry)));
     };
     let closure = graph.closure(entry)?;
-    let starting = starting_modules(graph, closure.paths())?;
-    let instrumentation = instrumentation(graph, &module, &starting)?;
+    let run = order::run(graph, entry)?;
+    let instrumentation = instrumentation(graph, &module, &run)?;
     let allowed = match &instrumentation {
         Some(path) => closure.within(graph, path)?,
         None => BTreeSet::new(),
@@ -91,6 +153,7 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath) -> Result<Proof, Box<Diagnost
     if instrumentation.is_none() {
         failures.push(codes::sentry_not_started(entry));
     }
+    let mut warnings = Vec::new();
     let started = instrumentation.is_some();
     let early = nearest(&closure, |path| started && path != entry && !allowed.contains(path))
         .or_else(|| nearest(&closure, |path| runtime.contains(path)))
@@ -133,6 +196,15 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath) -> Result<Proof, Box<Diagnost
         chain.push(first.edge.clone());
         failures.push(codes::static_edge_to_package(graph, entry, &names, &chain));
     }
+    // What is linked too early is the cause of all else that comes too early.
+    let mut verdict = if instrumentation.is_some() {
+        judge_order(graph, entry, &run, trust, &mut failures, &mut warnings)
+    } else {
+        Verdict::NotProven
+    };
+    if !failures.is_empty() {
+        verdict = Verdict::NotProven;
+    }
     let packages: BTreeSet<&str> = closure.packages.iter().map(|package| package_name(&package.specifier)).collect();
     Ok(Proof {
         entry: entry.clone(),
@@ -141,24 +213,92 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath) -> Result<Proof, Box<Diagnost
         packages: packages.into_iter().map(str::to_owned).collect(),
         runtime: runtime.into_iter().collect(),
         untried_bundle,
+        early_packages: run.packages.into_iter().map(early_package).collect(),
+        verdict,
         failures,
+        warnings,
     })
 }
 
-/// The module that is the instrumentation: the entry itself when it starts Sentry, else the first static import of the
-/// entry whose static closure does.
-fn instrumentation(
+fn early_package(found: order::EarlyPackage) -> EarlyPackage {
+    EarlyPackage { specifier: found.specifier, module: found.place.module, span: found.place.span }
+}
+
+/// What the order of evaluation comes to. A failure is added only where no static edge explains it.
+fn judge_order(
     graph: &Graph<'_>,
-    entry: &Rc<Module>,
-    starting: &[ModulePath],
-) -> Result<Option<ModulePath>, Box<Diagnostic>> {
-    if starting.is_empty() || starting.contains(&entry.path) {
-        return Ok(starting.first().map(|_| entry.path.clone()));
+    entry: &ModulePath,
+    run: &Run,
+    trust: InitTrust,
+    failures: &mut Vec<Diagnostic>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Verdict {
+    let may_be_late = run.reach.has(Reach::TOO_LATE);
+    let mut starts = run.reach.has(Reach::STARTED);
+    // Where it starts on no other path, one behind a failure starts only when something fails.
+    starts |= run.reach == Reach::STARTED_AFTER_FAILURE;
+    // A path that ends in an error starts no server. Where there is no other, nothing can come before Sentry.
+    starts |= run.reach == Reach::NOWHERE && run.early.is_empty() && run.doubtful.is_empty() && run.late.is_empty();
+    if !run.exhausted && starts && !may_be_late {
+        warnings.extend(codes::init_options(graph, run));
+        if !run.reach.is_early() {
+            return Verdict::Proven;
+        }
+        warnings.push(codes::init_conditional(graph, run));
+        return Verdict::UnderCondition;
     }
-    for (target, _) in graph.static_edges(entry).into_iter() {
-        if let Target::File(file) = target {
-            let closure = graph.closure(&file)?;
-            if starting.iter().any(|path| closure.contains(path)) {
+    if !failures.is_empty() {
+        return Verdict::NotProven;
+    }
+    let is_certain = may_be_late && !run.early.is_empty();
+    if trust == InitTrust::Vouched && !is_certain {
+        warnings.push(codes::init_vouched_for(graph, entry, run));
+        return Verdict::VouchedFor;
+    }
+    failures.push(if is_certain {
+        codes::init_after_runtime(graph, run)
+    } else if may_be_late || run.exhausted || run.handed_out && run.late.is_empty() {
+        codes::init_not_followed(graph, entry, run)
+    } else if !run.late.is_empty() {
+        codes::init_later(graph, run)
+    } else {
+        codes::init_not_reached(graph, entry, run)
+    });
+    Verdict::NotProven
+}
+
+/// The module that is the instrumentation: the entry itself when it starts Sentry, else the first static import of the
+/// entry whose evaluation does.
+fn instrumentation(graph: &Graph<'_>, entry: &Rc<Module>, run: &Run) -> Result<Option<ModulePath>, Box<Diagnostic>> {
+    let of_starts = run.starts.iter().map(|(place, modules)| (&place.module, modules.get(1)));
+    let mut of_starts: Vec<_> = of_starts.collect();
+    if of_starts.is_empty() {
+        of_starts.extend(run.late.iter().map(|(place, _)| (&place.module, None)));
+    }
+    if of_starts.is_empty() {
+        return in_the_runtime(graph, entry);
+    }
+    if of_starts.iter().any(|(module, under)| **module == entry.path && under.is_none()) {
+        return Ok(Some(entry.path.clone()));
+    }
+    for (target, _) in graph.static_edges(entry) {
+        let Target::File(file) = target else { continue };
+        let closure = graph.closure(&file)?;
+        if of_starts.iter().any(|(module, under)| *under == Some(&file) || closure.contains(module)) {
+            return Ok(Some(file));
+        }
+    }
+    Ok(of_starts.first().map(|_| entry.path.clone()))
+}
+
+/// A static import of the entry that holds the runtime and starts Sentry in it.
+fn in_the_runtime(graph: &Graph<'_>, entry: &Rc<Module>) -> Result<Option<ModulePath>, Box<Diagnostic>> {
+    for (target, _) in graph.static_edges(entry) {
+        let Target::File(file) = target else { continue };
+        for path in graph.closure(&file)?.paths() {
+            let module = graph.load(path)?;
+            let may_start = module.is_some_and(|module| may_start_sentry(module.text.as_bytes()));
+            if may_start && is_nitro_runtime(graph, path) && order::starts_itself(graph, path) {
                 return Ok(Some(file));
             }
         }

@@ -16,7 +16,7 @@ use crate::{
     overlay::Overlay,
     plan::{ChangeKind, EntryLoading, ExportStyle, FileChange, Mode, Outcome, Plan, Request},
     prefilter::exports_constant,
-    proof::prove,
+    proof::{InitTrust, prove_with},
     sdk_wrapper::{self, Wrapper, wrapper_instrumentation},
     sources::{ModulePath, Sources},
     specifier::Target,
@@ -28,6 +28,7 @@ use crate::{
 ///
 /// ```
 /// # use presentry_rewriter::{
+/// #     InitTrust,
 /// #     EntryLoading, ExportStyle, MemorySources, Mode, ModulePath, Outcome, Request, plan,
 /// # };
 /// let path = |text: &str| ModulePath::new(text).unwrap();
@@ -44,6 +45,7 @@ use crate::{
 ///     mode: Mode::DynamicImport,
 ///     inlined: InlinedInstrumentation::TakeOut,
 ///     compile_cache: None,
+///     trust: InitTrust::Proof,
 /// });
 /// assert_eq!(plan.outcome, Outcome::Rewritten);
 /// assert_eq!(plan.exports, ["default"]);
@@ -70,7 +72,7 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
         return Err(Box::new(codes::entry_not_found(&request.entry)));
     };
     if facade_header(entry.text.as_bytes()).is_some() {
-        return own_facade(&graph, &entry);
+        return own_facade(&graph, &entry, request.trust);
     }
     let wrapper = sdk_wrapper::find(&graph, &entry, request.inlined)?;
     if request.mode == Mode::TopLevelImport {
@@ -206,7 +208,7 @@ fn prove_changes(
         for change in &changes {
             overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
         }
-        let proof = prove(&overlay, &request.entry);
+        let proof = prove_with(&overlay, &request.entry, request.trust);
         let graph = Graph::new(&overlay);
         if let (true, Some(facade)) = (proof.holds(), graph.load(&request.entry)?) {
             let shown = export_names(&graph, &facade)?;
@@ -220,13 +222,14 @@ fn prove_changes(
         let diagnostics = proof.failures.clone();
         return Ok(Plan { outcome: Outcome::Refused, changes: Vec::new(), exports, proof: Some(proof), diagnostics });
     }
-    Ok(Plan { outcome: Outcome::Rewritten, changes, exports, proof: Some(proof), diagnostics: Vec::new() })
+    let diagnostics = proof.warnings.clone();
+    Ok(Plan { outcome: Outcome::Rewritten, changes, exports, proof: Some(proof), diagnostics })
 }
 
 /// The entry is a facade already, and what it replaced is not known any more: it is right when it passes on what the
 /// module behind it exports now.
-fn own_facade(graph: &Graph<'_>, facade: &Rc<Module>) -> Result<Plan, Box<Diagnostic>> {
-    let proof = prove(graph.sources(), &facade.path);
+fn own_facade(graph: &Graph<'_>, facade: &Rc<Module>, trust: InitTrust) -> Result<Plan, Box<Diagnostic>> {
+    let proof = prove_with(graph.sources(), &facade.path, trust);
     if !proof.holds() {
         let diagnostics = proof.failures.clone();
         return Ok(Plan {
@@ -250,8 +253,8 @@ fn own_facade(graph: &Graph<'_>, facade: &Rc<Module>) -> Result<Plan, Box<Diagno
                 outcome: Outcome::AlreadyFirst,
                 changes: Vec::new(),
                 exports,
+                diagnostics: proof.warnings.clone(),
                 proof: Some(proof),
-                diagnostics: Vec::new(),
             });
         }
     }

@@ -15,11 +15,12 @@ use crate::{
     exports::{Resolution, exported_names},
     facade::{NO_SOURCE_MAP, export_name, local_names},
     graph::{Graph, Module},
-    init_calls::{may_start_sentry, starting_modules},
+    order::starts_itself,
     plan::{ChangeKind, FileChange, InlinedInstrumentation, Request},
     proof::is_nitro_runtime,
     sources::ModulePath,
     specifier::{Target, literal, relative, resolve},
+    starts::may_start_sentry,
 };
 
 const IN_RUNTIME: &str = "the same module holds the Nitro runtime";
@@ -60,7 +61,7 @@ pub(crate) fn find(
             continue;
         }
         let Some(module) = graph.load(&path)? else { continue };
-        if starting_modules(graph, std::iter::once(&path))?.is_empty() {
+        if !starts_itself(graph, &path) {
             continue;
         }
         return take_apart(graph, entry, &module, inlined);

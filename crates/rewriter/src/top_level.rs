@@ -7,7 +7,7 @@ use crate::{
     edits::{TextEdit, apply},
     exports::export_names,
     graph::{Graph, Module},
-    init_calls::starting_modules,
+    order::{self, Reach},
     overlay::Overlay,
     plan::{ChangeKind, FileChange, Outcome, Plan, Request},
     sdk_wrapper::{Wrapper, wrapper_instrumentation},
@@ -70,7 +70,8 @@ fn judge(overlay: &Overlay<'_>, request: &Request) -> Result<Vec<String>, Box<Di
         return Err(Box::new(codes::entry_not_found(&request.entry)));
     };
     let closure = graph.closure(&request.instrumentation)?;
-    if !imports_first(&graph, &entry, request) || starting_modules(&graph, closure.paths())?.is_empty() {
+    let starts = order::run(&graph, &request.instrumentation)?.reach.has(Reach::STARTED);
+    if !imports_first(&graph, &entry, request) || !starts {
         return Err(Box::new(codes::sentry_not_started(&request.entry)));
     }
     if let Some(missing) = closure.paths().find(|path| !overlay.exists(path)) {

@@ -27,10 +27,11 @@ const OPTIONS = {
     keepSdkWrapper: ["--keep-sdk-wrapper", "boolean"],
     noTrace: ["--no-trace", "boolean"],
     packagesElsewhere: ["--packages-elsewhere", "boolean"],
+    trustInit: ["--trust-init", "boolean"],
     strict: ["--strict", "boolean"],
     ...report,
   },
-  check: { ...build, packagesElsewhere: ["--packages-elsewhere", "boolean"], ...report },
+  check: { ...build, packagesElsewhere: ["--packages-elsewhere", "boolean"], trustInit: ["--trust-init", "boolean"], ...report },
   trace: {
     ...build,
     instrumentation: ["--instrumentation", "string"],

@@ -11,7 +11,7 @@ const FILES = {
   }),
   ".output/server/index.mjs": `export { n as default } from "./chunks/nitro/nitro.mjs";\n`,
   ".output/server/chunks/nitro/nitro.mjs": `import "esm-probe";\nconst n = {};\nexport { n };\n`,
-  ".output/server/instrument.server.mjs": `import * as Sentry from "@sentry/solidstart";\nSentry.init({});\n`,
+  ".output/server/instrument.server.mjs": `import * as Sentry from "@sentry/solidstart";\nSentry.init({ tracesSampleRate: 1 });\n`,
   ".output/server/node_modules/@sentry/solidstart/package.json": JSON.stringify({
     name: "@sentry/solidstart",
     version: "10.70.0",

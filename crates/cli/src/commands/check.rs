@@ -1,9 +1,9 @@
 //! `presentry check`: the proof alone, on a build that anyone may have made.
 
-use presentry_rewriter::{diagnostics::Severity, prove};
+use presentry_rewriter::{diagnostics::Severity, prove_with};
 
 use crate::{
-    args::CheckArgs,
+    args::{CheckArgs, trust},
     commands::{exports_with_kinds, open_for_reading, say_packages, what_holds},
     failure::Failure,
     find::locate::Build,
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &CheckArgs, build: &Build, output: &Output, report: &mut
     let _lock = open_for_reading(build, output)?;
     let disk = DiskSources::new(&build.place.server);
     build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
-    let proof = prove(&disk, &build.entry);
+    let proof = prove_with(&disk, &build.entry, trust(args.trust_init));
     report.tried_proof(&build.place, &proof);
     if output.wants_details() {
         report.found_exports(exports_with_kinds(&disk, &proof, None));
@@ -32,6 +32,7 @@ pub(crate) fn run(args: &CheckArgs, build: &Build, output: &Output, report: &mut
         return Err(Failure::NotProven(lacks));
     }
     lacks.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
+    proof.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
     say_packages(&proof, output);
     output.line(what_holds(&proof));
     Ok(Outcome::Proven)

@@ -1,7 +1,8 @@
 //! `presentry inspect`: what a build is, without changing it, and what follows from it.
 
 use presentry_rewriter::{
-    ChangeKind, EntryLoading, ExportStyle, InlinedInstrumentation, Mode, ModulePath, Plan, Proof, Request, Sources,
+    ChangeKind, EntryLoading, ExportStyle, InitTrust, InlinedInstrumentation, Mode, ModulePath, Plan, Proof, Request,
+    Sources,
     diagnostics::{Diagnostic, Severity},
     facade_header, plan, prove,
 };
@@ -150,6 +151,7 @@ fn request(build: &Build, instrumentation: &ModulePath, manifest: Option<&Manife
         mode,
         inlined: InlinedInstrumentation::TakeOut,
         compile_cache: saved.and_then(|saved| saved.compile_cache.clone()),
+        trust: InitTrust::Proof,
     }
 }
 

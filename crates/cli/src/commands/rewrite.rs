@@ -7,10 +7,10 @@ use std::{
 };
 
 use presentry_rewriter::{
-    ChangeKind, Digest, ExportStyle, FileChange, InlinedInstrumentation, Mode, ModulePath, Outcome, Overlay, Plan,
-    Proof, Request, Sources,
+    ChangeKind, Digest, ExportStyle, FileChange, InitTrust, InlinedInstrumentation, Mode, ModulePath, Outcome, Overlay,
+    Plan, Proof, Request, Sources,
     diagnostics::{Diagnostic, Severity, unknown_export},
-    plan, prove, without_debug_id,
+    plan, prove, prove_with, without_debug_id,
 };
 
 use crate::{
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &RewriteArgs, build: &Build, output: &Output, report: &m
     say_choices(args, &request, &planned.provided, place, output);
     if args.keep_sdk_wrapper
         && tracked.is_empty()
-        && let Some(proof) = proven_sdk_wrapper(&disk, &request.entry, &planned.plan, output)
+        && let Some(proof) = proven_sdk_wrapper(&disk, &request.entry, request.trust, &planned.plan, output)
     {
         report.tried_proof(place, &proof);
         let supply = Supply::of(build, args.packages_elsewhere);
@@ -292,11 +292,17 @@ fn say_choices(args: &RewriteArgs, request: &Request, provided: &Provided, place
 
 /// The proof of a build that the SDK has wrapped, when it holds. The plan tells whose wrapper it is: it takes one of the
 /// SDK apart.
-fn proven_sdk_wrapper(disk: &DiskSources, entry: &ModulePath, plan: &Plan, output: &Output) -> Option<Proof> {
+fn proven_sdk_wrapper(
+    disk: &DiskSources,
+    entry: &ModulePath,
+    trust: InitTrust,
+    plan: &Plan,
+    output: &Output,
+) -> Option<Proof> {
     if !plan.changes.iter().any(|change| change.kind == ChangeKind::Instrumentation) {
         return None;
     }
-    let proof = prove(disk, entry);
+    let proof = prove_with(disk, entry, trust);
     if !proof.holds() {
         output.why("the wrapper of the SDK is not kept: the proof does not hold for it");
         return None;
@@ -321,6 +327,7 @@ fn request(args: &RewriteArgs, build: &Build) -> Result<Request, Failure> {
         mode: args.mode.into(),
         inlined: InlinedInstrumentation::TakeOut,
         compile_cache: args.compile_cache.clone(),
+        trust: args.trust(),
     })
 }
 

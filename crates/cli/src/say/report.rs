@@ -131,6 +131,8 @@ pub(crate) struct ExportReport {
 #[derive(Debug, Serialize)]
 pub(crate) struct ProofReport {
     pub(crate) holds: bool,
+    /// How certain it is: `proven`, `proven under a condition`, `vouched for`, `not proven`.
+    pub(crate) verdict: &'static str,
     pub(crate) instrumentation: Option<String>,
     pub(crate) closure: Vec<String>,
     pub(crate) packages: Vec<String>,
@@ -479,6 +481,7 @@ impl Report {
         }
         self.proof = Some(ProofReport {
             holds: proof.holds(),
+            verdict: proof.verdict.as_str(),
             instrumentation: proof.instrumentation.as_ref().map(|path| place.show(path)),
             closure: shown(&proof.closure),
             packages: proof.packages.clone(),

@@ -19,8 +19,7 @@ pub(crate) fn nitro_json(preset: &str) -> String {
 }
 
 /// The instrumentation as the SDK copies it into a build.
-pub(crate) const INSTRUMENTATION: &str =
-    "import * as Sentry from '@sentry/solidstart';\n\nSentry.init({ dsn: 'https://key@example.invalid/1' });\n";
+pub(crate) const INSTRUMENTATION: &str = "import * as Sentry from '@sentry/solidstart';\n\nSentry.init({ dsn: 'https://key@example.invalid/1', tracesSampleRate: 1 });\n";
 
 /// The manifest of `vinxi`, of which entries import a file.
 pub(crate) const VINXI: &str =
@@ -50,7 +49,7 @@ const WRAPPED_ENTRY: &str = "import process from 'node:process';globalThis._impo
 export { n as listener } from './chunks/nitro/nitro.mjs';
 import 'graphql';
 
-t.init({ dsn: 'https://key@example.invalid/1' });
+t.init({ dsn: 'https://key@example.invalid/1', tracesSampleRate: 1 });
 
 import('./chunks/nitro/nitro.mjs').then(function (n) { return n.h; });
 async function handler_sentryWrapped(...args) {

@@ -103,6 +103,23 @@ static CASES: &[Case] = &[
         app
     }),
     case("file-not-found", 2, &["--instrumentation", "nowhere.mjs"], App::facade),
+    case("init-after-runtime", 1, &[], || {
+        instrumented("await import('./chunks/nitro/nitro.mjs');\nSentry.init({});\n")
+    }),
+    case("init-conditional", 0, &[], || {
+        instrumented("if (process.env.SENTRY_DSN) Sentry.init({ tracesSampleRate: 1 });\n")
+    }),
+    case("init-later", 1, &[], || instrumented("async function main() { await 0; Sentry.init({}); }\nmain();\n")),
+    case("init-not-followed", 1, &[], || instrumented("await import(process.env.FILE);\nSentry.init({});\n")),
+    case("init-not-reached", 1, &[], || {
+        instrumented(
+            "try {} catch { Sentry.init({}); }\nlabel: { break label; Sentry.init({}); }\nfunction start() { Sentry.init({}); }\nif (false) start();\ntry { JSON.parse('{}'); } catch { start(); }\n",
+        )
+    }),
+    case("init-options", 0, &[], || instrumented("Sentry.init({ enabled: false, tracesSampleRate: 1 });\n")),
+    case("init-vouched-for", 0, &["--trust-init"], || {
+        instrumented("await import(process.env.FILE);\nSentry.init({});\n")
+    }),
     case("instrumentation-imports-elsewhere", 1, &[], || {
         let app = App::wrapped_by_the_sdk();
         let entry = app.read(ENTRY);
@@ -348,6 +365,16 @@ fn changed_since_rewrite() -> App {
     let app = App::facade();
     app.succeeds(&[]);
     app.append(".output/server/entry.mjs", "export const more = 1;\n");
+    app
+}
+
+/// A build whose instrumentation has these lines after it has imported the SDK.
+fn instrumented(lines: &str) -> App {
+    let app = App::facade();
+    app.write(
+        ".output/server/instrument.server.mjs",
+        format!("import * as Sentry from '@sentry/solidstart';\n{lines}"),
+    );
     app
 }
 

@@ -29,7 +29,7 @@ fn app(sources: &[(&str, &str)]) -> App {
 
 /// A source that starts Sentry, and does something else.
 fn starting(rest: &str) -> String {
-    format!("import * as Sentry from '@sentry/solidstart';\n{rest}\nSentry.init({{}});\n")
+    format!("import * as Sentry from '@sentry/solidstart';\n{rest}\nSentry.init({{ tracesSampleRate: 1 }});\n")
 }
 
 /// What a rewrite promises whatever it is made of: it is proven, is not done twice, and can be undone.
@@ -276,7 +276,7 @@ fn a_name_that_the_build_has_is_not_taken() {
 fn source_maps_lead_back_to_the_source() {
     let app = app(&[(
         "src/instrument.server.ts",
-        &starting("type Gone = string;\n\nthrow new Error('from the source' satisfies Gone);"),
+        &starting("type Gone = string;\nif (process.pid)\nthrow new Error('from the source' satisfies Gone);"),
     )]);
     rewrites(&app, &[]);
     app.write(

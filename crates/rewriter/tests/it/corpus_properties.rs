@@ -25,6 +25,7 @@ pub(crate) fn request(build: &Build) -> Request {
         mode: presentry_rewriter::Mode::DynamicImport,
         inlined: InlinedInstrumentation::TakeOut,
         compile_cache: None,
+        trust: presentry_rewriter::InitTrust::Proof,
     }
 }
 

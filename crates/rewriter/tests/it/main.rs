@@ -12,6 +12,7 @@ mod grammar;
 mod invariants;
 mod judge;
 mod node;
+mod order;
 mod plan;
 mod proof;
 mod resolution;

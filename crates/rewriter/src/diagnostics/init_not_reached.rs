@@ -1,0 +1,24 @@
+//! `init-not-reached`: there is a call of `init`, and no path leads to it.
+
+use super::{Code, Diagnostic, Severity, init_later::reason, with_place};
+use crate::{graph::Graph, order::Run, sources::ModulePath};
+
+pub(super) static CODE: Code = Code {
+    name: "init-not-reached",
+    severity: Severity::Error,
+    summary: "Sentry is never started by what is evaluated before the runtime",
+    explanation: r#"A call of `Sentry.init()` is there, but evaluating the instrumentation does not reach it: it stands in a function that nothing
+calls, after a `return` or `throw`, in a branch that is never taken, or in a `catch` that runs only when something else fails."#,
+};
+
+pub(crate) fn init_not_reached(graph: &Graph<'_>, entry: &ModulePath, run: &Run) -> Diagnostic {
+    let message = format!("nothing that `{entry}` evaluates before the runtime reaches the start of Sentry");
+    let mut diagnostic = Diagnostic::new(&CODE, message);
+    for (place, why) in &run.late {
+        diagnostic = with_place(diagnostic, graph, place, reason(*why));
+    }
+    for (place, _) in run.starts.iter().filter(|(place, _)| !run.late.iter().any(|(late, _)| late == place)) {
+        diagnostic = with_place(diagnostic, graph, place, "reached only when something else fails");
+    }
+    diagnostic.hint("call `Sentry.init()` at the top level of the instrumentation")
+}

@@ -1,0 +1,122 @@
+//! The abstract run: whether Sentry starts, and whether before the runtime is loaded, over all paths on which the
+//! evaluation of an entry completes. It knows modules and the SDK, and nothing of diagnostics.
+//!
+//! Assumed: functions of the host, and packages that import nothing of the build, do not load the runtime; calls of the
+//! SDK do not fail. What cannot be followed never starts Sentry, and may load the runtime wherever the modules could.
+
+mod builtins;
+mod calls;
+mod evaluator;
+mod expressions;
+mod log;
+mod modules;
+mod packages;
+mod reach;
+mod state;
+mod value;
+
+use self::{evaluator::Evaluator, modules::Targets, state::State, value::Value};
+pub(crate) use self::{
+    log::{EarlyPackage, LostBy, Why},
+    reach::Reach,
+    state::{Condition, ConditionKind, Place},
+};
+use crate::{diagnostics::Diagnostic, graph::Graph, sources::ModulePath};
+
+/// What an abstract run has found.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// What is possible when the evaluation has completed.
+    pub(crate) reach: Reach,
+    /// What decides whether Sentry starts, where something does.
+    pub(crate) conditions: Vec<Condition>,
+    /// The calls that start Sentry, each with the modules that were being evaluated, the entry first.
+    pub(crate) starts: Vec<(Place, Vec<ModulePath>)>,
+    /// Those that may come at any time, and why.
+    pub(crate) late: Vec<(Place, Why)>,
+    /// Loads of the runtime before Sentry has started.
+    pub(crate) early: Vec<Place>,
+    /// Loads before Sentry has started that may be loads of the runtime.
+    pub(crate) doubtful: Vec<Place>,
+    /// Packages that are loaded before Sentry has started.
+    pub(crate) packages: Vec<EarlyPackage>,
+    /// Code that was not followed.
+    pub(crate) unknown: Vec<Place>,
+    /// Whether a function that starts Sentry was given to something that is not followed.
+    pub(crate) handed_out: bool,
+    /// Options of `init` by which something is lost.
+    pub(crate) options: Vec<(Place, LostBy)>,
+    /// Whether the run was given up, since it has too many steps.
+    pub(crate) exhausted: bool,
+}
+
+/// Runs a module, and what it imports, abstractly.
+///
+/// # Errors
+/// When a module of its static closure cannot be read.
+pub(crate) fn run(graph: &Graph<'_>, entry: &ModulePath) -> Result<Run, Box<Diagnostic>> {
+    let targets = Targets::of(graph, entry)?;
+    let mut evaluator = Evaluator::new(graph, targets);
+    let mut state = State::new();
+    let end = evaluator.module(entry, &mut state).map(|()| state);
+    let reach = end.as_ref().map_or(Reach::NOWHERE, |state| state.reach);
+    let exhausted = evaluator.exhausted;
+    if !reach.has(Reach::STARTED.or(Reach::STARTED_AFTER_FAILURE)) {
+        evaluator.look_at_what_was_not_called(end.clone());
+    }
+    let conditions = end.map(|state| state.conditions.iter().cloned().collect()).unwrap_or_default();
+    let log = evaluator.log;
+    Ok(Run {
+        reach,
+        conditions,
+        starts: log.starts.into_iter().collect(),
+        late: log.late.into_iter().collect(),
+        early: log.early.into_iter().collect(),
+        doubtful: log.doubtful.into_iter().collect(),
+        packages: log.packages.into_iter().collect(),
+        unknown: log.unknown.into_iter().collect(),
+        handed_out: log.handed_out,
+        options: log.options.into_iter().collect(),
+        exhausted,
+    })
+}
+
+/// Whether a module's own code starts Sentry, or may, when it is evaluated.
+pub(crate) fn starts_itself(graph: &Graph<'_>, module: &ModulePath) -> bool {
+    let mut evaluator = Evaluator::new(graph, Targets::none());
+    let mut state = State::new();
+    evaluator.alone = true;
+    let _ = evaluator.module(module, &mut state);
+    evaluator.log.starts.iter().any(|(place, _)| place.module == *module)
+}
+
+impl Evaluator<'_> {
+    /// Finds the starts in functions that nothing called, so that they can be shown.
+    fn look_at_what_was_not_called(&mut self, state: Option<State>) {
+        self.fuel = evaluator::FUEL / 4;
+        self.exhausted = false;
+        let mut state = state.unwrap_or_else(State::new);
+        let linked: Vec<_> = self.modules.values().filter_map(|run| run.linked.clone()).collect();
+        for (code, scope) in linked {
+            let mut slots: Vec<usize> = code.steps.names.values().copied().collect();
+            slots.sort_unstable();
+            for slot in slots {
+                let Some(cell) = scope.cell(slot) else { continue };
+                let value = match state.cells.get(&cell) {
+                    Some(Value::Uninitialised) | None => continue,
+                    Some(value) => value.clone(),
+                };
+                if let Value::Closure(closure) = &value
+                    && self.log.called.contains(&(closure.code.module.path.clone(), closure.function))
+                {
+                    continue;
+                }
+                if matches!(value, Value::Closure(_) | Value::Class(_) | Value::Object(_)) {
+                    let why = self.log.why.replace(Why::NeverCalled);
+                    self.escape(&value, &mut state);
+                    self.log.why = why;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,767 @@
+//! What the evaluation knows of the host's functions, of methods of its own values, and of the SDK.
+
+use std::rc::Rc;
+
+use presentry_parser::{Argument, Expression, Name};
+
+use super::{
+    evaluator::{Catcher, Evaluator, Frame},
+    expressions::global,
+    log::{LostBy, Why},
+    reach::Reach,
+    state::{Condition, ConditionKind, State},
+    value::{Arguments, Object, ObjectKind, PromiseValue, Slot, Value},
+};
+
+/// The name of the host's that an export of one of its modules is.
+pub(super) fn of_host(specifier: &str, path: &[Rc<str>]) -> Option<String> {
+    let module = specifier.strip_prefix("node:").unwrap_or(specifier);
+    let mut names: Vec<&str> = path.iter().map(|name| &**name).collect();
+    if names.first() == Some(&"default") {
+        names.remove(0);
+    }
+    let prefix = match module {
+        "process" => "process",
+        "module" => "module",
+        "timers" if !names.is_empty() => return Some(names.join(".")),
+        "timers" => return None,
+        _ => return None,
+    };
+    Some(std::iter::once(prefix).chain(names).collect::<Vec<_>>().join("."))
+}
+
+/// Functions of the host that do not fail and call nothing that they are given.
+fn is_harmless(name: &str) -> bool {
+    let object = name.split('.').next().unwrap_or_default();
+    matches!(
+        object,
+        "console" | "Math" | "Number" | "String" | "Boolean" | "Symbol" | "Date" | "parseInt" | "parseFloat"
+    ) || matches!(
+        name,
+        "process.umask"
+            | "process.cwd"
+            | "process.uptime"
+            | "process.hrtime"
+            | "process.hrtime.bigint"
+            | "process.memoryUsage"
+            | "process.emitWarning"
+            | "process.env.hasOwnProperty"
+            | "Array.isArray"
+            | "performance.now"
+            | "performance.mark"
+            | "clearTimeout"
+            | "clearInterval"
+            | "JSON.stringify"
+            | "isNaN"
+            | "isFinite"
+            | "Object.keys"
+            | "import.meta.resolve"
+            | "process.stdout.write"
+            | "process.stderr.write"
+    )
+}
+
+impl Evaluator<'_> {
+    /// `a.then(f)` and the like in the operand of `await`, with what `a` is when it is no promise.
+    #[allow(clippy::type_complexity)]
+    pub(super) fn promise_chain(
+        &mut self,
+        frame: &Frame,
+        object: &Expression,
+        name: &Name,
+        arguments: &[Argument],
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Result<Value, Value>> {
+        let Name::Known(name) = name else { return Some(Err(self.evaluate(frame, object, state, false)?)) };
+        let is_catch = name == "catch" || name == "finally" || arguments.len() > 1;
+        if is_catch {
+            self.catchers.push(Catcher::default());
+        }
+        let value = self.evaluate(frame, object, state, true);
+        let settled = match value {
+            Some(value @ (Value::Promise(_) | Value::External)) => self.settle(frame, value, state, object),
+            Some(value) => {
+                if is_catch {
+                    self.catchers.pop();
+                }
+                return Some(Err(value));
+            }
+            None => None,
+        };
+        let thrown = if is_catch { self.catchers.pop() } else { None }.unwrap_or_default();
+        let mut failed = thrown.state;
+        let mut ended = settled.map(|value| (value, std::mem::replace(state, State::new())));
+        let condition = thrown.places.iter().next().cloned();
+        let list = match (&mut ended, &mut failed) {
+            (Some((_, state)), _) | (None, Some(state)) => self.arguments(frame, arguments, state)?,
+            (None, None) => return None,
+        };
+        let (on_value, on_failure) = match name.as_str() {
+            "then" => (list.get(0), list.get(1)),
+            "catch" => (Value::Undefined, list.get(0)),
+            _ => (list.get(0), list.get(0)),
+        };
+        let is_finally = name == "finally";
+        let after = match ended {
+            Some((value, mut state)) => {
+                let given = if is_finally { Arguments::default() } else { Arguments::of(vec![value.clone()]) };
+                let result = self.callback(frame, &on_value, given, &mut state, expression);
+                result.map(|result| (if is_finally { value } else { result.unwrap_or(value) }, state))
+            }
+            None => None,
+        };
+        let is_exception = usize::from(after.is_some());
+        let caught = match failed {
+            Some(mut state) if !matches!(on_failure, Value::Undefined) => {
+                self.failed += is_exception;
+                let given = if is_finally { Arguments::default() } else { Arguments::of(vec![Value::External]) };
+                let result = self.callback(frame, &on_failure, given, &mut state, expression);
+                self.failed -= is_exception;
+                if is_finally {
+                    self.fail(&state, frame.place(expression.at));
+                    None
+                } else {
+                    result.map(|result| (result.unwrap_or(Value::External), state))
+                }
+            }
+            Some(failed) => {
+                self.fail(&failed, frame.place(expression.at));
+                None
+            }
+            None => None,
+        };
+        let (value, after) = match (after, caught) {
+            (Some((one, left)), Some((two, right))) => {
+                (one.or(&two), self.meet(Some(left), Some(right), condition.as_ref())?)
+            }
+            (Some((value, state)), None) | (None, Some((value, state))) => (value, state),
+            (None, None) => return None,
+        };
+        *state = after;
+        Some(Ok(Self::promise(Reach::NOTHING, value)))
+    }
+
+    /// Calls a handler of a promise that is awaited; `None` inside where there is none.
+    #[allow(clippy::option_option)]
+    fn callback(
+        &mut self,
+        frame: &Frame,
+        handler: &Value,
+        arguments: Arguments,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Option<Value>> {
+        if matches!(handler, Value::Undefined | Value::Null) {
+            return Some(None);
+        }
+        let value = self.call(frame, handler, Value::Undefined, arguments, state, expression, true)?;
+        if matches!(value, Value::Promise(_)) {
+            return Some(Some(self.settle(frame, value, state, expression)?));
+        }
+        Some(Some(value))
+    }
+
+    /// The effect of a handler that runs after the promise before it.
+    fn effect_of(
+        &mut self,
+        frame: &Frame,
+        handler: &Value,
+        arguments: Arguments,
+        state: &mut State,
+        expression: &Expression,
+    ) -> (Reach, Reach, Value) {
+        let Some(mut inside) = self.copy(state) else { return (Reach::NOWHERE, Reach::NOWHERE, Value::Any) };
+        inside.reach = Reach::NOTHING;
+        inside.detached = true;
+        self.loose += 1;
+        let why = self.log.why;
+        self.log.why = Some(why.unwrap_or(Why::NotAwaited));
+        let tests = std::mem::take(&mut self.tests);
+        self.catchers.push(Catcher::default());
+        self.begin_own();
+        let value = self.call(frame, handler, Value::Undefined, arguments, &mut inside, expression, false);
+        self.own.pop();
+        let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
+        self.tests = tests;
+        self.log.why = why;
+        self.loose -= 1;
+        let failed = thrown.as_ref().map_or(Reach::NOWHERE, |state| state.reach);
+        let (effect, value) = match value {
+            Some(Value::Promise(promise)) => (inside.reach.then(promise.effect), promise.value.clone()),
+            Some(value) => (inside.reach, value),
+            None => (Reach::NOWHERE, Value::Any),
+        };
+        state.unsettle(&inside);
+        if let Some(thrown) = thrown {
+            state.unsettle(&thrown);
+        }
+        self.adopt(state, &inside);
+        (effect, failed, value)
+    }
+
+    /// Takes over what another state has made.
+    pub(super) fn adopt(&mut self, state: &mut State, other: &State) {
+        let cells = Rc::make_mut(&mut state.cells);
+        for (cell, value) in other.cells.iter() {
+            cells.entry(*cell).or_insert_with(|| value.clone());
+        }
+        let objects = Rc::make_mut(&mut state.objects);
+        for (id, object) in other.objects.iter() {
+            objects.entry(*id).or_insert_with(|| object.clone());
+        }
+        for pending in other.pending.iter() {
+            if !state.pending.contains(pending) {
+                Rc::make_mut(&mut state.pending).push(pending.clone());
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn call_method(
+        &mut self,
+        frame: &Frame,
+        receiver: &Value,
+        name: &str,
+        arguments: Arguments,
+        state: &mut State,
+        expression: &Expression,
+        awaited: bool,
+    ) -> Option<Value> {
+        match (receiver, name) {
+            (Value::Client, "init") => {
+                self.start(frame, &Arguments::default(), state, expression);
+                Some(Value::Undefined)
+            }
+            (Value::Client, _) => {
+                self.call_external(frame, &arguments, state, expression);
+                Some(Value::External)
+            }
+            (Value::Promise(promise), _) => {
+                let promise = promise.clone();
+                Some(self.on_promise(frame, &promise, name, &arguments, state, expression))
+            }
+            (Value::Object(id), _) => self.call_object_method(frame, *id, receiver, name, arguments, state, expression),
+            (function, "call") => {
+                let this = arguments.get(0);
+                let rest = arguments.values.into_iter().skip(1).collect();
+                let rest = Arguments { values: rest, open: arguments.open };
+                self.call(frame, function, this, rest, state, expression, awaited)
+            }
+            (function, "apply") => {
+                let this = arguments.get(0);
+                let list = arguments.get(1);
+                let rest = match self.elements(&list, state) {
+                    Some(values) => Arguments::of(values),
+                    None if matches!(list, Value::Undefined | Value::Null) => Arguments::default(),
+                    None => Arguments { values: Vec::new(), open: true },
+                };
+                self.call(frame, function, this, rest, state, expression, awaited)
+            }
+            (function, "bind") => {
+                let this = arguments.get(0);
+                let rest = arguments.values.into_iter().skip(1).collect();
+                Some(Self::bound(function.clone(), this, rest))
+            }
+            _ => Some(self.call_external(frame, &arguments, state, expression)),
+        }
+    }
+
+    /// `promise.then(f)` of a promise that is not awaited here.
+    fn on_promise(
+        &mut self,
+        frame: &Frame,
+        promise: &Rc<PromiseValue>,
+        name: &str,
+        arguments: &Arguments,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Value {
+        if name == "catch" || name == "then" && arguments.values.len() > 1 || name == "finally" {
+            // The failure before the first suspension does not end the process.
+            if let Some(rejected) = promise.rejected {
+                if rejected != state.reach {
+                    let place = frame.place(expression.at);
+                    let condition = Condition { place, kind: ConditionKind::Failure };
+                    Rc::make_mut(&mut state.conditions).insert(condition);
+                }
+                state.reach = state.reach.or(rejected);
+            }
+        }
+        let (mut effect, mut failed, mut value) = (promise.effect, promise.failed, promise.value.clone());
+        match name {
+            "then" => {
+                let given = Arguments::of(vec![promise.value.clone()]);
+                let (after, thrown, result) = self.effect_of(frame, &arguments.get(0), given, state, expression);
+                effect = promise.effect.then(after);
+                failed = failed.or(promise.effect.then(thrown));
+                value = result;
+                if !matches!(arguments.get(1), Value::Undefined) {
+                    let given = Arguments::of(vec![Value::External]);
+                    let (caught, thrown, _) = self.effect_of(frame, &arguments.get(1), given, state, expression);
+                    effect = effect.or(promise.failed.then(caught));
+                    failed = promise.effect.then(thrown);
+                    value = Value::Any;
+                }
+            }
+            "catch" => {
+                let given = Arguments::of(vec![Value::External]);
+                self.failed += 1;
+                let (caught, thrown, _) = self.effect_of(frame, &arguments.get(0), given, state, expression);
+                self.failed -= 1;
+                effect = effect.or(failed.then(caught));
+                failed = failed.then(thrown);
+                value = value.or(&Value::Any);
+            }
+            "finally" => {
+                let (after, _, _) = self.effect_of(frame, &arguments.get(0), Arguments::default(), state, expression);
+                effect = effect.then(after);
+                failed = failed.then(after);
+            }
+            _ => {}
+        }
+        self.pending_effect(state, effect.or(failed));
+        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed }))
+    }
+
+    pub(super) fn pending_effect(&mut self, state: &mut State, effect: Reach) {
+        let pending = super::state::Pending::Effect(effect);
+        if effect.has(Reach::LOADED.or(Reach::TOO_LATE)) && !state.pending.contains(&pending) {
+            Rc::make_mut(&mut state.pending).push(pending);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn call_object_method(
+        &mut self,
+        frame: &Frame,
+        id: u32,
+        receiver: &Value,
+        name: &str,
+        arguments: Arguments,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Value> {
+        if let Some(call) = self.generator(receiver, state) {
+            return match name {
+                "next" => self.next(id, &call, state),
+                _ => {
+                    self.escape(receiver, state);
+                    Some(Value::External)
+                }
+            };
+        }
+        let elements = self.elements(receiver, state);
+        match name {
+            "forEach" | "map" | "filter" | "some" | "every" | "find" | "findIndex" | "findLast" | "flatMap" => {
+                let function = arguments.get(0);
+                let Some(elements) = elements else {
+                    return Some(self.call_external(frame, &arguments, state, expression));
+                };
+                let mut results = Vec::new();
+                for (index, element) in elements.into_iter().enumerate() {
+                    let given = Arguments::of(vec![element, Value::External, receiver.clone()]);
+                    let may_stop = index > 0 && matches!(name, "some" | "every" | "find" | "findIndex" | "findLast");
+                    if may_stop {
+                        // What came before may have been enough.
+                        let copy = self.copy(state)?;
+                        self.call(frame, &function, arguments.get(1), given, state, expression, false)?;
+                        let condition = self.condition(frame, expression.at, ConditionKind::Test);
+                        let before = std::mem::replace(state, State::new());
+                        *state = self.meet(Some(before), Some(copy), Some(&condition))?;
+                        continue;
+                    }
+                    results.push(self.call(frame, &function, arguments.get(1), given, state, expression, false)?);
+                }
+                Some(match name {
+                    "map" => self.array(results, false, state),
+                    "forEach" => Value::Undefined,
+                    "some" | "every" | "findIndex" => Value::External,
+                    _ => Value::Any,
+                })
+            }
+            "reduce" | "reduceRight" => {
+                let Some(mut elements) = elements else {
+                    return Some(self.call_external(frame, &arguments, state, expression));
+                };
+                if name == "reduceRight" {
+                    elements.reverse();
+                }
+                let mut elements = elements.into_iter();
+                let first = if arguments.values.len() > 1 { Some(arguments.get(1)) } else { elements.next() };
+                let mut value = first.unwrap_or(Value::Any);
+                for element in elements {
+                    let given = Arguments::of(vec![value, element, Value::External, receiver.clone()]);
+                    value = self.call(frame, &arguments.get(0), Value::Undefined, given, state, expression, false)?;
+                }
+                Some(value)
+            }
+            "push" => {
+                let Some(object) = state.object_mut(id) else { return Some(Value::External) };
+                let ObjectKind::Array(length) = &mut object.kind else { return Some(Value::Any) };
+                match length {
+                    Some(known) if !arguments.open => {
+                        let start = *known;
+                        *known += arguments.values.len();
+                        for (index, value) in arguments.values.into_iter().enumerate() {
+                            object.set(&(start + index).to_string(), value);
+                        }
+                    }
+                    _ => {
+                        for value in &arguments.values {
+                            self.escape(value, state);
+                        }
+                        if let Some(object) = state.object_mut(id) {
+                            object.open = true;
+                        }
+                    }
+                }
+                Some(Value::External)
+            }
+            "slice" if arguments.values.is_empty() => match elements {
+                Some(elements) => Some(self.array(elements, false, state)),
+                None => Some(Value::Any),
+            },
+            "includes" | "join" | "indexOf" => Some(Value::External),
+            "at" | "values" | "entries" | "keys" | "slice" | "concat" | "flat" | "toReversed" | "toSorted" | "with" => {
+                for value in &arguments.values {
+                    self.escape(value, state);
+                }
+                Some(Value::Any)
+            }
+            _ => {
+                for value in &arguments.values {
+                    self.escape(value, state);
+                }
+                // It may be changed in place.
+                if let Some(object) = state.object_mut(id)
+                    && matches!(object.kind, ObjectKind::Array(_))
+                {
+                    object.kind = ObjectKind::Array(None);
+                    object.open = true;
+                }
+                Some(Value::Any)
+            }
+        }
+    }
+
+    pub(super) fn global_property(&mut self, name: &str, _state: &State) -> Value {
+        if self.globals.contains(name) {
+            return Value::Any;
+        }
+        match global(name) {
+            Value::Global(name) if !KNOWN_GLOBALS.contains(&&*name) => Value::External,
+            value => value,
+        }
+    }
+
+    pub(super) fn set_global(&mut self, name: &str) {
+        self.globals.insert(name.to_owned());
+    }
+
+    pub(super) fn call_global(
+        &mut self,
+        frame: &Frame,
+        name: &Rc<str>,
+        arguments: Arguments,
+        state: &mut State,
+        expression: &Expression,
+        awaited: bool,
+    ) -> Option<Value> {
+        let root = name.split('.').next().unwrap_or_default();
+        if self.globals.contains(root) {
+            return self.call(frame, &Value::Any, Value::Undefined, arguments, state, expression, awaited);
+        }
+        match &**name {
+            "process.exit" | "process.abort" | "process.reallyExit" => None,
+            "Promise.resolve" => Some(match arguments.get(0) {
+                promise @ Value::Promise(_) => promise,
+                value => Self::promise(Reach::NOTHING, value),
+            }),
+            "Promise.reject" => Some(Value::Promise(Rc::new(PromiseValue {
+                effect: Reach::NOWHERE,
+                value: Value::Any,
+                rejected: None,
+                failed: Reach::NOTHING,
+            }))),
+            "Promise.all" | "Promise.allSettled" | "Promise.any" | "Promise.race" => {
+                Some(self.all(&name["Promise.".len()..], &arguments, state))
+            }
+            "Promise.try" => {
+                let function = arguments.get(0);
+                let rest = Arguments { values: arguments.values.into_iter().skip(1).collect(), open: arguments.open };
+                let value = self.call(frame, &function, Value::Undefined, rest, state, expression, awaited)?;
+                Some(match value {
+                    Value::Promise(_) => value,
+                    value => Self::promise(Reach::NOTHING, value),
+                })
+            }
+            "setTimeout" | "setImmediate" | "setInterval" | "queueMicrotask" | "process.nextTick" => {
+                for value in arguments.values.iter().skip(1) {
+                    self.escape(value, state);
+                }
+                self.later(&arguments.get(0), state);
+                Some(Value::External)
+            }
+            "process.on"
+            | "process.once"
+            | "process.addListener"
+            | "process.prependListener"
+            | "process.prependOnceListener" => {
+                self.later(&arguments.get(1), state);
+                Some(Value::Global("process".into()))
+            }
+            "Reflect.apply" => {
+                let list = arguments.get(2);
+                let rest = match self.elements(&list, state) {
+                    Some(values) => Arguments::of(values),
+                    None => Arguments { values: Vec::new(), open: true },
+                };
+                self.call(frame, &arguments.get(0), arguments.get(1), rest, state, expression, awaited)
+            }
+            "Reflect.construct" => {
+                let list = arguments.get(1);
+                let rest = match self.elements(&list, state) {
+                    Some(values) => Arguments::of(values),
+                    None => Arguments { values: Vec::new(), open: true },
+                };
+                self.construct(frame, &arguments.get(0), rest, state, expression)
+            }
+            "Object.freeze" | "Object.seal" | "Object.preventExtensions" => Some(arguments.get(0)),
+            "Object.assign" => {
+                let target = arguments.get(0);
+                if let Value::Object(id) = target {
+                    for value in arguments.values.iter().skip(1) {
+                        self.copy_into(id, value, state);
+                    }
+                } else {
+                    for value in &arguments.values {
+                        self.escape(value, state);
+                    }
+                }
+                Some(target)
+            }
+            "Array.from" | "Array.of" => {
+                let first = arguments.get(0);
+                if &**name == "Array.from"
+                    && let Some(generator) = self.generator(&first, state)
+                {
+                    self.run_whole(&generator, None, state)?;
+                    return Some(Value::Any);
+                }
+                self.call_external(frame, &arguments, state, expression);
+                Some(Value::Any)
+            }
+            "eval" | "Function" => {
+                self.unknown_code(frame, expression, state);
+                self.may_load(frame, expression, state);
+                self.fail(state, frame.place(expression.at));
+                Some(Value::Any)
+            }
+            "require" => {
+                let specifier = arguments.get(0);
+                self.require(frame, &specifier, state, expression)
+            }
+            "process.getBuiltinModule" => Some(match arguments.get(0) {
+                Value::Text(specifier) => Value::Package(specifier, Rc::from([])),
+                _ => Value::External,
+            }),
+            "module.createRequire" => Some(Value::Require(frame.code.module.path.clone())),
+            "module.Module._load" | "module._load" | "process.dlopen" | "module.runMain" => {
+                self.may_load(frame, expression, state);
+                Some(Value::External)
+            }
+            name if is_harmless(name) => {
+                for value in &arguments.values {
+                    if !matches!(value, Value::Object(_)) || name.starts_with("console") {
+                        continue;
+                    }
+                    self.escape(value, state);
+                }
+                Some(Value::External)
+            }
+            _ => Some(self.call_external(frame, &arguments, state, expression)),
+        }
+    }
+
+    pub(super) fn construct_global(
+        &mut self,
+        frame: &Frame,
+        name: &str,
+        arguments: Arguments,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Value> {
+        match name {
+            "Promise" => {
+                self.catchers.push(Catcher::default());
+                let executor = arguments.get(0);
+                let given = Arguments::of(vec![Value::External, Value::External]);
+                let mut inside = self.copy(state)?;
+                let run = self.call(frame, &executor, Value::Undefined, given, &mut inside, expression, false);
+                let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
+                let rejected = thrown.as_ref().map(|state| state.reach);
+                let is_certain = run.is_some();
+                *state = if is_certain { inside } else { thrown? };
+                Some(Value::Promise(Rc::new(PromiseValue {
+                    effect: if is_certain { Reach::NOTHING } else { Reach::NOWHERE },
+                    value: Value::External,
+                    rejected: rejected.filter(|_| is_certain),
+                    failed: if is_certain { Reach::NOWHERE } else { Reach::NOTHING },
+                })))
+            }
+            "Proxy" => {
+                for value in &arguments.values {
+                    self.escape(value, state);
+                }
+                Some(Value::Any)
+            }
+            "Function" => {
+                self.unknown_code(frame, expression, state);
+                Some(Value::Any)
+            }
+            "Worker" => Some(self.call_external(frame, &arguments, state, expression)),
+            "Map" | "Set" | "WeakMap" | "WeakSet" | "Array" => {
+                for value in &arguments.values {
+                    self.escape(value, state);
+                }
+                Some(Value::External)
+            }
+            "URL" | "URLSearchParams" | "Error" | "TypeError" | "Date" | "AbortController" | "Headers" => {
+                Some(Value::External)
+            }
+            _ => Some(self.call_external(frame, &arguments, state, expression)),
+        }
+    }
+
+    /// `Promise.all` and its like: what is given runs beside each other.
+    fn all(&mut self, which: &str, arguments: &Arguments, state: &mut State) -> Value {
+        let list = arguments.get(0);
+        let Some(elements) = self.elements(&list, state) else {
+            self.escape(&list, state);
+            return Self::promise(Reach::NOTHING, Value::Any);
+        };
+        let mut effect = Reach::NOTHING;
+        let mut failed = Reach::NOWHERE;
+        let mut values = Vec::new();
+        for element in elements {
+            match element {
+                Value::Promise(promise) => {
+                    effect = match which {
+                        "all" => effect.beside(promise.effect),
+                        "allSettled" => effect.beside(promise.effect.or(promise.failed)),
+                        // One of them is waited for, and which one is not known.
+                        _ => effect.perhaps(promise.effect.or(promise.failed)),
+                    };
+                    failed = failed.or(promise.failed);
+                    values.push(promise.value.clone());
+                }
+                value => values.push(value),
+            }
+        }
+        let value = match which {
+            "all" => self.array(values, false, state),
+            _ => {
+                let _ = Object::new(ObjectKind::Plain);
+                Value::Any
+            }
+        };
+        let failed = if which == "allSettled" { Reach::NOWHERE } else { failed };
+        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed }))
+    }
+
+    pub(super) fn call_package(
+        &mut self,
+        frame: &Frame,
+        specifier: &Rc<str>,
+        path: &Rc<[Rc<str>]>,
+        arguments: &Arguments,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Value> {
+        if crate::sdk::is_start(specifier, path) {
+            self.options(frame, arguments, state, expression);
+            self.start(frame, arguments, state, expression);
+            for value in &arguments.values {
+                self.escape(value, state);
+            }
+            return Some(Value::External);
+        }
+        if crate::sdk::is_of_sentry(specifier) {
+            for value in &arguments.values {
+                self.escape(value, state);
+            }
+            return Some(Value::External);
+        }
+        Some(self.call_external(frame, arguments, state, expression))
+    }
+
+    /// Sentry starts here.
+    pub(super) fn start(&mut self, frame: &Frame, _: &Arguments, state: &mut State, expression: &Expression) {
+        let place = frame.place(expression.at);
+        if self.loose > 0 || state.detached {
+            self.log.late.insert((place.clone(), self.log.why.unwrap_or(Why::NotAwaited)));
+        }
+        self.log.starts.insert((place, self.evaluating.clone()));
+        let effect = if self.failed > 0 { Reach::STARTED_AFTER_FAILURE } else { Reach::STARTED };
+        state.reach = state.reach.then(effect);
+    }
+
+    /// The options of a call of `init` by which something is lost.
+    fn options(&mut self, frame: &Frame, arguments: &Arguments, state: &State, expression: &Expression) {
+        let place = frame.place(expression.at);
+        let (slots, open) = match arguments.get(0) {
+            Value::Object(id) => match state.object(id) {
+                Some(object) => (Some(object.slots.clone()), object.open || object.class.is_some()),
+                None => return,
+            },
+            Value::Undefined => (None, false),
+            _ => return,
+        };
+        if open {
+            return;
+        }
+        let value = |name: &str| match slots.as_ref().and_then(|slots| slots.get(name)) {
+            Some(Slot::Value(value)) => Some(value.clone()),
+            Some(Slot::Accessor { .. }) => Some(Value::Any),
+            None => None,
+        };
+        let mut lost = Vec::new();
+        if matches!(value("registerEsmLoaderHooks"), Some(Value::Boolean(false))) {
+            lost.push(LostBy::NoLoaderHooks);
+        }
+        if matches!(value("enabled"), Some(Value::Boolean(false))) {
+            lost.push(LostBy::Disabled);
+        }
+        if matches!(value("dsn"), Some(Value::Text(text)) if text.is_empty()) {
+            lost.push(LostBy::NoDsn);
+        }
+        let is_set = |name: &str| !matches!(value(name), None | Some(Value::Undefined));
+        if !is_set("tracesSampleRate") && !is_set("tracesSampler") {
+            lost.push(LostBy::NoTracing);
+        }
+        self.log.options.extend(lost.into_iter().map(|lost| (place.clone(), lost)));
+    }
+}
+
+/// The names of the host that the evaluation knows something of.
+const KNOWN_GLOBALS: &[&str] = &[
+    "process",
+    "Promise",
+    "setTimeout",
+    "setImmediate",
+    "setInterval",
+    "queueMicrotask",
+    "console",
+    "Object",
+    "Reflect",
+    "Array",
+    "eval",
+    "Function",
+    "globalThis",
+    "global",
+    "JSON",
+    "Math",
+    "Symbol",
+    "require",
+];

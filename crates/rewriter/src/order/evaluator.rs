@@ -1,0 +1,797 @@
+//! The evaluator: what it keeps beside the state, and the steps of bodies.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use presentry_parser::{Expression, Loop, LoopKind, Pattern, SlotId, Span, Step};
+
+use super::{
+    log::Log,
+    modules::{ModuleRun, Targets},
+    reach::Reach,
+    state::{Condition, ConditionKind, Pending, Place, State, join},
+    value::{CellId, Closure, Code, Object, ObjectId, ObjectKind, Scope, Value},
+};
+use crate::{graph::Graph, sources::ModulePath};
+
+/// The steps that an evaluation may take. A real instrumentation takes some hundreds.
+pub(super) const FUEL: u32 = 100_000;
+
+/// The calls that may be open at once.
+pub(super) const DEEPEST: usize = 64;
+
+/// How often the same function may be open at once.
+const MOST_RECURSION: usize = 3;
+
+/// The rounds after which a loop that still changes something is forgotten.
+const MOST_ROUNDS: usize = 4;
+
+/// What a body runs in.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) code: Rc<Code>,
+    pub(super) scope: Rc<Scope>,
+    pub(super) this: Value,
+    /// The function, for `super`; `None` in the body of a module.
+    pub(super) closure: Option<Rc<Closure>>,
+}
+
+impl Frame {
+    pub(super) fn place(&self, span: Span) -> Place {
+        Place { module: self.code.module.path.clone(), span }
+    }
+}
+
+/// How a body can end besides its end.
+#[derive(Debug, Default)]
+pub(super) struct Exits {
+    pub(super) returns: Option<(State, Value)>,
+    jumps: Vec<(bool, Option<String>, State)>,
+}
+
+/// A `try` that is open, or something else that a failure does not leave.
+#[derive(Debug, Default)]
+pub(super) struct Catcher {
+    pub(super) state: Option<State>,
+    pub(super) places: BTreeSet<Condition>,
+}
+
+/// An asynchronous function or generator that is open.
+#[derive(Debug)]
+pub(super) enum Activation {
+    /// It is awaited: its awaits are those of its caller.
+    Inline,
+    /// It is not: its caller goes on at the first await, in this state.
+    Detached(Option<State>),
+    /// A generator that is run up to its first `yield`, where its caller goes on.
+    First(Option<State>),
+    /// A generator that is run to its end, with the loop that takes its values.
+    Whole(Option<Rc<RefCell<Consumer>>>),
+}
+
+/// A loop over what a generator yields.
+#[derive(Debug)]
+pub(super) struct Consumer {
+    pub(super) frame: Frame,
+    pub(super) looped: Rc<Loop>,
+    pub(super) exits: Exits,
+    pub(super) breaks: Option<State>,
+}
+
+/// Runs modules abstractly.
+pub(super) struct Evaluator<'g> {
+    pub(super) graph: &'g Graph<'g>,
+    pub(super) targets: Targets,
+    pub(super) fuel: u32,
+    pub(super) exhausted: bool,
+    /// The functions that are open.
+    pub(super) open: Vec<(ModulePath, usize)>,
+    pub(super) modules: BTreeMap<ModulePath, ModuleRun>,
+    pub(super) catchers: Vec<Catcher>,
+    pub(super) activations: Vec<Activation>,
+    /// The tests that the code which runs stands under, of the functions that are open.
+    pub(super) tests: Vec<Condition>,
+    /// Whether the code runs only since something failed.
+    pub(super) failed: usize,
+    /// Whether the code may never run, or at another time: what it assigns elsewhere is not known.
+    pub(super) loose: usize,
+    /// What was possible before the parts whose effects are being found.
+    pub(super) bases: Vec<Reach>,
+    pub(super) escaped: BTreeSet<(ModulePath, usize, u32, Reach)>,
+    /// Bindings that something assigns besides their declaration.
+    pub(super) reassigned: BTreeSet<CellId>,
+    /// Objects that code assigns to which may run at another time.
+    pub(super) changing: BTreeSet<ObjectId>,
+    /// For each function that is open, whether what it returns is awaited at once.
+    pub(super) awaited_calls: Vec<bool>,
+    /// The first number that is given to what the code makes which may run at another time.
+    pub(super) own: Vec<u32>,
+    /// The modules that are being evaluated, the entry first.
+    pub(super) evaluating: Vec<ModulePath>,
+    /// Whether imports are left alone.
+    pub(super) alone: bool,
+    /// The global names that the modules assign.
+    pub(super) globals: BTreeSet<String>,
+    /// Where the `?.` of the chains that are open may have ended them.
+    pub(super) shorts: Vec<Option<State>>,
+    /// A generator that never came to its end.
+    pub(super) left_generator: Option<Activation>,
+    next: u32,
+    pub(super) log: Log,
+}
+
+impl<'g> Evaluator<'g> {
+    pub(super) fn new(graph: &'g Graph<'g>, targets: Targets) -> Self {
+        Self {
+            graph,
+            targets,
+            fuel: FUEL,
+            exhausted: false,
+            open: Vec::new(),
+            modules: BTreeMap::new(),
+            catchers: Vec::new(),
+            activations: Vec::new(),
+            tests: Vec::new(),
+            failed: 0,
+            loose: 0,
+            bases: Vec::new(),
+            escaped: BTreeSet::new(),
+            reassigned: BTreeSet::new(),
+            changing: BTreeSet::new(),
+            awaited_calls: Vec::new(),
+            own: Vec::new(),
+            evaluating: Vec::new(),
+            alone: false,
+            globals: BTreeSet::new(),
+            shorts: Vec::new(),
+            left_generator: None,
+            next: 0,
+            log: Log::default(),
+        }
+    }
+
+    /// Uses up fuel; `None` when there is none left.
+    pub(super) fn burn(&mut self, amount: u32) -> Option<()> {
+        match self.fuel.checked_sub(amount) {
+            Some(left) if !self.exhausted => {
+                self.fuel = left;
+                Some(())
+            }
+            _ => {
+                self.exhausted = true;
+                None
+            }
+        }
+    }
+
+    /// Says that code begins which may run at another time.
+    pub(super) fn begin_own(&mut self) {
+        self.own.push(self.next + 1);
+    }
+
+    pub(super) fn fresh(&mut self) -> u32 {
+        self.next += 1;
+        self.next
+    }
+
+    pub(super) fn allocate(&mut self, state: &mut State, object: Object) -> ObjectId {
+        let id = self.fresh();
+        Rc::make_mut(&mut state.objects).insert(id, Rc::new(object));
+        id
+    }
+
+    /// A new scope with the bindings of a body.
+    pub(super) fn scope(
+        &mut self,
+        state: &mut State,
+        code: &Code,
+        locals: &[SlotId],
+        parent: Option<Rc<Scope>>,
+    ) -> Rc<Scope> {
+        let mut cells = std::collections::HashMap::with_capacity(locals.len());
+        for slot in locals {
+            let cell = self.fresh();
+            let info = &code.steps.slots[*slot];
+            let value = if info.hoisted { Value::Undefined } else { Value::Uninitialised };
+            state.set(cell, value);
+            if info.reassigned {
+                self.reassigned.insert(cell);
+            }
+            cells.insert(*slot, cell);
+        }
+        Rc::new(Scope { id: self.fresh(), cells, parent })
+    }
+
+    /// A copy of a state for another path.
+    pub(super) fn copy(&mut self, state: &State) -> Option<State> {
+        self.burn(1 + state.weight())?;
+        Some(state.clone())
+    }
+
+    // Joins.
+
+    /// Joins two paths of one body.
+    pub(super) fn meet(
+        &mut self,
+        one: Option<State>,
+        two: Option<State>,
+        condition: Option<&Condition>,
+    ) -> Option<State> {
+        let (mut one, mut two) = (one, two);
+        if let (Some(one), Some(two)) = (&mut one, &mut two)
+            && one.detached != two.detached
+        {
+            self.detach(if one.detached { two } else { one });
+        }
+        join(one, two, condition)
+    }
+
+    /// The innermost test that the code stands under.
+    fn test(&self) -> Option<Condition> {
+        self.tests.last().cloned()
+    }
+
+    pub(super) fn leave_with(&mut self, exits: &mut Exits, state: State, value: Value) {
+        let test = self.test();
+        exits.returns = Some(match exits.returns.take() {
+            None => (state, value),
+            Some((before, old)) => match self.meet(Some(before), Some(state), test.as_ref()) {
+                Some(mut state) => {
+                    let value = state.either(&old, &value);
+                    (state, value)
+                }
+                None => return,
+            },
+        });
+    }
+
+    // Failures and suspensions.
+
+    /// Something fails here, or may.
+    pub(super) fn fail(&mut self, state: &State, place: Place) {
+        let Some(mut catcher) = self.catchers.pop() else { return };
+        let condition = self.tests.last().cloned().unwrap_or(Condition { place, kind: ConditionKind::Failure });
+        let mut state = state.clone();
+        state.reach = state.reach.or(Reach::NOWHERE);
+        if let Some(before) = &mut catcher.state
+            && before.detached != state.detached
+        {
+            if before.detached {
+                self.detach(&mut state);
+            } else {
+                self.detach(before);
+            }
+        }
+        catcher.state = join(catcher.state.take(), Some(state), Some(&condition));
+        catcher.places.insert(condition);
+        self.catchers.push(catcher);
+    }
+
+    /// The body that is open waits here: other code may run.
+    pub(super) fn suspend(&mut self, state: &mut State) {
+        let detached = self.activations.iter().rev().find(|activation| !matches!(activation, Activation::Inline));
+        if matches!(detached, Some(Activation::Detached(_))) {
+            if !state.detached {
+                self.detach(state);
+            }
+            return;
+        }
+        for pending in state.pending.clone().iter() {
+            match pending {
+                Pending::Effect(effect) => state.reach = state.reach.perhaps(*effect),
+                Pending::Callback(function) => self.escape(function, state),
+            }
+        }
+    }
+
+    /// The caller of the asynchronous function that is open goes on in this state, and what follows is the rest of it.
+    pub(super) fn detach(&mut self, state: &mut State) {
+        let found = self.activations.iter().rposition(|activation| matches!(activation, Activation::Detached(_)));
+        let Some(index) = found else { return };
+        if let Activation::Detached(suspended) = &mut self.activations[index] {
+            let test = self.tests.last().cloned();
+            let before = state.clone();
+            *suspended = join(suspended.take(), Some(before), test.as_ref());
+        }
+        state.reach = Reach::NOTHING;
+        state.detached = true;
+    }
+
+    // Steps.
+
+    pub(super) fn steps(
+        &mut self,
+        frame: &Frame,
+        steps: &[Step],
+        mut state: State,
+        exits: &mut Exits,
+    ) -> Option<State> {
+        for step in steps {
+            self.burn(1)?;
+            state = self.step(frame, step, state, exits)?;
+        }
+        Some(state)
+    }
+
+    fn step(&mut self, frame: &Frame, step: &Step, mut state: State, exits: &mut Exits) -> Option<State> {
+        match step {
+            Step::Evaluate(expression) => {
+                self.expression(frame, expression, &mut state)?;
+                Some(state)
+            }
+            Step::Bind { target, value } => {
+                let value = self.expression(frame, value, &mut state)?;
+                self.assign(frame, target, value, &mut state)?;
+                Some(state)
+            }
+            Step::Return { value, .. } => {
+                let value = match value {
+                    Some(value) => self.returned(frame, value, &mut state)?,
+                    None => Value::Undefined,
+                };
+                self.leave_with(exits, state, value);
+                None
+            }
+            Step::Throw(value) => {
+                self.expression(frame, value, &mut state)?;
+                self.fail(&state, frame.place(value.at));
+                None
+            }
+            Step::Jump { is_continue, label } => {
+                exits.jumps.push((*is_continue, label.clone(), self.at_exit(state)));
+                None
+            }
+            Step::If { test, then, otherwise } => {
+                let value = self.expression(frame, test, &mut state)?;
+                match value.truth() {
+                    Some(true) => self.steps(frame, then, state, exits),
+                    Some(false) => self.steps(frame, otherwise, state, exits),
+                    None => {
+                        let condition = self.condition(frame, test.at, ConditionKind::Test);
+                        let copy = self.copy(&state)?;
+                        self.tests.push(condition.clone());
+                        let one = self.steps(frame, then, state, exits);
+                        let two = self.steps(frame, otherwise, copy, exits);
+                        self.tests.pop();
+                        self.meet(one, two, Some(&condition))
+                    }
+                }
+            }
+            Step::Loop(looped) => self.looped(frame, looped, state, exits),
+            Step::Switch { value, cases } => self.switch(frame, value, cases, state, exits),
+            Step::Try { block, catch, finally } => {
+                self.guarded(frame, block, catch.as_ref(), finally.as_deref(), state, exits)
+            }
+            Step::Label { name, body } => {
+                let mut inner = Exits::default();
+                let after = self.steps(frame, body, state, &mut inner);
+                let left = self.take_jumps(&mut inner, |is_continue, label| {
+                    !is_continue && label.is_some_and(|label| label == name)
+                });
+                self.pass_on(inner, exits);
+                let test = self.last_condition(&left);
+                self.meet(after, left, test.as_ref())
+            }
+        }
+    }
+
+    pub(super) fn condition(&self, frame: &Frame, at: Span, kind: ConditionKind) -> Condition {
+        Condition { place: frame.place(at), kind }
+    }
+
+    /// Remembers which test a path left under, so that what it leaves out is said to depend on it.
+    fn at_exit(&self, mut state: State) -> State {
+        if let Some(test) = self.tests.last() {
+            Rc::make_mut(&mut state.conditions).insert(test.clone());
+        }
+        state
+    }
+
+    fn last_condition(&self, state: &Option<State>) -> Option<Condition> {
+        state.as_ref().and_then(|state| state.conditions.iter().next_back().cloned())
+    }
+
+    fn take_jumps(&mut self, exits: &mut Exits, wanted: impl Fn(bool, Option<&String>) -> bool) -> Option<State> {
+        let mut taken = None;
+        let jumps = std::mem::take(&mut exits.jumps);
+        for (is_continue, label, state) in jumps {
+            if wanted(is_continue, label.as_ref()) {
+                taken = self.meet(taken, Some(state), None);
+            } else {
+                exits.jumps.push((is_continue, label, state));
+            }
+        }
+        taken
+    }
+
+    /// Ends that leave what surrounds the body, too.
+    pub(super) fn take_breaks(&mut self, exits: &mut Exits) -> Option<State> {
+        self.take_jumps(exits, |is_continue, label| !is_continue && label.is_none())
+    }
+
+    pub(super) fn pass_on(&mut self, inner: Exits, exits: &mut Exits) {
+        if let Some((state, value)) = inner.returns {
+            self.leave_with(exits, state, value);
+        }
+        exits.jumps.extend(inner.jumps);
+    }
+
+    fn switch(
+        &mut self,
+        frame: &Frame,
+        value: &Expression,
+        cases: &[(Option<Expression>, Vec<Step>)],
+        mut state: State,
+        exits: &mut Exits,
+    ) -> Option<State> {
+        let compared = self.expression(frame, value, &mut state)?;
+        let condition = self.condition(frame, value.at, ConditionKind::Test);
+        let mut tests = Vec::new();
+        for (test, _) in cases {
+            tests.push(match test {
+                Some(test) => Some(self.expression(frame, test, &mut state)?),
+                None => None,
+            });
+        }
+        // A case that certainly matches, where every one before it certainly does not.
+        let decided = |test: &Option<Value>| test.as_ref().map_or(Some(false), |test| equal(&compared, test));
+        let mut chosen = None;
+        let mut certain = true;
+        for (index, test) in tests.iter().enumerate() {
+            match decided(test) {
+                Some(true) => {
+                    chosen = Some(index);
+                    break;
+                }
+                Some(false) => {}
+                None => {
+                    certain = false;
+                    break;
+                }
+            }
+        }
+        let default = tests.iter().position(Option::is_none);
+        if certain && chosen.is_none() {
+            let Some(default) = default else { return Some(state) };
+            chosen = Some(default);
+        }
+        let mut inner = Exits::default();
+        let start = if certain { None } else { Some(self.copy(&state)?) };
+        let mut running = None;
+        if certain {
+            running = Some(state.clone());
+        } else {
+            self.tests.push(condition.clone());
+        }
+        for (index, (_, body)) in cases.iter().enumerate() {
+            if certain && Some(index) < chosen {
+                continue;
+            }
+            if let Some(start) = &start {
+                let copy = self.copy(start)?;
+                running = self.meet(running, Some(copy), Some(&condition));
+            }
+            running = match running {
+                Some(state) => self.steps(frame, body, state, &mut inner),
+                None => None,
+            };
+        }
+        if !certain {
+            self.tests.pop();
+        }
+        if default.is_none() && !certain {
+            running = self.meet(running, start, Some(&condition));
+        }
+        let left = self.take_jumps(&mut inner, |is_continue, label| !is_continue && label.is_none());
+        self.pass_on(inner, exits);
+        self.meet(running, left, Some(&condition))
+    }
+
+    fn guarded(
+        &mut self,
+        frame: &Frame,
+        block: &[Step],
+        catch: Option<&(Option<Pattern>, Vec<Step>)>,
+        finally: Option<&[Step]>,
+        state: State,
+        exits: &mut Exits,
+    ) -> Option<State> {
+        let mut inner = Exits::default();
+        self.catchers.push(Catcher::default());
+        let tests = self.tests.len();
+        let mut after = self.steps(frame, block, state, &mut inner);
+        self.tests.truncate(tests);
+        let mut thrown = self.catchers.pop().unwrap_or_default();
+        if let Some((binding, body)) = catch
+            && let Some(mut state) = thrown.state.take()
+        {
+            // If the block can also end well, what is caught is the exception.
+            let is_exception = after.is_some() || inner.returns.is_some() || !inner.jumps.is_empty();
+            self.failed += usize::from(is_exception);
+            let condition = thrown.places.iter().next().cloned();
+            self.catchers.push(Catcher::default());
+            let caught = match binding {
+                Some(binding) => self.assign(frame, binding, Value::Any, &mut state),
+                None => Some(()),
+            };
+            let caught = match caught {
+                Some(()) => self.steps(frame, body, state, &mut inner),
+                None => None,
+            };
+            thrown = self.catchers.pop().unwrap_or_default();
+            self.failed -= usize::from(is_exception);
+            after = self.meet(after, caught, condition.as_ref());
+        }
+        let Some(finally) = finally else {
+            if let Some(state) = thrown.state {
+                for condition in &thrown.places {
+                    self.fail(&state, condition.place.clone());
+                }
+            }
+            self.pass_on(inner, exits);
+            return after;
+        };
+        let after = match after {
+            Some(state) => self.steps(frame, finally, state, exits),
+            None => None,
+        };
+        if let Some(state) = thrown.state
+            && let Some(state) = self.steps(frame, finally, state, exits)
+        {
+            for condition in &thrown.places {
+                self.fail(&state, condition.place.clone());
+            }
+        }
+        if let Some((state, value)) = inner.returns.take()
+            && let Some(state) = self.steps(frame, finally, state, exits)
+        {
+            self.leave_with(exits, state, value);
+        }
+        for (is_continue, label, state) in std::mem::take(&mut inner.jumps) {
+            if let Some(state) = self.steps(frame, finally, state, exits) {
+                exits.jumps.push((is_continue, label, state));
+            }
+        }
+        after
+    }
+
+    // Loops.
+
+    fn looped(&mut self, frame: &Frame, looped: &Rc<Loop>, mut state: State, exits: &mut Exits) -> Option<State> {
+        let mut inner = Exits::default();
+        let after = match &looped.kind {
+            LoopKind::While { test, update } => {
+                self.while_loop(frame, looped, test.as_ref(), update.as_ref(), state, &mut inner)
+            }
+            LoopKind::DoWhile(test) => self.do_while(frame, looped, test, state, &mut inner),
+            LoopKind::In { target, object } => {
+                self.expression(frame, object, &mut state)?;
+                self.rounds(frame, looped, state, &mut inner, |this, state| {
+                    this.assign(frame, target, Value::External, state)
+                })
+            }
+            LoopKind::Of { target, iterable, is_await } => {
+                let value = self.expression(frame, iterable, &mut state)?;
+                if *is_await {
+                    self.suspend(&mut state);
+                }
+                if let Some(elements) = self.elements(&value, &state) {
+                    self.each(frame, looped, target, elements, state, &mut inner)
+                } else if let Some(generator) = self.generator(&value, &state) {
+                    return self.over_generator(frame, looped, &generator, state, exits);
+                } else {
+                    self.rounds(frame, looped, state, &mut inner, |this, state| {
+                        if *is_await {
+                            this.suspend(state);
+                        }
+                        this.assign(frame, target, Value::External, state)
+                    })
+                }
+            }
+        };
+        let left = self.take_jumps(&mut inner, |is_continue, label| !is_continue && label.is_none());
+        self.pass_on(inner, exits);
+        let condition = self.condition(frame, looped.at, ConditionKind::Loop);
+        self.meet(after, left, Some(&condition))
+    }
+
+    /// One round, with what `continue` leads to.
+    pub(super) fn round(&mut self, frame: &Frame, looped: &Loop, state: State, exits: &mut Exits) -> Option<State> {
+        let after = self.steps(frame, &looped.body, state, exits);
+        let continued = self.take_jumps(exits, |is_continue, label| {
+            is_continue && label.is_none_or(|label| looped.labels.contains(label))
+        });
+        let test = self.last_condition(&continued);
+        self.meet(after, continued, test.as_ref())
+    }
+
+    /// Elements that are known, one after the other.
+    fn each(
+        &mut self,
+        frame: &Frame,
+        looped: &Rc<Loop>,
+        target: &Pattern,
+        elements: Vec<Value>,
+        mut state: State,
+        exits: &mut Exits,
+    ) -> Option<State> {
+        for element in elements {
+            self.assign(frame, target, element, &mut state)?;
+            state = self.round(frame, looped, state, exits)?;
+        }
+        Some(state)
+    }
+
+    /// A loop whose number of rounds is not known: none, or any.
+    fn rounds(
+        &mut self,
+        frame: &Frame,
+        looped: &Rc<Loop>,
+        state: State,
+        exits: &mut Exits,
+        mut begin: impl FnMut(&mut Self, &mut State) -> Option<()>,
+    ) -> Option<State> {
+        let condition = self.condition(frame, looped.at, ConditionKind::Loop);
+        let mut head = state;
+        self.tests.push(condition.clone());
+        for round in 0..=MOST_ROUNDS {
+            let Some(mut inside) = self.copy(&head) else { break };
+            let after = match begin(self, &mut inside) {
+                Some(()) => self.round(frame, looped, inside, exits),
+                None => None,
+            };
+            let Some(after) = after else { break };
+            let Some(copy) = self.copy(&head) else { break };
+            let Some(mut joined) = self.meet(Some(copy), Some(after), Some(&condition)) else { break };
+            if joined.is_same(&head) {
+                break;
+            }
+            if round + 1 >= MOST_ROUNDS {
+                self.forget(&mut joined);
+            }
+            head = joined;
+        }
+        self.tests.pop();
+        (!self.exhausted).then_some(head)
+    }
+
+    fn while_loop(
+        &mut self,
+        frame: &Frame,
+        looped: &Rc<Loop>,
+        test: Option<&Expression>,
+        update: Option<&Expression>,
+        state: State,
+        exits: &mut Exits,
+    ) -> Option<State> {
+        let condition = self.condition(frame, looped.at, ConditionKind::Loop);
+        let mut head = state;
+        let mut after = None;
+        for round in 0..=MOST_ROUNDS {
+            let mut inside = self.copy(&head)?;
+            let value = match test {
+                Some(test) => self.expression(frame, test, &mut inside)?,
+                None => Value::Boolean(true),
+            };
+            let truth = value.truth();
+            if truth != Some(true) {
+                let copy = self.copy(&inside)?;
+                after = self.meet(after, Some(copy), Some(&condition));
+            }
+            if truth == Some(false) {
+                return after;
+            }
+            if truth.is_none() {
+                self.tests.push(condition.clone());
+            }
+            let mut ended = self.round(frame, looped, inside, exits);
+            if truth.is_none() {
+                self.tests.pop();
+            }
+            if let (Some(state), Some(update)) = (&mut ended, update)
+                && self.expression(frame, update, state).is_none()
+            {
+                ended = None;
+            }
+            let Some(ended) = ended else { return after };
+            let copy = self.copy(&head)?;
+            let Some(mut joined) = self.meet(Some(copy), Some(ended), Some(&condition)) else { return after };
+            if joined.is_same(&head) {
+                return after;
+            }
+            if round + 1 >= MOST_ROUNDS {
+                self.forget(&mut joined);
+            }
+            head = joined;
+        }
+        after
+    }
+
+    fn do_while(
+        &mut self,
+        frame: &Frame,
+        looped: &Rc<Loop>,
+        test: &Expression,
+        state: State,
+        exits: &mut Exits,
+    ) -> Option<State> {
+        let condition = self.condition(frame, looped.at, ConditionKind::Loop);
+        let mut head = state;
+        let mut after = None;
+        for round in 0..=MOST_ROUNDS {
+            let inside = self.copy(&head)?;
+            let Some(mut ended) = self.round(frame, looped, inside, exits) else { return after };
+            let Some(value) = self.expression(frame, test, &mut ended) else { return after };
+            if value.truth() != Some(true) {
+                let copy = self.copy(&ended)?;
+                after = self.meet(after, Some(copy), Some(&condition));
+            }
+            if value.truth() == Some(false) {
+                return after;
+            }
+            let copy = self.copy(&head)?;
+            let Some(mut joined) = self.meet(Some(copy), Some(ended), Some(&condition)) else { return after };
+            if joined.is_same(&head) {
+                return after;
+            }
+            if round + 1 >= MOST_ROUNDS {
+                self.forget(&mut joined);
+            }
+            head = joined;
+        }
+        after
+    }
+
+    /// Takes for unknown what code that is not followed may have changed.
+    pub(super) fn forget(&mut self, state: &mut State) {
+        let reassigned = &self.reassigned;
+        state.forget(|cell| !reassigned.contains(&cell));
+    }
+
+    /// The elements of an array that is known.
+    pub(super) fn elements(&self, value: &Value, state: &State) -> Option<Vec<Value>> {
+        const MOST: usize = 32;
+        let Value::Object(id) = value else { return None };
+        let object = state.object(*id)?;
+        let ObjectKind::Array(Some(length)) = object.kind else { return None };
+        if object.open || length > MOST {
+            return None;
+        }
+        let element = |index: usize| match object.slots.get(index.to_string().as_str()) {
+            Some(super::value::Slot::Value(value)) => value.clone(),
+            Some(_) => Value::Any,
+            None => Value::Undefined,
+        };
+        Some((0..length).map(element).collect())
+    }
+}
+
+/// Whether two values are equal, where that is known.
+pub(super) fn equal(one: &Value, two: &Value) -> Option<bool> {
+    use Value::{Boolean, Class, Closure, Namespace, Null, Object, Text, Undefined};
+    match (one, two) {
+        (Text(one), Text(two)) => Some(one == two),
+        (Boolean(one), Boolean(two)) => Some(one == two),
+        (Undefined, Undefined) | (Null, Null) => Some(true),
+        (Undefined, Null) | (Null, Undefined) => None,
+        (Object(one), Object(two)) => Some(one == two),
+        (Undefined | Null, other) | (other, Undefined | Null) => {
+            other.is_nullish().filter(|nullish| !nullish).map(|_| false)
+        }
+        (Text(_), Boolean(_)) | (Boolean(_), Text(_)) => None,
+        (Closure(_) | Class(_) | Namespace(_), Text(_) | Boolean(_))
+        | (Text(_) | Boolean(_), Closure(_) | Class(_) | Namespace(_)) => Some(false),
+        _ => None,
+    }
+}
+
+impl Evaluator<'_> {
+    /// Whether a function may be called once more while it is open.
+    pub(super) fn may_open(&self, module: &ModulePath, function: usize) -> bool {
+        let same = self.open.iter().filter(|(path, id)| *id == function && path == module).count();
+        self.open.len() < DEEPEST && same < MOST_RECURSION
+    }
+}

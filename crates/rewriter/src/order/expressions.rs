@@ -1,0 +1,1112 @@
+//! Expressions, and what is bound to a pattern.
+
+use std::rc::Rc;
+
+use presentry_parser::{
+    Argument, Assignment, Expression, ExpressionKind as Kind, Logical, MemberKind, Name, Pattern, Property, SlotId,
+};
+
+use super::{
+    evaluator::{Evaluator, Exits, Frame, equal},
+    reach::Reach,
+    state::{ConditionKind, State},
+    value::{Arguments, BoundValue, ClassValue, Closure, Object, ObjectKind, PromiseValue, Slot, Value, known},
+};
+
+/// What every object has.
+const OF_EVERY_OBJECT: &[&str] =
+    &["toString", "valueOf", "hasOwnProperty", "constructor", "isPrototypeOf", "propertyIsEnumerable", "__proto__"];
+
+/// The methods of arrays that are followed.
+const OF_ARRAYS: &[&str] = &[
+    "forEach",
+    "map",
+    "filter",
+    "some",
+    "every",
+    "find",
+    "findIndex",
+    "findLast",
+    "flatMap",
+    "reduce",
+    "push",
+    "at",
+    "unshift",
+    "pop",
+    "shift",
+    "slice",
+    "concat",
+    "includes",
+    "join",
+    "entries",
+    "values",
+    "keys",
+    "sort",
+    "reverse",
+    "splice",
+    "fill",
+    "indexOf",
+    "flat",
+    "reduceRight",
+    "toSorted",
+    "toReversed",
+    "with",
+];
+
+impl Evaluator<'_> {
+    pub(super) fn expression(&mut self, frame: &Frame, expression: &Expression, state: &mut State) -> Option<Value> {
+        self.evaluate(frame, expression, state, false)
+    }
+
+    /// What a function returns; if its caller awaits that at once, what it calls is awaited as well.
+    pub(super) fn returned(&mut self, frame: &Frame, expression: &Expression, state: &mut State) -> Option<Value> {
+        let is_awaited = frame.closure.is_some() && self.awaited_calls.last().copied().unwrap_or(false);
+        self.evaluate(frame, expression, state, is_awaited)
+    }
+
+    /// Evaluates an expression. With `awaited` its promise is awaited at once, so that what is called may run to its end.
+    pub(super) fn evaluate(
+        &mut self,
+        frame: &Frame,
+        expression: &Expression,
+        state: &mut State,
+        awaited: bool,
+    ) -> Option<Value> {
+        self.burn(1)?;
+        Some(match &expression.kind {
+            Kind::Undefined => Value::Undefined,
+            Kind::Null => Value::Null,
+            Kind::Boolean(value) => Value::Boolean(*value),
+            Kind::Number(truth) => Value::Number(*truth),
+            Kind::Text(text) => Value::Text(text.as_str().into()),
+            Kind::Slot(slot) => self.read(frame, *slot, expression, state)?,
+            Kind::Global(name) => global(name),
+            Kind::This => frame.this.clone(),
+            Kind::ImportMeta => Value::Global("import.meta".into()),
+            Kind::Function(id) => self.closure(frame, *id),
+            Kind::Class(id) => self.class(frame, *id, state)?,
+            Kind::Object(properties) => self.object(frame, properties, state)?,
+            Kind::Array(elements) => {
+                let elements = self.arguments(frame, elements, state)?;
+                self.array(elements.values, elements.open, state)
+            }
+            Kind::Member { object, name, optional } => {
+                let value = self.evaluate(frame, object, state, false)?;
+                if *optional {
+                    self.short_circuit(&value, frame, object, state)?;
+                }
+                let name = self.name(frame, name, state)?;
+                self.member(frame, &value, name.as_deref(), expression, state)?
+            }
+            Kind::SuperMember(name) => {
+                let name = self.name(frame, name, state)?;
+                self.super_member(frame, name.as_deref())
+            }
+            Kind::Call { callee, arguments, optional } => {
+                return self.call_expression(frame, expression, callee, arguments, *optional, state, awaited);
+            }
+            Kind::New { callee, arguments } => {
+                let callee = self.expression(frame, callee, state)?;
+                let arguments = self.arguments(frame, arguments, state)?;
+                self.construct(frame, &callee, arguments, state, expression)?
+            }
+            Kind::SuperCall(arguments) => {
+                let arguments = self.arguments(frame, arguments, state)?;
+                self.super_call(frame, arguments, state, expression)?
+            }
+            Kind::Import(specifier) => {
+                let specifier = self.expression(frame, specifier, state)?;
+                self.import(frame, &specifier, state, expression, awaited)?
+            }
+            Kind::Await(operand) => {
+                let value = self.evaluate(frame, operand, state, true)?;
+                self.settle(frame, value, state, operand)?
+            }
+            Kind::Yield { value, is_delegate } => {
+                let value = match value {
+                    Some(value) => self.expression(frame, value, state)?,
+                    None => Value::Undefined,
+                };
+                self.yielded(frame, value, *is_delegate, state, expression)?
+            }
+            Kind::Assign { target, assignment, value } => {
+                self.assignment(frame, target, *assignment, value, state, expression)?
+            }
+            Kind::Conditional { test, then, otherwise } => {
+                let tested = self.expression(frame, test, state)?;
+                match tested.truth() {
+                    Some(true) => self.evaluate(frame, then, state, awaited)?,
+                    Some(false) => self.evaluate(frame, otherwise, state, awaited)?,
+                    None => self.fork(
+                        frame,
+                        test,
+                        state,
+                        |this, state| this.evaluate(frame, then, state, awaited),
+                        |this, state| this.evaluate(frame, otherwise, state, awaited),
+                    )?,
+                }
+            }
+            Kind::Logical { operator, left, right } => {
+                let value = self.expression(frame, left, state)?;
+                let goes_on = match operator {
+                    Logical::And => value.truth(),
+                    Logical::Or => value.truth().map(|truth| !truth),
+                    Logical::Nullish => value.is_nullish(),
+                };
+                match goes_on {
+                    Some(true) => self.evaluate(frame, right, state, awaited)?,
+                    Some(false) => value,
+                    None => self.fork(
+                        frame,
+                        left,
+                        state,
+                        |this, state| this.evaluate(frame, right, state, awaited),
+                        |_, _| Some(value),
+                    )?,
+                }
+            }
+            Kind::Not(operand) => match self.expression(frame, operand, state)?.truth() {
+                Some(truth) => Value::Boolean(!truth),
+                None => Value::External,
+            },
+            Kind::TypeOf(operand) => match self.type_of(frame, operand, state)? {
+                Some(word) => Value::Text(word.into()),
+                None => Value::External,
+            },
+            Kind::Equal { left, right, negated } => {
+                let left = self.expression(frame, left, state)?;
+                let right = self.expression(frame, right, state)?;
+                equal(&left, &right).map_or(Value::External, |equal| Value::Boolean(equal != *negated))
+            }
+            Kind::Sequence(expressions) => {
+                let mut value = Value::Undefined;
+                for (index, expression) in expressions.iter().enumerate() {
+                    let is_last = index + 1 == expressions.len();
+                    value = self.evaluate(frame, expression, state, awaited && is_last)?;
+                }
+                value
+            }
+            Kind::Concatenation(parts) => {
+                let mut text = Some(String::new());
+                for part in parts {
+                    let value = self.expression(frame, part, state)?;
+                    match (&mut text, value) {
+                        (Some(text), Value::Text(part)) => text.push_str(&part),
+                        (text, value) => {
+                            *text = None;
+                            self.made_primitive(frame, &value, state)?;
+                        }
+                    }
+                }
+                text.map_or(Value::External, |text| Value::Text(text.into()))
+            }
+            Kind::Operands(operands) => {
+                for operand in operands {
+                    let value = self.expression(frame, operand, state)?;
+                    self.made_primitive(frame, &value, state)?;
+                }
+                Value::External
+            }
+            Kind::Chain(inner) => self.chain(frame, inner, state, awaited)?,
+            Kind::Opaque => {
+                self.opaque(frame, expression, state);
+                Value::Any
+            }
+        })
+    }
+
+    /// Two ways to go on, of which one is taken.
+    fn fork(
+        &mut self,
+        frame: &Frame,
+        test: &Expression,
+        state: &mut State,
+        one: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
+        two: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
+    ) -> Option<Value> {
+        let condition = self.condition(frame, test.at, ConditionKind::Test);
+        let mut other = self.copy(state)?;
+        self.tests.push(condition.clone());
+        let first = one(self, state);
+        let second = two(self, &mut other);
+        self.tests.pop();
+        match (first, second) {
+            (Some(first), Some(second)) => {
+                let before = std::mem::replace(state, State::new());
+                *state = self.meet(Some(before), Some(other), Some(&condition))?;
+                Some(state.either(&first, &second))
+            }
+            (Some(value), None) => Some(value),
+            (None, Some(value)) => {
+                *state = other;
+                Some(value)
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// `?.`: where the value is nullish the chain ends, and where that is not known it may.
+    pub(super) fn short_circuit(
+        &mut self,
+        value: &Value,
+        frame: &Frame,
+        object: &Expression,
+        state: &mut State,
+    ) -> Option<()> {
+        let is_nullish = value.is_nullish();
+        if is_nullish != Some(false) {
+            let condition = self.condition(frame, object.at, ConditionKind::Test);
+            let mut here = self.copy(state)?;
+            if is_nullish.is_none() {
+                Rc::make_mut(&mut here.conditions).insert(condition.clone());
+            }
+            let before = self.shorts.pop().flatten();
+            let joined = self.meet(before, Some(here), Some(&condition));
+            self.shorts.push(joined);
+        }
+        (is_nullish != Some(true)).then_some(())
+    }
+
+    fn chain(&mut self, frame: &Frame, inner: &Expression, state: &mut State, awaited: bool) -> Option<Value> {
+        self.shorts.push(None);
+        let value = self.evaluate(frame, inner, state, awaited);
+        match (value, self.shorts.pop().flatten()) {
+            (Some(value), None) => Some(value),
+            (Some(value), Some(short)) => {
+                let condition = short.conditions.iter().next_back().cloned();
+                let before = std::mem::replace(state, State::new());
+                *state = self.meet(Some(before), Some(short), condition.as_ref())?;
+                Some(value.or(&Value::Undefined))
+            }
+            (None, Some(short)) => {
+                *state = short;
+                Some(Value::Undefined)
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// Whether code that runs at another time may have assigned to a binding. What the present code has made itself is its
+    /// own.
+    pub(super) fn is_uncertain(&self, cell: u32, state: &State) -> bool {
+        let is_loose = state.detached || self.loose > 0;
+        is_loose && self.reassigned.contains(&cell) && self.own.last().is_none_or(|own| cell < *own)
+    }
+
+    fn read(&mut self, frame: &Frame, slot: SlotId, expression: &Expression, state: &mut State) -> Option<Value> {
+        if let Some(value) = self.imported(frame, slot, state) {
+            return Some(value);
+        }
+        let Some(cell) = frame.scope.cell(slot) else { return Some(Value::Any) };
+        let is_loose = state.detached || self.loose > 0;
+        if self.is_uncertain(cell, state) {
+            return Some(Value::Any);
+        }
+        match state.cells.get(&cell) {
+            Some(Value::Uninitialised) if is_loose || self.is_circular(&frame.code.module.path) => Some(Value::Any),
+            Some(Value::Uninitialised) => {
+                self.fail(state, frame.place(expression.at));
+                None
+            }
+            Some(value) => Some(value.clone()),
+            None => Some(Value::Any),
+        }
+    }
+
+    fn closure(&mut self, frame: &Frame, id: usize) -> Value {
+        let function = &frame.code.steps.functions[id];
+        let outer = frame.closure.as_ref();
+        let is_arrow = function.is_arrow;
+        Value::Closure(Rc::new(Closure {
+            code: frame.code.clone(),
+            function: id,
+            scope: frame.scope.clone(),
+            this: if is_arrow { frame.this.clone() } else { Value::Undefined },
+            parent: outer.filter(|_| is_arrow).and_then(|outer| outer.parent.clone()),
+            is_static: outer.is_some_and(|outer| is_arrow && outer.is_static),
+            class: outer.filter(|_| is_arrow).and_then(|outer| outer.class.clone()),
+        }))
+    }
+
+    pub(super) fn array(&mut self, values: Vec<Value>, open: bool, state: &mut State) -> Value {
+        let mut object = Object::new(ObjectKind::Array((!open).then_some(values.len())));
+        for (index, value) in values.into_iter().enumerate() {
+            object.set(&index.to_string(), value);
+        }
+        Value::Object(self.allocate(state, object))
+    }
+
+    fn object(&mut self, frame: &Frame, properties: &[Property], state: &mut State) -> Option<Value> {
+        let id = self.allocate(state, Object::new(ObjectKind::Plain));
+        for property in properties {
+            match property {
+                Property::Value(name, value) => {
+                    let name = self.name(frame, name, state)?;
+                    let value = self.expression(frame, value, state)?;
+                    self.put(id, name.as_deref(), Slot::Value(value), state);
+                }
+                Property::Getter(name, function) => {
+                    let name = self.name(frame, name, state)?;
+                    let get = Some(self.closure(frame, *function));
+                    let set = match name.as_deref().and_then(|name| state.object(id)?.slots.get(name)) {
+                        Some(Slot::Accessor { set, .. }) => set.clone(),
+                        _ => None,
+                    };
+                    self.put(id, name.as_deref(), Slot::Accessor { get, set }, state);
+                }
+                Property::Setter(name, function) => {
+                    let name = self.name(frame, name, state)?;
+                    let set = Some(self.closure(frame, *function));
+                    let get = match name.as_deref().and_then(|name| state.object(id)?.slots.get(name)) {
+                        Some(Slot::Accessor { get, .. }) => get.clone(),
+                        _ => None,
+                    };
+                    self.put(id, name.as_deref(), Slot::Accessor { get, set }, state);
+                }
+                Property::Spread(value) => {
+                    let value = self.expression(frame, value, state)?;
+                    self.copy_into(id, &value, state);
+                }
+            }
+        }
+        Some(Value::Object(id))
+    }
+
+    fn put(&mut self, id: u32, name: Option<&str>, slot: Slot, state: &mut State) {
+        let is_plain = matches!(&slot, Slot::Value(value) if state.is_plain(value, 0));
+        let Some(object) = state.object_mut(id) else { return };
+        match name {
+            Some(name) => {
+                object.slots.insert(name.into(), slot);
+            }
+            None => match slot {
+                Slot::Value(_) if is_plain => {
+                    object.has_unnamed = true;
+                    for slot in object.slots.values_mut() {
+                        if let Slot::Value(before) = slot {
+                            *before = before.or(&Value::External);
+                        }
+                    }
+                }
+                _ => object.open = true,
+            },
+        }
+    }
+
+    /// `{ ...value }`
+    pub(super) fn copy_into(&mut self, id: u32, value: &Value, state: &mut State) {
+        match value {
+            Value::Object(other) => {
+                let Some(other) = state.object(*other).cloned() else { return };
+                if let Some(object) = state.object_mut(id) {
+                    object.open |= other.open || other.class.is_some();
+                    object.has_unnamed |= other.has_unnamed;
+                    for (name, slot) in &other.slots {
+                        let value = match slot {
+                            Slot::Value(value) => value.clone(),
+                            Slot::Accessor { .. } => Value::Any,
+                        };
+                        object.slots.insert(name.clone(), Slot::Value(value));
+                    }
+                }
+            }
+            Value::Undefined | Value::Null | Value::Boolean(_) | Value::Number(_) => {}
+            Value::External | Value::Text(_) | Value::Global(_) => {
+                if let Some(object) = state.object_mut(id) {
+                    object.has_unnamed = true;
+                    for slot in object.slots.values_mut() {
+                        let value = match &*slot {
+                            Slot::Value(value) => value.or(&Value::External),
+                            Slot::Accessor { .. } => Value::Any,
+                        };
+                        *slot = Slot::Value(value);
+                    }
+                }
+            }
+            _ => {
+                if let Some(object) = state.object_mut(id) {
+                    object.open = true;
+                    // What is copied may take the place of any property before it.
+                    for slot in object.slots.values_mut() {
+                        *slot = Slot::Value(Value::Any);
+                    }
+                }
+            }
+        }
+    }
+
+    fn class(&mut self, frame: &Frame, id: usize, state: &mut State) -> Option<Value> {
+        let class = &frame.code.steps.classes[id];
+        let parent = match &class.parent {
+            Some(parent) => self.expression(frame, parent, state)?,
+            None => Value::Undefined,
+        };
+        let mut names = Vec::new();
+        for member in &class.members {
+            names.push(self.name(frame, &member.name, state)?);
+        }
+        let statics = self.allocate(state, Object::new(ObjectKind::Plain));
+        let value = Rc::new(ClassValue {
+            statics,
+            code: frame.code.clone(),
+            class: id,
+            scope: frame.scope.clone(),
+            parent,
+            names,
+        });
+        if let Some(object) = state.object_mut(statics) {
+            object.class = None;
+        }
+        if let Some(slot) = class.itself
+            && let Some(cell) = frame.scope.cell(slot)
+        {
+            state.set(cell, Value::Class(value.clone()));
+        }
+        let itself = Value::Class(value.clone());
+        for (index, member) in class.members.iter().enumerate().filter(|(_, member)| member.is_static) {
+            let name = value.names[index].clone();
+            let method = |function| Value::Closure(Rc::new(method(&value, function, true)));
+            match member.kind {
+                MemberKind::Method(function) => {
+                    self.put(statics, name.as_deref(), Slot::Value(method(function)), state);
+                }
+                MemberKind::Getter(function) => {
+                    let slot = Slot::Accessor { get: Some(method(function)), set: None };
+                    self.put(statics, name.as_deref(), slot, state);
+                }
+                MemberKind::Setter(function) => {
+                    let slot = Slot::Accessor { get: None, set: Some(method(function)) };
+                    self.put(statics, name.as_deref(), slot, state);
+                }
+                MemberKind::Field(_) | MemberKind::Block(_) => {}
+            }
+        }
+        for (index, member) in class.members.iter().enumerate().filter(|(_, member)| member.is_static) {
+            match member.kind {
+                MemberKind::Field(Some(function)) | MemberKind::Block(function) => {
+                    let closure = Rc::new(method(&value, function, true));
+                    let result = self.call_closure(&closure, itself.clone(), Arguments::default(), state, false)?;
+                    if matches!(member.kind, MemberKind::Field(_)) {
+                        self.put(statics, value.names[index].clone().as_deref(), Slot::Value(result), state);
+                    }
+                }
+                MemberKind::Field(None) => {
+                    self.put(statics, value.names[index].clone().as_deref(), Slot::Value(Value::Undefined), state);
+                }
+                _ => {}
+            }
+        }
+        Some(itself)
+    }
+
+    /// The name of a property; `None` where it is not known.
+    #[allow(clippy::option_option)]
+    pub(super) fn name(&mut self, frame: &Frame, name: &Name, state: &mut State) -> Option<Option<Rc<str>>> {
+        if let Some(name) = known(name) {
+            return Some(Some(name));
+        }
+        let Name::Computed(expression) = name else { return Some(None) };
+        Some(match self.expression(frame, expression, state)? {
+            Value::Text(text) => Some(text),
+            Value::Global(name) if name.starts_with("Symbol.") => Some(name),
+            value => {
+                self.made_primitive(frame, &value, state)?;
+                None
+            }
+        })
+    }
+
+    /// The operand of an operator becomes a primitive: methods of an object may be called.
+    fn made_primitive(&mut self, frame: &Frame, value: &Value, state: &mut State) -> Option<()> {
+        let Value::Object(id) = value else { return Some(()) };
+        let Some(object) = state.object(*id) else { return Some(()) };
+        let has = |name: &str| object.slots.contains_key(name) || object.class.is_some();
+        if ["toString", "valueOf", "Symbol.toPrimitive"].iter().any(|name| has(name)) {
+            self.escape(value, state);
+        }
+        let _ = frame;
+        Some(())
+    }
+
+    pub(super) fn arguments(&mut self, frame: &Frame, list: &[Argument], state: &mut State) -> Option<Arguments> {
+        let mut arguments = Arguments::default();
+        for argument in list {
+            let value = self.expression(frame, &argument.value, state)?;
+            if !argument.is_spread {
+                if !arguments.open {
+                    arguments.values.push(value);
+                } else {
+                    self.escape(&value, state);
+                }
+                continue;
+            }
+            if let Some(elements) = self.elements(&value, state) {
+                if !arguments.open {
+                    arguments.values.extend(elements);
+                }
+            } else {
+                if let Some(generator) = self.generator(&value, state) {
+                    self.run_whole(&generator, None, state)?;
+                }
+                arguments.open = true;
+            }
+        }
+        Some(arguments)
+    }
+
+    // Properties.
+
+    pub(super) fn member(
+        &mut self,
+        frame: &Frame,
+        object: &Value,
+        name: Option<&str>,
+        expression: &Expression,
+        state: &mut State,
+    ) -> Option<Value> {
+        self.burn(1)?;
+        let Some(name) = name else {
+            return Some(match object {
+                Value::External | Value::Global(_) | Value::Text(_) | Value::Number(_) | Value::Boolean(_) => {
+                    Value::External
+                }
+                Value::Package(specifier, _) if !crate::sdk::is_of_sentry(specifier) => Value::External,
+                Value::Undefined | Value::Null => {
+                    self.fail(state, frame.place(expression.at));
+                    return None;
+                }
+                Value::Object(_) if state.is_plain(object, 0) => Value::External,
+                _ => Value::Any,
+            });
+        };
+        let method = |object: &Value| Value::Method(Rc::new((object.clone(), name.into())));
+        Some(match object {
+            Value::Any | Value::Uninitialised => Value::Any,
+            Value::External | Value::Text(_) | Value::Number(_) | Value::Boolean(_) => Value::External,
+            Value::Undefined | Value::Null => {
+                self.fail(state, frame.place(expression.at));
+                return None;
+            }
+            Value::Namespace(module) => self.export(&module.clone(), name, state),
+            Value::Package(specifier, path) => {
+                if matches!(name, "call" | "apply" | "bind") && !path.is_empty() {
+                    return Some(method(object));
+                }
+                const LONGEST: usize = 8;
+                if path.len() >= LONGEST {
+                    return Some(Value::External);
+                }
+                let path: Rc<[Rc<str>]> = path.iter().cloned().chain([Rc::from(name)]).collect();
+                super::builtins::of_host(specifier, &path)
+                    .map_or_else(|| Value::Package(specifier.clone(), path.clone()), |name| global(&name))
+            }
+            Value::Global(of) => match &**of {
+                "globalThis" | "global" => self.global_property(name, state),
+                of if matches!(name, "call" | "apply" | "bind") && of != "Reflect" => method(object),
+                of if of.len() > 80 => Value::External,
+                of => Value::Global(format!("{of}.{name}").into()),
+            },
+            Value::Closure(_) | Value::Bound(_) | Value::Method(_) => match name {
+                "call" | "apply" | "bind" => method(object),
+                "name" | "length" | "prototype" | "toString" => Value::External,
+                _ => Value::Any,
+            },
+            Value::Require(_) => match name {
+                "call" | "apply" | "bind" => method(object),
+                "main" => Value::Undefined,
+                _ => Value::External,
+            },
+            Value::Promise(_) | Value::Client => method(object),
+            Value::Class(class) => {
+                let mut class = class.clone();
+                loop {
+                    let found = state.object(class.statics).and_then(|object| object.slots.get(name).cloned());
+                    if let Some(slot) = found {
+                        return self.slot_value(slot, object, state);
+                    }
+                    if state.object(class.statics).is_none_or(|object| object.open) {
+                        return Some(Value::Any);
+                    }
+                    if matches!(name, "call" | "apply" | "bind") {
+                        return Some(method(object));
+                    }
+                    match &class.parent {
+                        Value::Class(parent) => class = parent.clone(),
+                        Value::Undefined => return Some(Value::Undefined),
+                        _ => return Some(Value::Any),
+                    }
+                }
+            }
+            Value::Object(id) => self.property(*id, object, name, state)?,
+        })
+    }
+
+    fn slot_value(&mut self, slot: Slot, this: &Value, state: &mut State) -> Option<Value> {
+        match slot {
+            Slot::Value(value) => Some(value),
+            Slot::Accessor { get: Some(Value::Closure(get)), .. } => {
+                self.call_closure(&get, this.clone(), Arguments::default(), state, false)
+            }
+            Slot::Accessor { get: Some(_), .. } => Some(Value::Any),
+            Slot::Accessor { get: None, .. } => Some(Value::Undefined),
+        }
+    }
+
+    fn property(&mut self, id: u32, this: &Value, name: &str, state: &mut State) -> Option<Value> {
+        let Some(object) = state.object(id).cloned() else { return Some(Value::Any) };
+        if object.open {
+            return Some(Value::Any);
+        }
+        if let Some(slot) = object.slots.get(name) {
+            let is_loose = state.detached || self.loose > 0;
+            if is_loose && matches!(slot, Slot::Value(_)) && self.changing.contains(&id) {
+                return Some(Value::Any);
+            }
+            return self.slot_value(slot.clone(), this, state);
+        }
+        let method = |object: &Value| Value::Method(Rc::new((object.clone(), name.into())));
+        match &object.kind {
+            ObjectKind::Array(_) if OF_ARRAYS.contains(&name) => return Some(method(this)),
+            ObjectKind::Array(_) if name == "length" => return Some(Value::External),
+            ObjectKind::Array(None) => return Some(Value::Any),
+            ObjectKind::Iterator(_) => return Some(method(this)),
+            _ => {}
+        }
+        if let Some(class) = &object.class {
+            return self.class_member(class, this, name, state);
+        }
+        if object.has_unnamed || OF_EVERY_OBJECT.contains(&name) {
+            return Some(Value::External);
+        }
+        Some(Value::Undefined)
+    }
+
+    /// What an instance of a class has by its class.
+    fn class_member(&mut self, class: &Rc<ClassValue>, this: &Value, name: &str, state: &mut State) -> Option<Value> {
+        let mut class = class.clone();
+        loop {
+            let code = class.code.clone();
+            let members = &code.steps.classes[class.class].members;
+            for (index, member) in members.iter().enumerate().rev().filter(|(_, member)| !member.is_static) {
+                match &class.names[index] {
+                    None => return Some(Value::Any),
+                    Some(known) if &**known != name => continue,
+                    Some(_) => {}
+                }
+                match member.kind {
+                    MemberKind::Method(function) => {
+                        return Some(Value::Closure(Rc::new(method(&class, function, false))));
+                    }
+                    MemberKind::Getter(function) => {
+                        let getter = Rc::new(method(&class, function, false));
+                        return self.call_closure(&getter, this.clone(), Arguments::default(), state, false);
+                    }
+                    MemberKind::Setter(_) | MemberKind::Field(_) | MemberKind::Block(_) => {}
+                }
+            }
+            match &class.parent {
+                Value::Class(parent) => class = parent.clone(),
+                Value::Undefined if OF_EVERY_OBJECT.contains(&name) => return Some(Value::External),
+                Value::Undefined => return Some(Value::Undefined),
+                Value::Package(specifier, path) if crate::sdk::is_client(specifier, path) => {
+                    return Some(Value::Method(Rc::new((Value::Client, name.into()))));
+                }
+                Value::Package(..) | Value::Global(_) | Value::External => return Some(Value::External),
+                _ => return Some(Value::Any),
+            }
+        }
+    }
+
+    fn super_member(&mut self, frame: &Frame, name: Option<&str>) -> Value {
+        let Some(closure) = &frame.closure else { return Value::Any };
+        let (Some(name), Some(Value::Class(parent))) = (name, &closure.parent) else {
+            return match &closure.parent {
+                Some(Value::Package(specifier, path)) if crate::sdk::is_client(specifier, path) => {
+                    Value::Method(Rc::new((Value::Client, name.unwrap_or_default().into())))
+                }
+                Some(Value::Package(..) | Value::Global(_) | Value::External) => Value::External,
+                _ => Value::Any,
+            };
+        };
+        let mut class = parent.clone();
+        loop {
+            let code = class.code.clone();
+            let members = &code.steps.classes[class.class].members;
+            let found = members.iter().enumerate().rev().find(|(index, member)| {
+                member.is_static == closure.is_static
+                    && class.names[*index].as_deref().is_none_or(|known| known == name)
+            });
+            if let Some((index, member)) = found {
+                return match (&class.names[index], &member.kind) {
+                    (Some(_), MemberKind::Method(function)) => {
+                        Value::Closure(Rc::new(method(&class, *function, member.is_static)))
+                    }
+                    _ => Value::Any,
+                };
+            }
+            match &class.parent {
+                Value::Class(parent) => class = parent.clone(),
+                Value::Undefined => return Value::Undefined,
+                _ => return Value::Any,
+            }
+        }
+    }
+
+    // Assignments.
+
+    fn assignment(
+        &mut self,
+        frame: &Frame,
+        target: &Pattern,
+        assignment: Assignment,
+        value: &Expression,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Value> {
+        if assignment == Assignment::Plain {
+            let value = self.expression(frame, value, state)?;
+            self.assign(frame, target, value.clone(), state)?;
+            return Some(value);
+        }
+        let old = match target {
+            Pattern::Slot(slot) => self.read(frame, *slot, expression, state)?,
+            Pattern::Member(member) => self.expression(frame, member, state)?,
+            _ => Value::Any,
+        };
+        let goes_on = match assignment {
+            Assignment::Arithmetic | Assignment::Plain => {
+                self.expression(frame, value, state)?;
+                self.assign(frame, target, Value::External, state)?;
+                return Some(Value::External);
+            }
+            Assignment::IfTrue => old.truth(),
+            Assignment::IfFalse => old.truth().map(|truth| !truth),
+            Assignment::IfNullish => old.is_nullish(),
+        };
+        let give = |this: &mut Self, state: &mut State| {
+            let value = this.expression(frame, value, state)?;
+            this.assign(frame, target, value.clone(), state)?;
+            Some(value)
+        };
+        match goes_on {
+            Some(false) => Some(old),
+            Some(true) => give(self, state),
+            None => self.fork(frame, expression, state, give, |_, _| Some(old)),
+        }
+    }
+
+    pub(super) fn assign(&mut self, frame: &Frame, pattern: &Pattern, value: Value, state: &mut State) -> Option<()> {
+        self.burn(1)?;
+        match pattern {
+            Pattern::Slot(slot) => {
+                if let Some(cell) = frame.scope.cell(*slot) {
+                    state.set(cell, value);
+                }
+            }
+            Pattern::Global(name) => {
+                self.escape(&value, state);
+                self.set_global(name);
+            }
+            Pattern::Member(member) => self.assign_member(frame, member, value, state)?,
+            Pattern::Default { target, value: default } => match value.is_undefined() {
+                Some(false) => self.assign(frame, target, value, state)?,
+                Some(true) => {
+                    let value = self.expression(frame, default, state)?;
+                    self.assign(frame, target, value, state)?;
+                }
+                None => {
+                    let value = self.fork(
+                        frame,
+                        default,
+                        state,
+                        |this, state| this.expression(frame, default, state),
+                        |_, _| Some(value),
+                    )?;
+                    self.assign(frame, target, value, state)?;
+                }
+            },
+            Pattern::Object { properties, rest } => {
+                let at = Expression { at: frame.code.module_span(), kind: Kind::Undefined };
+                if matches!(value, Value::Undefined | Value::Null) {
+                    self.fail(state, frame.place(at.at));
+                    return None;
+                }
+                for (name, target) in properties {
+                    let name = self.name(frame, name, state)?;
+                    let member = self.member(frame, &value, name.as_deref(), &at, state)?;
+                    self.assign(frame, target, member, state)?;
+                }
+                if let Some(rest) = rest {
+                    let left = self.rest_of(&value, properties, state);
+                    self.assign(frame, rest, left, state)?;
+                }
+            }
+            Pattern::Array { elements, rest } => {
+                let known = self.elements(&value, state);
+                if known.is_none()
+                    && let Some(generator) = self.generator(&value, state)
+                {
+                    if rest.is_some() {
+                        self.run_whole(&generator, None, state)?;
+                    } else if !elements.is_empty() {
+                        self.run_first(&generator, state)?;
+                    }
+                }
+                let unknown = if matches!(value, Value::External) { Value::External } else { Value::Any };
+                for (index, element) in elements.iter().enumerate() {
+                    let Some(element) = element else { continue };
+                    let value = match &known {
+                        Some(known) => known.get(index).cloned().unwrap_or(Value::Undefined),
+                        None => unknown.clone(),
+                    };
+                    self.assign(frame, element, value, state)?;
+                }
+                if let Some(rest) = rest {
+                    let left = match known {
+                        Some(known) => self.array(known.into_iter().skip(elements.len()).collect(), false, state),
+                        None => unknown,
+                    };
+                    self.assign(frame, rest, left, state)?;
+                }
+            }
+            Pattern::Opaque => {
+                self.escape(&value, state);
+                self.forget(state);
+            }
+        }
+        Some(())
+    }
+
+    fn rest_of(&mut self, value: &Value, taken: &[(Name, Pattern)], state: &mut State) -> Value {
+        match value {
+            Value::Object(_) => {
+                let id = self.allocate(state, Object::new(ObjectKind::Plain));
+                self.copy_into(id, value, state);
+                if let Some(object) = state.object_mut(id) {
+                    for (name, _) in taken {
+                        match known(name) {
+                            Some(name) => {
+                                object.slots.remove(&name);
+                            }
+                            None => object.open = true,
+                        }
+                    }
+                }
+                Value::Object(id)
+            }
+            // What is left of a namespace has its other exports.
+            Value::Namespace(_) => value.clone(),
+            Value::Package(_, path) if path.is_empty() => value.clone(),
+            Value::External | Value::Global(_) | Value::Package(..) => Value::External,
+            _ => Value::Any,
+        }
+    }
+
+    fn assign_member(&mut self, frame: &Frame, member: &Expression, value: Value, state: &mut State) -> Option<()> {
+        let Kind::Member { object, name, .. } = &member.kind else {
+            self.escape(&value, state);
+            return Some(());
+        };
+        let object = self.expression(frame, object, state)?;
+        let name = self.name(frame, name, state)?;
+        match &object {
+            Value::Object(id) => {
+                self.set_property(*id, &object, name.as_deref(), value, state)?;
+            }
+            Value::Class(class) => {
+                self.set_property(class.statics, &object, name.as_deref(), value, state)?;
+            }
+            Value::Undefined | Value::Null => {
+                self.fail(state, frame.place(member.at));
+                return None;
+            }
+            Value::Any => {
+                self.escape(&value, state);
+                self.forget(state);
+            }
+            Value::Global(of) if matches!(&**of, "globalThis" | "global") => {
+                self.escape(&value, state);
+                self.set_global(name.as_deref().unwrap_or_default());
+            }
+            _ => self.escape(&value, state),
+        }
+        Some(())
+    }
+
+    fn set_property(
+        &mut self,
+        id: u32,
+        this: &Value,
+        name: Option<&str>,
+        value: Value,
+        state: &mut State,
+    ) -> Option<()> {
+        if state.detached || self.loose > 0 {
+            self.changing.insert(id);
+        }
+        let Some(object) = state.object(id) else { return Some(()) };
+        if object.open {
+            self.escape(&value, state);
+            return Some(());
+        }
+        let setter = match name.and_then(|name| object.slots.get(name)) {
+            Some(Slot::Accessor { set, .. }) => Some(set.clone()),
+            Some(Slot::Value(_)) => None,
+            None => object.class.clone().and_then(|class| setter(&class, name)).map(Some),
+        };
+        match setter {
+            Some(Some(Value::Closure(setter))) => {
+                self.call_closure(&setter, this.clone(), Arguments::of(vec![value]), state, false)?;
+            }
+            Some(Some(_)) => self.escape(&value, state),
+            Some(None) => {}
+            None => self.put(id, name, Slot::Value(value), state),
+        }
+        if let Some(object) = state.object_mut(id)
+            && let ObjectKind::Array(length) = &mut object.kind
+        {
+            *length = None;
+        }
+        Some(())
+    }
+
+    fn type_of(&mut self, frame: &Frame, operand: &Expression, state: &mut State) -> Option<Option<&'static str>> {
+        // `typeof` of a name that nothing declares is no error.
+        let value = self.expression(frame, operand, state)?;
+        Some(match value {
+            Value::Undefined => Some("undefined"),
+            Value::Boolean(_) => Some("boolean"),
+            Value::Text(_) => Some("string"),
+            Value::Null | Value::Object(_) | Value::Namespace(_) | Value::Promise(_) | Value::Client => Some("object"),
+            Value::Closure(_) | Value::Class(_) | Value::Bound(_) | Value::Method(_) | Value::Require(_) => {
+                Some("function")
+            }
+            Value::Global(name) => match &*name {
+                "window" | "document" | "Bun" | "Deno" | "EdgeRuntime" | "WebSocketPair" | "importScripts" => None,
+                "process" | "globalThis" | "global" | "console" => Some("object"),
+                "Promise" | "setTimeout" | "Object" => Some("function"),
+                _ => None,
+            },
+            Value::Package(specifier, path) if crate::sdk::is_start(&specifier, &path) => Some("function"),
+            _ => None,
+        })
+    }
+
+    // Promises and generators.
+
+    /// What `await` gives for a value.
+    pub(super) fn settle(
+        &mut self,
+        frame: &Frame,
+        value: Value,
+        state: &mut State,
+        operand: &Expression,
+    ) -> Option<Value> {
+        let settled = match &value {
+            Value::Promise(promise) => {
+                self.suspend(state);
+                state.reach = state.reach.then(promise.effect);
+                if state.reach == Reach::NOWHERE {
+                    return None;
+                }
+                if promise.failed != Reach::NOWHERE {
+                    let mut failed = self.copy(state)?;
+                    failed.reach = failed.reach.then(promise.failed);
+                    self.fail(&failed, frame.place(operand.at));
+                }
+                promise.value.clone()
+            }
+            Value::Object(_) => {
+                // A thenable: its method is called, and gives the value.
+                let then = self.member(frame, &value, Some("then"), operand, state)?;
+                self.suspend(state);
+                match then {
+                    Value::Closure(then) => {
+                        let resolve = Arguments::of(vec![Value::External, Value::External]);
+                        self.call_closure(&then, value.clone(), resolve, state, false)?;
+                        Value::Any
+                    }
+                    Value::Undefined => value.clone(),
+                    _ => Value::Any,
+                }
+            }
+            _ => {
+                self.suspend(state);
+                if matches!(value, Value::External | Value::Any) {
+                    self.fail(state, frame.place(operand.at));
+                }
+                value.clone()
+            }
+        };
+        Some(settled)
+    }
+
+    pub(super) fn promise(effect: Reach, value: Value) -> Value {
+        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed: Reach::NOWHERE }))
+    }
+
+    pub(super) fn bound(function: Value, this: Value, arguments: Vec<Value>) -> Value {
+        Value::Bound(Rc::new(BoundValue { function, this, arguments }))
+    }
+
+    /// A frame for the body of a function.
+    pub(super) fn run_body(
+        &mut self,
+        frame: &Frame,
+        closure: &Closure,
+        state: State,
+    ) -> (Option<State>, Option<(State, Value)>) {
+        let function = &closure.code.steps.functions[closure.function];
+        let mut exits = Exits::default();
+        let end = self.steps(frame, &function.body, state, &mut exits);
+        (end, exits.returns)
+    }
+}
+
+impl Value {
+    /// Whether it is `undefined`, where that is known.
+    fn is_undefined(&self) -> Option<bool> {
+        match self {
+            Self::Undefined => Some(true),
+            Self::Null => Some(false),
+            value => value.is_nullish(),
+        }
+    }
+}
+
+/// A function of a class.
+pub(super) fn method(class: &Rc<ClassValue>, function: usize, is_static: bool) -> Closure {
+    Closure {
+        code: class.code.clone(),
+        function,
+        scope: class.scope.clone(),
+        this: Value::Undefined,
+        parent: Some(class.parent.clone()),
+        is_static,
+        class: Some(class.clone()),
+    }
+}
+
+fn setter(class: &Rc<ClassValue>, name: Option<&str>) -> Option<Value> {
+    let mut class = class.clone();
+    loop {
+        let members = &class.code.steps.classes[class.class].members;
+        for (index, member) in members.iter().enumerate().filter(|(_, member)| !member.is_static) {
+            if let (MemberKind::Setter(function), true) = (&member.kind, class.names[index].as_deref() == name) {
+                return Some(Value::Closure(Rc::new(method(&class, *function, false))));
+            }
+        }
+        let Value::Class(parent) = &class.parent else { return None };
+        class = parent.clone();
+    }
+}
+
+/// A name that nothing in the module declares.
+pub(super) fn global(name: &str) -> Value {
+    match name {
+        "undefined" => Value::Undefined,
+        "window" | "document" => Value::Undefined,
+        "NaN" => Value::Number(false),
+        name => Value::Global(name.into()),
+    }
+}

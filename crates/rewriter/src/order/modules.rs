@@ -1,0 +1,595 @@
+//! Modules in the order in which they are evaluated, and what loads them.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use presentry_parser::{Expression, ImportName, Phase, SlotId, Span, evaluation};
+
+use super::{
+    evaluator::{Catcher, Evaluator, Exits, Frame},
+    log::{EarlyPackage, Why},
+    reach::Reach,
+    state::{Place, State},
+    value::{Code, Scope, Value},
+};
+use crate::{
+    diagnostics::Diagnostic,
+    exports::{Resolution, resolve_export},
+    graph::{Graph, Module, stands_for},
+    proof::is_nitro_runtime,
+    sdk,
+    sources::ModulePath,
+    specifier::Target,
+};
+
+/// How far a module has come.
+#[derive(Debug)]
+pub(super) struct ModuleRun {
+    pub(super) stage: Stage,
+    pub(super) linked: Option<(Rc<Code>, Rc<Scope>)>,
+    /// Whether it is part of a circle, so that its bindings may be read before they are initialised.
+    pub(super) is_circular: bool,
+}
+
+/// How far a module has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Linked,
+    Evaluating,
+    Evaluated,
+}
+
+/// Which modules are the runtime.
+#[derive(Debug)]
+pub(super) struct Targets {
+    /// The modules whose load is a load of the runtime.
+    roots: BTreeSet<ModulePath>,
+    /// Whether some function of the modules may load the runtime, so that calling an unknown one may.
+    pub(super) is_dangerous: bool,
+}
+
+impl Targets {
+    /// Nothing is the runtime.
+    pub(super) fn none() -> Self {
+        Self { roots: BTreeSet::new(), is_dangerous: false }
+    }
+
+    /// Reads them from the entry: what it, or a module of its closure, loads by `import()`.
+    pub(super) fn of(graph: &Graph<'_>, entry: &ModulePath) -> Result<Self, Box<Diagnostic>> {
+        let closure = graph.closure(entry)?;
+        let mut of_entry = BTreeSet::new();
+        let mut of_all = BTreeSet::new();
+        for path in closure.paths() {
+            let Some(module) = graph.load(path)? else { continue };
+            for (target, _) in graph.dynamic_edges(&module) {
+                if let Target::File(file) = target {
+                    if path == entry {
+                        of_entry.insert(file.clone());
+                    }
+                    of_all.insert(file);
+                }
+            }
+        }
+        let candidates = if of_entry.is_empty() { of_all } else { of_entry };
+        let mut marked = BTreeSet::new();
+        for candidate in &candidates {
+            if graph.closure(candidate)?.paths().any(|path| is_nitro_runtime(graph, path)) {
+                marked.insert(candidate.clone());
+            }
+        }
+        let roots = if marked.is_empty() { candidates } else { marked };
+        let mut targets = Self { roots, is_dangerous: false };
+        for path in closure.paths() {
+            let Some(module) = graph.load(path)? else { continue };
+            targets.is_dangerous = targets.is_dangerous || targets.may_load_in_a_function(graph, &module)?;
+        }
+        Ok(targets)
+    }
+
+    fn may_load_in_a_function(&self, graph: &Graph<'_>, module: &Module) -> Result<bool, Box<Diagnostic>> {
+        const WORDS: [&str; 4] = ["createRequire", "eval", "Function(", "getBuiltinModule"];
+        if module.bundle.is_some() {
+            return Ok(false);
+        }
+        if WORDS.iter().any(|word| module.text.contains(word)) {
+            return Ok(true);
+        }
+        for import in module.record.dynamic_imports.iter().filter(|import| !import.top_level) {
+            let Some(specifier) = &import.specifier else { return Ok(true) };
+            match graph.resolve(&module.path, &specifier.value) {
+                Target::File(file) if self.is_runtime(graph, &file)? => return Ok(true),
+                Target::Elsewhere(_) => return Ok(true),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a module is the runtime itself: what it imports is evaluated with it.
+    fn is_root(&self, graph: &Graph<'_>, path: &ModulePath) -> bool {
+        self.roots.contains(path) || is_nitro_runtime(graph, path)
+    }
+
+    /// Whether loading a module at run time loads the runtime, or a part of it with its libraries.
+    pub(super) fn is_runtime(&self, graph: &Graph<'_>, path: &ModulePath) -> Result<bool, Box<Diagnostic>> {
+        if self.is_root(graph, path) {
+            return Ok(true);
+        }
+        let closure = graph.closure(path)?;
+        if closure.paths().any(|path| self.is_root(graph, path)) {
+            return Ok(true);
+        }
+        let loads = closure.packages.iter().any(|package| !sdk::is_of_sentry(&package.specifier));
+        for root in self.roots.iter().filter(|_| loads) {
+            if graph.closure(root)?.contains(path) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Evaluator<'_> {
+    /// The code and the bindings of a module; `None` where it is not one whose steps are known.
+    pub(super) fn link(&mut self, path: &ModulePath, state: &mut State) -> Option<(Rc<Code>, Rc<Scope>)> {
+        if let Some(run) = self.modules.get(path) {
+            return run.linked.clone();
+        }
+        let linked = self.read_module(path, state);
+        let run = ModuleRun { stage: Stage::Linked, linked: linked.clone(), is_circular: false };
+        self.modules.insert(path.clone(), run);
+        linked
+    }
+
+    fn read_module(&mut self, path: &ModulePath, state: &mut State) -> Option<(Rc<Code>, Rc<Scope>)> {
+        let module = self.graph.load(path).ok().flatten().filter(|module| module.bundle.is_none())?;
+        // A module is read in as many steps as its text is long, so that a large one is not read for nothing.
+        self.burn(u32::try_from(module.text.len() / 256).unwrap_or(u32::MAX))?;
+        let steps = evaluation(&module.text)?;
+        let code = Rc::new(Code { module, steps });
+        let scope = self.scope(state, &code, &code.steps.locals.clone(), None);
+        Some((code, scope))
+    }
+
+    /// Whether the bindings of a module may be read before they are initialised, or were never: it is part of a circle,
+    /// or is not evaluated here.
+    pub(super) fn is_circular(&self, path: &ModulePath) -> bool {
+        self.modules.get(path).is_none_or(|run| run.is_circular || run.stage == Stage::Linked)
+    }
+
+    /// Evaluates a module and, before it, what it imports.
+    pub(super) fn module(&mut self, path: &ModulePath, state: &mut State) -> Option<()> {
+        stacker::maybe_grow(256 * 1024, 4 * 1024 * 1024, || self.module_here(path, state))
+    }
+
+    fn module_here(&mut self, path: &ModulePath, state: &mut State) -> Option<()> {
+        self.burn(1)?;
+        let linked = self.link(path, state);
+        if let Some(run) = self.modules.get_mut(path) {
+            match run.stage {
+                Stage::Evaluated => return Some(()),
+                Stage::Evaluating => {
+                    run.is_circular = true;
+                    return Some(());
+                }
+                Stage::Linked => run.stage = Stage::Evaluating,
+            }
+        }
+        let (code, scope) = match linked {
+            Some(linked) => linked,
+            None => {
+                if let Some(run) = self.modules.get_mut(path) {
+                    run.stage = Stage::Evaluated;
+                }
+                return Some(());
+            }
+        };
+        self.evaluating.push(path.clone());
+        let result = self.requests(&code, state).and_then(|()| {
+            let frame = Frame { code: code.clone(), scope, this: Value::Undefined, closure: None };
+            let before = std::mem::replace(state, State::new());
+            *state = self.steps(&frame, &code.steps.body, before, &mut Exits::default())?;
+            Some(())
+        });
+        self.evaluating.pop();
+        if let Some(run) = self.modules.get_mut(path) {
+            run.stage = Stage::Evaluated;
+        }
+        result
+    }
+
+    /// Evaluates what a module imports, in order. Those that wait run beside those that come after them.
+    fn requests(&mut self, code: &Rc<Code>, state: &mut State) -> Option<()> {
+        if self.alone {
+            return Some(());
+        }
+        let requests = code.module.record.requested_modules.iter().filter(|request| request.phase != Phase::Source);
+        let requests: Vec<_> = requests.map(|request| (request.specifier.value.clone(), request.statement)).collect();
+        let mut waiting: Option<Reach> = None;
+        for (specifier, at) in requests {
+            let target = self.graph.resolve(&code.module.path, &specifier);
+            let place = Place { module: code.module.path.clone(), span: at };
+            let waits = self.waits(&target);
+            if !waits && waiting.is_none() {
+                self.request(&target, place, state)?;
+                continue;
+            }
+            // Its effect is found alone, and then set beside that of the ones before it.
+            let before = state.reach;
+            state.reach = Reach::NOTHING;
+            self.bases.push(waiting.map_or(before, |waiting| before.then(waiting).or(before)));
+            let result = self.request(&target, place, state);
+            self.bases.pop();
+            result?;
+            let effect = state.reach;
+            state.reach = before;
+            waiting = Some(waiting.map_or(effect, |waiting| waiting.beside(effect)));
+        }
+        if let Some(effect) = waiting {
+            state.reach = state.reach.then(effect);
+        }
+        Some(())
+    }
+
+    /// Whether a module, or one that it imports, has a top-level `await`.
+    fn waits(&self, target: &Target) -> bool {
+        let Target::File(path) = target else { return false };
+        let Ok(closure) = self.graph.closure(path) else { return true };
+        closure.paths().any(|path| {
+            let is_done = self.modules.get(path).is_some_and(|run| run.stage == Stage::Evaluated);
+            let module = self.graph.load(path).ok().flatten();
+            !is_done && module.is_some_and(|module| !module.record.top_level_awaits.is_empty())
+        })
+    }
+
+    fn request(&mut self, target: &Target, place: Place, state: &mut State) -> Option<()> {
+        match target {
+            Target::File(file) => {
+                if self.targets.is_root(self.graph, file) {
+                    self.load_runtime(place, state);
+                    return Some(());
+                }
+                if let Some(specifier) = self.of_bundle(file) {
+                    self.load_package(&specifier, place, state);
+                    return Some(());
+                }
+                self.module(file, state)
+            }
+            Target::Package(specifier) => {
+                if let Some(file) = self.package(specifier, &place) {
+                    return self.module(&file, state);
+                }
+                self.load_package(specifier, place, state);
+                Some(())
+            }
+            Target::Builtin(_) => Some(()),
+            Target::Elsewhere(_) => {
+                self.doubt(place, state);
+                Some(())
+            }
+        }
+    }
+
+    fn is_runtime(&self, file: &ModulePath) -> bool {
+        self.targets.is_runtime(self.graph, file).unwrap_or(true)
+    }
+
+    /// The specifier of the SDK that a module of its bundle stands for.
+    fn of_bundle(&self, file: &ModulePath) -> Option<String> {
+        let module = self.graph.load(file).ok().flatten()?;
+        module.bundle.as_ref()?;
+        stands_for(self.graph, &module).ok().flatten()
+    }
+
+    /// The file of a package that may start Sentry, and has to be followed.
+    fn package(&mut self, specifier: &str, place: &Place) -> Option<ModulePath> {
+        if sdk::is_of_sentry(specifier) {
+            return None;
+        }
+        let importer = self.graph.load(&place.module).ok().flatten()?;
+        super::packages::followed(self.graph, &importer, specifier)
+    }
+
+    fn is_early(&self, state: &State) -> bool {
+        state.reach.is_early() && self.bases.iter().all(|base| base.is_early())
+    }
+
+    /// The runtime is loaded here.
+    fn load_runtime(&mut self, place: Place, state: &mut State) {
+        if self.is_early(state) {
+            self.log.early.insert(place);
+        }
+        state.reach = state.reach.then(Reach::LOADED);
+    }
+
+    /// Something is loaded here that may be the runtime.
+    fn doubt(&mut self, place: Place, state: &mut State) {
+        if self.is_early(state) {
+            self.log.doubtful.insert(place);
+        }
+        state.reach = state.reach.perhaps(Reach::LOADED);
+    }
+
+    pub(super) fn may_load(&mut self, frame: &Frame, expression: &Expression, state: &mut State) {
+        self.doubt(frame.place(expression.at), state);
+    }
+
+    fn load_package(&mut self, specifier: &str, place: Place, state: &mut State) {
+        if sdk::starts_on_import(specifier) {
+            self.start_at(place, state);
+        } else if self.is_early(state) && !sdk::is_of_sentry(specifier) {
+            self.log.packages.insert(EarlyPackage { specifier: specifier.to_owned(), place });
+        }
+    }
+
+    fn start_at(&mut self, place: Place, state: &mut State) {
+        if self.loose > 0 || state.detached {
+            self.log.late.insert((place.clone(), self.log.why.unwrap_or(Why::NotAwaited)));
+        }
+        self.log.starts.insert((place, self.evaluating.clone()));
+        let effect = if self.failed > 0 { Reach::STARTED_AFTER_FAILURE } else { Reach::STARTED };
+        state.reach = state.reach.then(effect);
+    }
+
+    // Loads at run time.
+
+    /// `import(specifier)`
+    pub(super) fn import(
+        &mut self,
+        frame: &Frame,
+        specifier: &Value,
+        state: &mut State,
+        expression: &Expression,
+        awaited: bool,
+    ) -> Option<Value> {
+        let place = frame.place(expression.at);
+        let Value::Text(specifier) = specifier else {
+            self.doubt(place.clone(), state);
+            self.fail(state, place);
+            return Some(Self::promise(Reach::NOTHING, Value::Any));
+        };
+        let target = self.graph.resolve(&frame.code.module.path, specifier);
+        Some(match target {
+            Target::Builtin(name) => Self::promise(Reach::NOTHING, package(&name)),
+            Target::Package(name) => match self.package(&name, &place) {
+                Some(file) => self.import_module(&file, state, awaited)?,
+                None => {
+                    self.load_package(&name, place.clone(), state);
+                    if !sdk::is_of_sentry(&name) {
+                        self.fail(state, place);
+                    }
+                    Self::promise(Reach::NOTHING, package(&name))
+                }
+            },
+            Target::File(file) => {
+                if self.is_runtime(&file) {
+                    self.load_runtime(place.clone(), state);
+                    self.fail(state, place);
+                    return Some(Self::promise(Reach::NOTHING, Value::External));
+                }
+                match self.of_bundle(&file) {
+                    Some(name) => {
+                        self.load_package(&name, place, state);
+                        Self::promise(Reach::NOTHING, package(&name))
+                    }
+                    None => self.import_module(&file, state, awaited)?,
+                }
+            }
+            Target::Elsewhere(_) => {
+                self.doubt(place.clone(), state);
+                self.fail(state, place);
+                Self::promise(Reach::NOTHING, Value::Any)
+            }
+        })
+    }
+
+    fn import_module(&mut self, file: &ModulePath, state: &mut State, awaited: bool) -> Option<Value> {
+        let namespace = Value::Namespace(file.clone());
+        if awaited {
+            self.module(file, state)?;
+            return Some(Self::promise(Reach::NOTHING, namespace));
+        }
+        // It is evaluated later, and its promise waits for that.
+        let before = state.reach;
+        let was_detached = state.detached;
+        state.reach = Reach::NOTHING;
+        state.detached = true;
+        self.bases.push(before);
+        self.catchers.push(Catcher::default());
+        let result = self.module(file, state);
+        self.catchers.pop();
+        self.bases.pop();
+        result?;
+        let effect = state.reach;
+        state.reach = before;
+        state.detached = was_detached;
+        self.pending_effect(state, effect);
+        Some(Self::promise(effect, namespace))
+    }
+
+    /// `require(specifier)`
+    pub(super) fn require(
+        &mut self,
+        frame: &Frame,
+        specifier: &Value,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Value> {
+        let place = frame.place(expression.at);
+        let Value::Text(specifier) = specifier else {
+            self.doubt(place.clone(), state);
+            self.fail(state, place);
+            return Some(Value::External);
+        };
+        match self.graph.resolve(&frame.code.module.path, specifier) {
+            Target::Builtin(name) => Some(package(&name)),
+            Target::Package(name) => {
+                if let Some(file) = self.package(&name, &place) {
+                    self.module(&file, state)?;
+                    return Some(Value::Namespace(file));
+                }
+                self.load_package(&name, place.clone(), state);
+                if !sdk::is_of_sentry(&name) {
+                    self.fail(state, place);
+                }
+                Some(package(&name))
+            }
+            Target::File(file) => {
+                if self.is_runtime(&file) {
+                    self.load_runtime(place.clone(), state);
+                } else if self.graph.load(&file).ok().flatten().is_some() {
+                    self.module(&file, state)?;
+                    return Some(Value::Namespace(file));
+                } else if !file.as_str().ends_with(".json") {
+                    // CommonJS of the build is not followed.
+                    self.doubt(place.clone(), state);
+                }
+                self.fail(state, place);
+                Some(Value::External)
+            }
+            Target::Elsewhere(_) => {
+                self.doubt(place.clone(), state);
+                self.fail(state, place);
+                Some(Value::External)
+            }
+        }
+    }
+
+    // Imported bindings.
+
+    /// The value of a binding that an import makes; `None` for other bindings.
+    pub(super) fn imported(&mut self, frame: &Frame, slot: SlotId, state: &mut State) -> Option<Value> {
+        let name = &frame.code.steps.slots[slot].name;
+        if frame.code.steps.names.get(name) != Some(&slot) {
+            return None;
+        }
+        let module = frame.code.module.clone();
+        let import = module.record.import_entries.iter().find(|import| &import.local_name == name)?;
+        let request = &module.record.requested_modules[import.request];
+        let target = self.graph.resolve(&module.path, &request.specifier.value);
+        let place = Place { module: module.path.clone(), span: request.statement };
+        Some(match &import.import_name {
+            ImportName::Namespace => self.namespace(&target, &place),
+            ImportName::Name(name) => {
+                let namespace = self.namespace(&target, &place);
+                self.export_of(&namespace, &name.value, state)
+            }
+            ImportName::Source => Value::External,
+        })
+    }
+
+    fn namespace(&mut self, target: &Target, place: &Place) -> Value {
+        match target {
+            Target::File(file) => match self.of_bundle(file) {
+                Some(specifier) => package(&specifier),
+                None => Value::Namespace(file.clone()),
+            },
+            Target::Package(specifier) => match self.package(specifier, place) {
+                Some(file) => Value::Namespace(file),
+                None => package(specifier),
+            },
+            Target::Builtin(name) => package(name),
+            Target::Elsewhere(_) => Value::Any,
+        }
+    }
+
+    fn export_of(&mut self, namespace: &Value, name: &str, state: &mut State) -> Value {
+        match namespace {
+            Value::Namespace(module) => self.export(&module.clone(), name, state),
+            Value::Package(specifier, _) => {
+                let path: Rc<[Rc<str>]> = Rc::from([Rc::from(name)]);
+                super::builtins::of_host(specifier, &path).map_or_else(
+                    || Value::Package(specifier.clone(), path.clone()),
+                    |name| super::expressions::global(&name),
+                )
+            }
+            value => value.clone(),
+        }
+    }
+
+    /// An export of a module of the build.
+    pub(super) fn export(&mut self, module: &ModulePath, name: &str, state: &mut State) -> Value {
+        let Ok(resolution) = resolve_export(self.graph, module, name) else { return Value::Any };
+        match resolution {
+            Resolution::Binding { module, local_name, .. } => {
+                let Some((code, scope)) = self.link(&module, state) else { return Value::Any };
+                let local = local_name.as_deref().unwrap_or("*default*");
+                let Some(slot) = code.steps.names.get(local) else { return Value::Any };
+                let frame = Frame { code: code.clone(), scope: scope.clone(), this: Value::Undefined, closure: None };
+                if let Some(value) = self.imported(&frame, *slot, state) {
+                    return value;
+                }
+                let Some(cell) = scope.cell(*slot) else { return Value::Any };
+                if self.is_uncertain(cell, state) {
+                    return Value::Any;
+                }
+                match state.cells.get(&cell) {
+                    // It may be imported in a circle.
+                    Some(Value::Uninitialised) | None => self.hoisted(&code, &scope, *slot),
+                    Some(value) => value.clone(),
+                }
+            }
+            Resolution::Namespace { of, module, .. } => {
+                let span = Span { start: 0, end: 0 };
+                self.namespace(&of, &Place { module, span })
+            }
+            Resolution::External { target, name } => {
+                let place = Place { module: module.clone(), span: Span { start: 0, end: 0 } };
+                let namespace = match &target {
+                    Target::File(_) => Value::Any,
+                    target => self.namespace(target, &place),
+                };
+                self.export_of(&namespace, &name, state)
+            }
+            Resolution::NotFound => match self.starred(module, name) {
+                Some(specifier) => self.export_of(&package(&specifier), name, state),
+                None => Value::Any,
+            },
+            Resolution::Ambiguous => Value::Any,
+        }
+    }
+
+    /// A package of Sentry that a module re-exports as a whole, where it is the only one.
+    fn starred(&self, module: &ModulePath, name: &str) -> Option<String> {
+        if name == "default" {
+            return None;
+        }
+        let module = self.graph.load(module).ok().flatten()?;
+        let record = &module.record;
+        let mut stars = record.star_export_entries.iter().filter_map(|star| {
+            let specifier = &record.requested_modules[star.request].specifier.value;
+            match self.graph.resolve(&module.path, specifier) {
+                Target::Package(specifier) => Some(specifier),
+                Target::File(file) => self.of_bundle(&file).or_else(|| self.starred(&file, name)),
+                _ => None,
+            }
+        });
+        let found = stars.next()?;
+        stars.next().is_none().then_some(found)
+    }
+
+    /// A function declaration of a module that is not evaluated yet: it is there from the start.
+    fn hoisted(&self, code: &Rc<Code>, scope: &Rc<Scope>, slot: SlotId) -> Value {
+        for step in &code.steps.body {
+            let presentry_parser::Step::Bind { target: presentry_parser::Pattern::Slot(bound), value } = step else {
+                break;
+            };
+            let presentry_parser::ExpressionKind::Function(function) = value.kind else { break };
+            if *bound == slot {
+                return Value::Closure(Rc::new(super::value::Closure {
+                    code: code.clone(),
+                    function,
+                    scope: scope.clone(),
+                    this: Value::Undefined,
+                    parent: None,
+                    is_static: false,
+                    class: None,
+                }));
+            }
+        }
+        Value::Any
+    }
+}
+
+fn package(specifier: &str) -> Value {
+    Value::Package(specifier.into(), Rc::from([]))
+}

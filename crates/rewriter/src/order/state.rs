@@ -1,0 +1,262 @@
+//! The state of an evaluation at one point, and how states of several paths are joined.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use presentry_parser::Span;
+
+use super::{
+    reach::Reach,
+    value::{CellId, Object, ObjectId, ObjectKind, Slot, Value},
+};
+use crate::sources::ModulePath;
+
+/// A place in a module.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    pub(crate) module: ModulePath,
+    pub(crate) span: Span,
+}
+
+/// What decides whether Sentry starts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Condition {
+    pub(crate) place: Place,
+    pub(crate) kind: ConditionKind,
+}
+
+/// How a condition decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ConditionKind {
+    /// A test: `if`, `?:`, `&&`, `switch`.
+    Test,
+    /// A loop that may not run once.
+    Loop,
+    /// Something that may fail.
+    Failure,
+}
+
+/// What may still happen: it is taken into account whenever other code can run.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Pending {
+    /// The rest of an asynchronous function.
+    Effect(Reach),
+    /// A function that a timer or an event calls.
+    Callback(Value),
+}
+
+/// The state at one point.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) reach: Reach,
+    pub(super) cells: Rc<BTreeMap<CellId, Value>>,
+    pub(super) objects: Rc<BTreeMap<ObjectId, Rc<Object>>>,
+    /// Bindings that code may assign at any time.
+    pub(super) unstable: Rc<BTreeSet<CellId>>,
+    pub(super) conditions: Rc<BTreeSet<Condition>>,
+    pub(super) pending: Rc<Vec<Pending>>,
+    /// Whether the caller has gone on already: the rest of an asynchronous function that is not awaited.
+    pub(super) detached: bool,
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            reach: Reach::NOTHING,
+            cells: Rc::default(),
+            objects: Rc::default(),
+            unstable: Rc::default(),
+            conditions: Rc::default(),
+            pending: Rc::default(),
+            detached: false,
+        }
+    }
+
+    pub(super) fn set(&mut self, cell: CellId, value: Value) {
+        let value = if self.unstable.contains(&cell) { Value::Any } else { value };
+        Rc::make_mut(&mut self.cells).insert(cell, value);
+    }
+
+    pub(super) fn object(&self, id: ObjectId) -> Option<&Rc<Object>> {
+        self.objects.get(&id)
+    }
+
+    pub(super) fn object_mut(&mut self, id: ObjectId) -> Option<&mut Object> {
+        Rc::make_mut(&mut self.objects).get_mut(&id).map(Rc::make_mut)
+    }
+
+    /// How much work a copy of it is.
+    pub(super) fn weight(&self) -> u32 {
+        u32::try_from((self.cells.len() + self.objects.len()) / 32).unwrap_or(u32::MAX)
+    }
+
+    /// The state after one of two paths. Where they came to different results, `condition` decided.
+    pub(super) fn join(mut self, other: Self, condition: Option<&Condition>) -> Self {
+        let decided = self.reach != other.reach;
+        self.reach = self.reach.or(other.reach);
+        if !Rc::ptr_eq(&self.cells, &other.cells) {
+            let mut differing = Vec::new();
+            let cells = Rc::make_mut(&mut self.cells);
+            for (cell, value) in other.cells.iter() {
+                match cells.get(cell) {
+                    Some(mine) if mine == value => {}
+                    Some(mine) => differing.push((*cell, mine.clone(), value.clone())),
+                    None => {
+                        cells.insert(*cell, value.clone());
+                    }
+                }
+            }
+            self.adopt_objects(&other);
+            for (cell, mine, value) in differing {
+                let value = self.either(&mine, &value);
+                Rc::make_mut(&mut self.cells).insert(cell, value);
+            }
+        }
+        if !Rc::ptr_eq(&self.objects, &other.objects) {
+            let objects = Rc::make_mut(&mut self.objects);
+            for (id, object) in other.objects.iter() {
+                match objects.get_mut(id) {
+                    Some(mine) if Rc::ptr_eq(mine, object) || mine.is_same(object) => {}
+                    Some(mine) => *mine = Rc::new(mine.or(object)),
+                    None => {
+                        objects.insert(*id, object.clone());
+                    }
+                }
+            }
+        }
+        if !Rc::ptr_eq(&self.unstable, &other.unstable) {
+            Rc::make_mut(&mut self.unstable).extend(other.unstable.iter().copied());
+        }
+        if !Rc::ptr_eq(&self.conditions, &other.conditions) {
+            Rc::make_mut(&mut self.conditions).extend(other.conditions.iter().cloned());
+        }
+        if !Rc::ptr_eq(&self.pending, &other.pending) {
+            for pending in other.pending.iter() {
+                if !self.pending.contains(pending) {
+                    Rc::make_mut(&mut self.pending).push(pending.clone());
+                }
+            }
+        }
+        if let Some(condition) = condition.filter(|_| decided) {
+            Rc::make_mut(&mut self.conditions).insert(condition.clone());
+        }
+        self.detached |= other.detached;
+        self
+    }
+
+    fn adopt_objects(&mut self, other: &Self) {
+        if !Rc::ptr_eq(&self.objects, &other.objects) {
+            let objects = Rc::make_mut(&mut self.objects);
+            for (id, object) in other.objects.iter() {
+                objects.entry(*id).or_insert_with(|| object.clone());
+            }
+        }
+    }
+
+    /// A value that is one of two.
+    pub(super) fn either(&mut self, one: &Value, two: &Value) -> Value {
+        if one == two {
+            return one.clone();
+        }
+        if self.is_plain(one, 0) && self.is_plain(two, 0) {
+            for value in [one, two] {
+                if let Value::Object(id) = value
+                    && let Some(object) = self.object_mut(*id)
+                {
+                    object.open = true;
+                }
+            }
+            return Value::External;
+        }
+        one.or(two)
+    }
+
+    /// Whether nothing of the modules can be called through a value.
+    pub(super) fn is_plain(&self, value: &Value, depth: usize) -> bool {
+        const DEEPEST: usize = 4;
+        match value {
+            Value::Object(id) => {
+                let Some(object) = self.object(*id) else { return false };
+                depth < DEEPEST
+                    && !object.open
+                    && object.class.is_none()
+                    && !matches!(object.kind, ObjectKind::Iterator(_))
+                    && object.slots.values().all(|slot| match slot {
+                        Slot::Value(value) => self.is_plain(value, depth + 1),
+                        Slot::Accessor { .. } => false,
+                    })
+            }
+            value => value.is_plain(),
+        }
+    }
+
+    /// Whether going on from one is going on from the other.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let objects = || {
+            self.objects.len() == other.objects.len()
+                && self
+                    .objects
+                    .iter()
+                    .zip(other.objects.iter())
+                    .all(|((one, this), (two, that))| one == two && (Rc::ptr_eq(this, that) || this.is_same(that)))
+        };
+        self.reach == other.reach
+            && (Rc::ptr_eq(&self.cells, &other.cells) || self.cells == other.cells)
+            && (Rc::ptr_eq(&self.objects, &other.objects) || objects())
+            && self.unstable == other.unstable
+            && self.pending == other.pending
+    }
+
+    /// Takes everything for unknown that code which is not followed may have changed.
+    pub(super) fn forget(&mut self, is_kept: impl Fn(CellId) -> bool) {
+        let cells = Rc::make_mut(&mut self.cells);
+        for (cell, value) in cells.iter_mut() {
+            if !is_kept(*cell) {
+                *value = Value::Any;
+            }
+        }
+        for object in Rc::make_mut(&mut self.objects).values_mut() {
+            if !object.open {
+                Rc::make_mut(object).open = true;
+            }
+        }
+    }
+
+    /// Says of the bindings and objects that another state has changed that they may change at any time.
+    pub(super) fn unsettle(&mut self, changed: &Self) {
+        let mut cells = Vec::new();
+        for (cell, value) in self.cells.iter() {
+            if changed.cells.get(cell).is_some_and(|other| other != value) {
+                cells.push(*cell);
+            }
+        }
+        for cell in cells {
+            Rc::make_mut(&mut self.unstable).insert(cell);
+            Rc::make_mut(&mut self.cells).insert(cell, Value::Any);
+        }
+        if !Rc::ptr_eq(&self.unstable, &changed.unstable) {
+            Rc::make_mut(&mut self.unstable).extend(changed.unstable.iter().copied());
+        }
+        let mut objects = Vec::new();
+        for (id, object) in self.objects.iter() {
+            if changed.objects.get(id).is_some_and(|other| !Rc::ptr_eq(other, object) && !other.is_same(object)) {
+                objects.push(*id);
+            }
+        }
+        for id in objects {
+            if let Some(object) = self.object_mut(id) {
+                object.open = true;
+            }
+        }
+    }
+}
+
+/// Joins a state with what was found before, if anything was.
+pub(super) fn join(one: Option<State>, two: Option<State>, condition: Option<&Condition>) -> Option<State> {
+    match (one, two) {
+        (Some(one), Some(two)) => Some(one.join(two, condition)),
+        (one, two) => one.or(two),
+    }
+}

@@ -1,0 +1,121 @@
+//! Which packages of Sentry start it for a server, and by which exports. One row for each package.
+
+use crate::specifier::package_name;
+
+/// A package whose `init` starts Sentry in a Node server.
+struct ServerPackage {
+    name: &'static str,
+    /// The entries besides the main one that have the same exports.
+    entries: &'static [&'static str],
+}
+
+const fn package(name: &'static str) -> ServerPackage {
+    ServerPackage { name, entries: &["init"] }
+}
+
+/// The SDK's packages with an `init` for a server, as of 8.0 to 11.12. `@sentry/core` only makes clients for others,
+/// `@sentry/browser` and the UI packages start the SDK of a browser, and those for edge runtimes have no module hooks.
+const SERVER_PACKAGES: &[ServerPackage] = &[
+    package("@sentry/node"),
+    // 9.43 and later: without OpenTelemetry's instrumentation packages; `light` without OpenTelemetry.
+    ServerPackage { name: "@sentry/node-core", entries: &["init", "light"] },
+    package("@sentry/astro"),
+    package("@sentry/aws-serverless"),
+    package("@sentry/bun"),
+    package("@sentry/deno"),
+    package("@sentry/elysia"),
+    package("@sentry/google-cloud-serverless"),
+    package("@sentry/hono"),
+    package("@sentry/nestjs"),
+    package("@sentry/nextjs"),
+    package("@sentry/nitro"),
+    package("@sentry/nuxt"),
+    package("@sentry/react-router"),
+    package("@sentry/remix"),
+    package("@sentry/serverless"),
+    package("@sentry/solidstart"),
+    package("@sentry/sveltekit"),
+    package("@sentry/tanstackstart-react"),
+];
+
+/// The exports that start Sentry when they are called.
+const STARTS: &[&str] = &["init", "initWithoutDefaultIntegrations"];
+
+/// The classes whose instances start it by their `init()`.
+const CLIENTS: &[&str] = &["NodeClient"];
+
+/// The entries that start it when they are imported (`@sentry/node/init` since 8.0), or register its hooks (`preload`).
+const STARTING_ENTRIES: &[&str] = &["init", "preload"];
+
+fn server_package(specifier: &str) -> Option<(&'static ServerPackage, &str)> {
+    let name = package_name(specifier);
+    let package = SERVER_PACKAGES.iter().find(|package| package.name == name)?;
+    Some((package, specifier[name.len()..].trim_start_matches('/')))
+}
+
+/// Whether `import "…"` of it starts Sentry.
+pub(crate) fn starts_on_import(specifier: &str) -> bool {
+    server_package(specifier).is_some_and(|(_, entry)| STARTING_ENTRIES.contains(&entry))
+}
+
+/// The names behind a specifier that has the exports of a server package; `default` of one that is CommonJS counts as
+/// the package itself.
+fn export<'p, S: AsRef<str>>(specifier: &str, path: &'p [S]) -> Option<Vec<&'p str>> {
+    let (package, entry) = server_package(specifier)?;
+    if !entry.is_empty() && !package.entries.contains(&entry) {
+        return None;
+    }
+    let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
+    Some(path.into_iter().skip_while(|name| *name == "default").collect())
+}
+
+/// Whether calling this export starts Sentry.
+pub(crate) fn is_start<S: AsRef<str>>(specifier: &str, path: &[S]) -> bool {
+    matches!(export(specifier, path).as_deref(), Some([name]) if STARTS.contains(name))
+}
+
+/// Whether this export is a class whose instances start Sentry.
+pub(crate) fn is_client<S: AsRef<str>>(specifier: &str, path: &[S]) -> bool {
+    matches!(export(specifier, path).as_deref(), Some([name]) if CLIENTS.contains(name))
+}
+
+/// Whether a server package is known to have this export.
+pub(crate) fn is_server_export<S: AsRef<str>>(specifier: &str, path: &[S]) -> bool {
+    match export(specifier, path).as_deref() {
+        Some([]) => true,
+        Some([name]) => STARTS.contains(name) || CLIENTS.contains(name),
+        _ => false,
+    }
+}
+
+/// Whether an import of this name may be one that starts Sentry.
+pub(crate) fn is_starting_name(name: &str) -> bool {
+    name == "default" || STARTS.contains(&name) || CLIENTS.contains(&name)
+}
+
+/// Whether a package belongs to the SDK: its calls do not fail, and it loads nothing of the build.
+pub(crate) fn is_of_sentry(specifier: &str) -> bool {
+    specifier.starts_with("@sentry/") || specifier.starts_with("@opentelemetry/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts() {
+        assert!(is_start("@sentry/node", &["init"]));
+        assert!(is_start("@sentry/solidstart", &["default", "init"]));
+        assert!(is_start("@sentry/node", &["initWithoutDefaultIntegrations"]));
+        assert!(is_start("@sentry/node-core/light", &["init"]));
+        assert!(!is_start("@sentry/node", &["close"]));
+        assert!(!is_start("@sentry/core", &["init"]));
+        assert!(!is_start("@sentry/browser", &["init"]));
+        assert!(!is_start("@sentry/solidstart/solidrouter", &["init"]));
+        assert!(!is_start("@sentry/fake", &["init"]));
+        assert!(!is_start("@sentryx/node", &["init"]));
+        assert!(starts_on_import("@sentry/node/init"));
+        assert!(starts_on_import("@sentry/node/preload"));
+        assert!(!starts_on_import("@sentry/node"));
+    }
+}

@@ -1,0 +1,436 @@
+//! The order of evaluation: instrumentations of every form, each with the verdict that is right for it.
+
+use presentry_rewriter::{InitTrust, Proof, Verdict, prove, prove_with};
+
+use crate::written::{build, path, show_proof};
+
+/// What stands beside the instrumentation.
+const REST: &str = "--- index.mjs
+import './instrument.server.mjs';
+await import('./entry.mjs');
+--- entry.mjs
+export { n as default } from './chunks/nitro.mjs';
+--- chunks/nitro.mjs
+import 'pg';
+export const n = process.env.NITRO_ENV_PREFIX;
+--- noop.mjs
+export const init = () => {};
+--- setup.mjs
+import * as Sentry from '@sentry/node';
+export function start() { Sentry.init({ tracesSampleRate: 1 }); }
+export default function () { start(); }
+export { init as begin } from '@sentry/node';
+export * as sdk from '@sentry/node';
+--- barrel.mjs
+export * from '@sentry/node';
+--- load.mjs
+export const load = () => import('./entry.mjs');
+--- warm.mjs
+await import('./chunks/nitro.mjs');
+export {};
+--- node_modules/@acme/observability/package.json
+{ \"name\": \"@acme/observability\", \"type\": \"module\", \"exports\": \"./index.js\" }
+--- node_modules/@acme/observability/index.js
+import * as Sentry from '@sentry/node';
+export function startObservability() { Sentry.init({ tracesSampleRate: 1 }); }
+";
+
+fn proof(instrumentation: &str) -> Proof {
+    // A part that starts with `---` brings files of its own.
+    let (own, files) = instrumentation.split_once("\n--- ").unwrap_or((instrumentation, ""));
+    let files = if files.is_empty() { String::new() } else { format!("--- {files}\n") };
+    prove(&build(&format!("{REST}{files}--- instrument.server.mjs\n{own}\n")), &path("index.mjs"))
+}
+
+#[track_caller]
+fn check(expected: Verdict, code: Option<&str>, instrumentations: &[&str]) {
+    let mut wrong = Vec::new();
+    for instrumentation in instrumentations {
+        let with_namespace = format!("import * as Sentry from '@sentry/node'; {instrumentation}");
+        let text = if instrumentation.contains("@sentry") || instrumentation.contains("@acme") {
+            instrumentation
+        } else {
+            with_namespace.as_str()
+        };
+        let proof = proof(text);
+        let codes: Vec<&str> = proof.failures.iter().map(|failure| failure.code.name).collect();
+        if proof.verdict != expected || code.is_some_and(|code| !codes.contains(&code)) {
+            wrong.push(format!("{}: {instrumentation}\n{}", proof.verdict.as_str(), show_proof(&proof)));
+        }
+    }
+    assert!(wrong.is_empty(), "not {}: {}\n{}", expected.as_str(), wrong.len(), wrong.join("\n"));
+}
+
+fn proven(instrumentations: &[&str]) {
+    check(Verdict::Proven, None, instrumentations);
+}
+
+fn conditional(instrumentations: &[&str]) {
+    check(Verdict::UnderCondition, None, instrumentations);
+}
+
+fn refused(code: &str, instrumentations: &[&str]) {
+    check(Verdict::NotProven, Some(code), instrumentations);
+}
+
+#[test]
+fn spellings_of_the_start() {
+    proven(&[
+        "Sentry.init({});",
+        "Sentry['init']({});",
+        "Sentry[`init`]({});",
+        "const name = 'init'; Sentry[name]({});",
+        "(0, Sentry.init)({});",
+        "Sentry.init.call(Sentry, {});",
+        "Sentry.init.apply(undefined, [{}]);",
+        "Sentry.init.bind(null)({});",
+        "Reflect.apply(Sentry.init, null, [{}]);",
+        "Sentry?.init?.({});",
+        "const { init } = Sentry; init({});",
+        "const { init: begin } = Sentry; begin({});",
+        "const { init, ...rest } = Sentry; init({});",
+        "let begin; begin = Sentry.init; begin({});",
+        "let begin; ({ init: begin } = Sentry); begin({});",
+        "const [begin] = [Sentry.init]; begin({});",
+        "const S = Sentry; const T = S; T.init({});",
+        "const api = { Sentry }; api.Sentry.init({});",
+        "const api = { ...{ go: Sentry.init } }; api.go({});",
+        "const api = {}; api.go = () => Sentry.init({}); api.go();",
+        "Sentry.initWithoutDefaultIntegrations({});",
+        "new Sentry.NodeClient({}).init();",
+        "const client = new Sentry.NodeClient({}); Sentry.setCurrentClient(client); client.init();",
+        "import { init } from '@sentry/solidstart'; init({});",
+        "import { init as i } from '@sentry/node/init'; i({});",
+        "import Sentry from '@sentry/node'; Sentry.init({});",
+        "import { default as S } from '@sentry/node'; S.init({});",
+        "import '@sentry/node/init';",
+        "import '@sentry/node/preload';",
+        "import S from 'npm:@sentry/node@10'; S.init({});",
+        "const S = await import('@sentry/node'); S.init({});",
+        "const S = (await import('@sentry/node')).default; S.init({});",
+        "(await import('@sentry/node')).init({});",
+        "const { init } = await import('@sentry/node'); init({});",
+        "await import('@sentry/node').then((S) => S.init({}));",
+        "await import('@sentry/node').then(({ init }) => { init({}); });",
+        "await import('@sentry/node/init');",
+        "const p = import('@sentry/node').then((S) => S.init({})); await p;",
+        "import { createRequire } from 'node:module'; createRequire(import.meta.url)('@sentry/node').init({});",
+        "import module from 'node:module'; const require = module.createRequire(import.meta.url); const S = require('@sentry/node'); S.init({});",
+        "process.getBuiltinModule('node:module').createRequire(import.meta.url)('@sentry/node').init({});",
+    ]);
+}
+
+#[test]
+fn what_is_no_start() {
+    refused(
+        "sentry-not-started",
+        &[
+            "import { init } from '@sentry/fake'; init({});",
+            "import { init } from '@sentry/core'; init({});",
+            "import { init } from '@sentry/browser'; init({});",
+            "import { init } from '@sentryx/node'; init({});",
+            "import * as S from '@sentry/solidstart/solidrouter'; S.init({});",
+            "import { init } from './noop.mjs'; import '@sentry/node'; init({});",
+            "import '@sentry/node';",
+            "Sentry.close();",
+            "{ const Sentry = { init() {} }; Sentry.init(); }",
+            "((Sentry) => Sentry.init())({ init() {} });",
+            "new Sentry.NodeClient({});",
+            "const Sentry = import('@sentry/node'); try { Sentry.init(); } catch {}",
+            "const { init: close, begin: init } = await import('@sentry/node'); init();",
+            "// Sentry.init()\n'Sentry.init()';",
+        ],
+    );
+}
+
+#[test]
+fn functions_methods_and_classes() {
+    proven(&[
+        "function start() { Sentry.init({}); } start();",
+        "start(); function start() { Sentry.init({}); }",
+        "const start = () => Sentry.init({}); start();",
+        "const start = function () { Sentry.init({}); }; start();",
+        "(() => { Sentry.init({}); })();",
+        "(function () { Sentry.init({}); }).call(this);",
+        "!function () { Sentry.init({}); }();",
+        "(() => () => Sentry.init({}))()();",
+        "function outer() { inner(); function inner() { Sentry.init({}); } } outer();",
+        "const make = (f) => () => f({}); make(Sentry.init)();",
+        "const once = (f) => { let done; return (...a) => done ? undefined : (done = true, f(...a)); }; once(() => Sentry.init({}))();",
+        "function start(begin = Sentry.init({})) {} start();",
+        "function start({ go = () => Sentry.init({}) } = {}) { go(); } start();",
+        "function start(...list) { list[0]({}); } start(Sentry.init);",
+        "const o = { start() { Sentry.init({}); } }; o.start();",
+        "const o = { start: () => Sentry.init({}) }; o['start']();",
+        "const o = { get begun() { return Sentry.init({}); } }; o.begun;",
+        "const o = { set level(v) { Sentry.init({}); } }; o.level = 1;",
+        "const o = { go() { this.now(); }, now() { Sentry.init({}); } }; o.go();",
+        "class A { constructor() { Sentry.init({}); } } new A();",
+        "class A { start() { Sentry.init({}); } } new A().start();",
+        "class A { static start() { Sentry.init({}); } } A.start();",
+        "class A { static { Sentry.init({}); } }",
+        "class A { static x = Sentry.init({}); }",
+        "class A { x = Sentry.init({}); } new A();",
+        "class A { #go() { Sentry.init({}); } start() { this.#go(); } } new A().start();",
+        "class A { #x = Sentry.init({}); } new A();",
+        "class A { start = () => Sentry.init({}); } new A().start();",
+        "class A { get go() { return Sentry.init({}); } } new A().go;",
+        "class A { constructor() { Sentry.init({}); } } class B extends A {} new B();",
+        "class A { constructor() { Sentry.init({}); } } class B extends A { constructor() { super(); } } new B();",
+        "class A { go() { Sentry.init({}); } } class B extends A { go() { super.go(); } } new B().go();",
+        "const B = class { static go() { Sentry.init({}); } }; B.go();",
+        "class A { [Sentry.init({})]() {} }",
+        "function A() { Sentry.init({}); } new A();",
+        "[1].forEach(() => Sentry.init({}));",
+        "[Sentry.init].map((f) => f({}));",
+        "['a', 'b'].some(() => Sentry.init({}));",
+        "[{}].reduce((all, o) => { Sentry.init(o); return all; }, 0);",
+        "const tag = (s) => Sentry.init({}); tag`x`;",
+        "`${Sentry.init({})}`;",
+        "new Promise((done) => { Sentry.init({}); done(); });",
+        "const f = { then(done) { Sentry.init({}); done(); } }; await f;",
+    ]);
+    refused("init-not-reached", &["try { JSON.parse('{}'); } catch { Sentry.init({}); }"]);
+}
+
+#[test]
+fn never() {
+    for instrumentation in [
+        "if (false) { Sentry.init({}); }",
+        "0 && Sentry.init({});",
+        "null?.x(Sentry.init({}));",
+        "try { throw 1; Sentry.init({}); } catch {}",
+        "label: { break label; Sentry.init({}); }",
+        "function start() { return; Sentry.init({}); } start();",
+        "const make = (f) => () => f(); const a = make(Sentry.init); const b = make(() => {}); b();",
+        "(() => {})(() => Sentry.init({}));",
+        "[].forEach(() => Sentry.init({}));",
+        "while (false) Sentry.init({});",
+        "for (const x of []) Sentry.init({});",
+        "function f(x = Sentry.init({})) {} f(1);",
+        "switch ('a') { case 'b': Sentry.init({}); }",
+        "let start = () => Sentry.init({}); start = () => {}; start();",
+        "process.exit(0); Sentry.init({});",
+        "function start() { Sentry.init({}); }",
+        "export async function register() { Sentry.init({}); }",
+        "export default () => Sentry.init({});",
+        "class A { start() { Sentry.init({}); } } new A();",
+        "class A { constructor() { Sentry.init({}); } }",
+        "function* g() { Sentry.init({}); } g();",
+        "const g = (function* () { yield 1; Sentry.init({}); })(); g.next();",
+    ] {
+        check(Verdict::NotProven, None, &[instrumentation]);
+    }
+}
+
+#[test]
+fn waiting() {
+    proven(&[
+        "await 0; Sentry.init({});",
+        "const dsn = await new Promise((r) => setTimeout(() => r(process.env.DSN), 30)); Sentry.init({ dsn });",
+        "await (async () => { await 0; Sentry.init({}); })();",
+        "async function main() { await 0; Sentry.init({}); } await main();",
+        "const main = async () => { await 0; Sentry.init({}); }; await main();",
+        "const main = async () => { await 0; Sentry.init({}); }; const p = main(); await p;",
+        "async function main() { Sentry.init({}); await 0; } main();",
+        "async function main() { Sentry.init({}); await 0; } main().catch(console.error);",
+        "async function main() { Sentry.init({}); await 0; } void main();",
+        "const wait = async () => { await 0; }; async function main() { await wait(); Sentry.init({}); } await main();",
+        "const main = async () => { await 0; Sentry.init({}); }; const run = () => main(); await run();",
+        "const main = async () => { await 0; Sentry.init({}); }; await Promise.all([main()]);",
+        "const [S] = await Promise.all([import('@sentry/node'), import('node:fs')]); S.init({});",
+        "await Promise.resolve().then(() => Sentry.init({}));",
+        "await Promise.resolve(Sentry).then((S) => S.init({}));",
+        "await Promise.allSettled([(async () => { Sentry.init({}); })()]);",
+        "for await (const o of [{}]) Sentry.init(o);",
+        "const { init } = await (async () => Sentry)(); init({});",
+        "let S; async function load() { S = await import('@sentry/node'); } await load(); S.init({});",
+        "class A { async start() { await 0; Sentry.init({}); } } await new A().start();",
+        "export default async function () {} Sentry.init({});",
+        "await using x = { async [Symbol.asyncDispose]() {} }; Sentry.init({});",
+    ]);
+    refused(
+        "init-later",
+        &[
+            "async function main() { await 0; Sentry.init({}); } main();",
+            "async function main() { await 0; Sentry.init({}); } main().catch(console.error);",
+            "const main = async () => { await new Promise((r) => setTimeout(r, 60)); Sentry.init({}); }; void main();",
+            "const wait = async () => { await 0; }; async function main() { await wait(); Sentry.init({}); } main();",
+            "import('@sentry/node').then((S) => S.init({}));",
+            "function start() { Sentry.init({}); } Promise.resolve().then(() => new Promise((r) => setTimeout(r, 30))).then(start);",
+            "setTimeout(() => Sentry.init({}), 0);",
+            "setImmediate(() => Sentry.init({}));",
+            "queueMicrotask(() => Sentry.init({}));",
+            "process.nextTick(() => Sentry.init({}));",
+            "import { setTimeout } from 'node:timers'; import * as Sentry from '@sentry/node'; setTimeout(() => Sentry.init({}), 0);",
+            "process.once('ready', () => Sentry.init({}));",
+            "import emitter from 'x'; import * as Sentry from '@sentry/node'; emitter.on('ready', () => Sentry.init({}));",
+            "async function* settings() { await 0; yield {}; } (async () => { for await (const s of settings()) Sentry.init(s); })();",
+            "const main = async () => { await 0; Sentry.init({}); }; [1].forEach(main);",
+            "const main = async () => { await 0; Sentry.init({}); }; main() && 1;",
+            "(async () => { const S = await import('@sentry/node'); S.init({}); })();",
+            "const p = (async () => { await 0; Sentry.init({}); })(); p.finally(() => {});",
+        ],
+    );
+}
+
+#[test]
+fn conditions() {
+    conditional(&[
+        "if (process.env.DSN) Sentry.init({});",
+        "if (process.env.NODE_ENV !== 'test') { Sentry.init({}); }",
+        "process.env.DSN && Sentry.init({});",
+        "const c = process.env.DSN ? Sentry.init({}) : undefined;",
+        "function start() { if (!process.env.DSN) return; Sentry.init({}); } start();",
+        "async function start() { if (!process.env.DSN) return; await 0; Sentry.init({}); } await start();",
+        "if (process.env.DSN) { const S = await import('@sentry/node'); S.init({}); }",
+        "for (const dsn of (process.env.DSNS ?? '').split(',')) Sentry.init({ dsn });",
+        "switch (process.env.MODE) { case 'production': Sentry.init({}); break; default: }",
+        "try { check(); Sentry.init({}); } catch {}",
+        "try { const { x } = await import('other'); Sentry.init({}); } catch (error) { console.error(error); }",
+        "const mode = process.env.MODE; while (mode) { Sentry.init({}); break; }",
+        "done: { if (process.env.OFF) break done; Sentry.init({}); }",
+        "const start = process.env.DSN ? () => Sentry.init({}) : () => {}; if (process.env.DSN) Sentry.init({});",
+        "process.env.DSN ?? Sentry.init({});",
+        "let c; c ??= process.env.DSN && Sentry.init({});",
+        "globalThis.begin?.(Sentry.init({}));",
+        "const go = async () => { risky(); Sentry.init({}); }; go().catch(() => {});",
+    ]);
+    proven(&[
+        "if (process.env.DSN) { Sentry.init({}); } else { Sentry.init({ enabled: true }); }",
+        "const o = {}; if (process.env.X) o.dsn = 'x'; Sentry.init(o);",
+        "if (true) Sentry.init({});",
+        "if (typeof window === 'undefined') Sentry.init({});",
+        "let c; c ??= Sentry.init({});",
+        "try { Sentry.init({}); } catch (error) { console.error(error); }",
+        "try { process.umask(); } finally { Sentry.init({}); }",
+        "try { risky(); } catch {} Sentry.init({});",
+        "try { risky(); Sentry.init({ a: 1 }); } catch { Sentry.init({}); }",
+        "try { risky(); } finally { Sentry.init({}); }",
+        "try { throw 1; } catch { Sentry.init({}); }",
+        "for (;;) { Sentry.init({}); break; }",
+        "do { Sentry.init({}); } while (process.env.X);",
+        "for (let i = 0; i < 3; i++) {} Sentry.init({});",
+        "outer: for (const a of [1]) { for (const b of [1]) { Sentry.init({}); continue outer; } }",
+        "switch (process.env.X) { case 'a': case 'b': default: Sentry.init({}); }",
+        "switch (process.env.X) { case 'a': Sentry.init({}); break; default: Sentry.init({}); }",
+        "if (!process.env.DSN) throw new Error('no dsn'); Sentry.init({});",
+        "if (process.env.BUILD) process.exit(0); Sentry.init({});",
+        "function f() { try { return 1; } finally { Sentry.init({}); } } f();",
+        "function* g() { Sentry.init({}); yield 1; } g().next();",
+        "function* g() { yield {}; } for (const o of g()) Sentry.init(o);",
+        "function* g() { Sentry.init({}); } [...g()];",
+        "function* g() { Sentry.init({}); } for (const x of g()) {}",
+        "function* g() { yield* h(); } function* h() { Sentry.init({}); } [...g()];",
+        "for (const o of [{}]) Sentry.init(o);",
+    ]);
+}
+
+#[test]
+fn modules_and_packages() {
+    proven(&[
+        "import { start } from './setup.mjs'; start(); '@sentry';",
+        "import start from './setup.mjs'; start(); '@sentry';",
+        "import { begin } from './setup.mjs'; begin(); '@sentry';",
+        "import { sdk } from './setup.mjs'; sdk.init(); '@sentry';",
+        "import * as setup from './setup.mjs'; setup.start(); '@sentry';",
+        "import { init } from './barrel.mjs'; init(); '@sentry';",
+        "import * as all from './barrel.mjs'; all.init(); '@sentry';",
+        "const { start } = await import('./setup.mjs'); start(); '@sentry';",
+        "import { startObservability } from '@acme/observability'; startObservability();",
+        "const { startObservability } = await import('@acme/observability'); startObservability();",
+        "import './a.mjs'; '@sentry';\n--- a.mjs\nimport * as Sentry from '@sentry/node';\nSentry.init({});",
+        "import './a.mjs'; import './b.mjs'; '@sentry';\n--- a.mjs\nawait 0;\n--- b.mjs\nimport * as Sentry from '@sentry/node';\nSentry.init({});",
+    ]);
+    check(
+        Verdict::NotProven,
+        None,
+        &[
+            "import { startObservability } from '@acme/observability';",
+            "import { start } from './setup.mjs'; '@sentry';",
+        ],
+    );
+}
+
+#[test]
+fn the_runtime_first() {
+    for instrumentation in [
+        "await import('./chunks/nitro.mjs'); Sentry.init({});",
+        "await import(`./chunks/nitro.mjs`); Sentry.init({});",
+        "import('./chunks/nitro.mjs'); Sentry.init({});",
+        "const file = './chunks/' + 'nitro.mjs'; await import(file); Sentry.init({});",
+        "import './warm.mjs'; import * as Sentry from '@sentry/node'; Sentry.init({});",
+        "import { load } from './load.mjs'; import * as Sentry from '@sentry/node'; await load(); Sentry.init({});",
+        "import { load } from './load.mjs'; import * as Sentry from '@sentry/node'; [1].forEach(load); Sentry.init({});",
+        "import { load } from './load.mjs'; import * as Sentry from '@sentry/node'; unknown(load); Sentry.init({});",
+        "const load = async () => { await 0; await import('./entry.mjs'); }; load(); await 0; Sentry.init({});",
+        "const load = async () => { await import('./entry.mjs'); }; const init = async () => { await 0; Sentry.init({}); }; await Promise.all([load(), init()]);",
+        "let f = () => {}; async function g() { await 0; await f(); } const p = g(); f = () => import('./entry.mjs'); await p; Sentry.init({});",
+        "import './a.mjs'; import './b.mjs'; '@sentry';\n--- a.mjs\nimport * as Sentry from '@sentry/node';\nawait 0; Sentry.init({});\n--- b.mjs\nawait import('./entry.mjs');",
+        "for (const f of [() => {}, () => import('./entry.mjs')]) await f(); Sentry.init({});",
+        "setTimeout(() => import('./entry.mjs'), 0); await 0; Sentry.init({});",
+        "const o = { f() {} }; o.f = () => import('./entry.mjs'); await o.f(); Sentry.init({});",
+        "try { risky(); } catch { await import('./entry.mjs'); } Sentry.init({});",
+        "if (process.env.X) await import('./entry.mjs'); Sentry.init({});",
+        "let f = () => {}; const set = () => { f = () => import('./entry.mjs'); }; unknown(set); await f(); Sentry.init({});",
+        "let f = () => {}; for (let i = 0; i < 2; i++) { await f(); f = () => import('./entry.mjs'); } Sentry.init({});",
+    ] {
+        check(Verdict::NotProven, None, &[instrumentation]);
+    }
+    refused(
+        "init-not-followed",
+        &[
+            "await eval('import(\"./chunks/nitro.mjs\")'); Sentry.init({});",
+            "await import(process.env.FILE); Sentry.init({});",
+            "eval('x'); Sentry.init({});",
+        ],
+    );
+    proven(&[
+        "Sentry.init({}); await import('./entry.mjs');",
+        "setTimeout(() => import('./entry.mjs'), 0); Sentry.init({});",
+        "Sentry.init({ beforeSend: () => import('./entry.mjs') });",
+    ]);
+}
+
+/// A start that cannot be followed may be vouched for; a runtime that is certainly first may not.
+#[test]
+fn vouching() {
+    let vouched = |instrumentation: &str| {
+        let files = build(&format!(
+            "{REST}--- instrument.server.mjs\nimport * as Sentry from '@sentry/node'; {instrumentation}\n"
+        ));
+        prove_with(&files, &path("index.mjs"), InitTrust::Vouched).verdict
+    };
+    assert_eq!(vouched("lodash.once(() => Sentry.init({}))();"), Verdict::VouchedFor);
+    assert_eq!(vouched("await import(process.env.FILE); Sentry.init({});"), Verdict::VouchedFor);
+    assert_eq!(vouched("Sentry.init({});"), Verdict::Proven);
+    assert_eq!(vouched("await import('./entry.mjs'); Sentry.init({});"), Verdict::NotProven);
+}
+
+/// Whatever cannot be followed makes a verdict worse, or leaves it.
+#[test]
+fn an_unknown_never_improves_a_verdict() {
+    let rank = |text: &str| match proof(text).verdict {
+        Verdict::Proven => 0,
+        Verdict::UnderCondition => 1,
+        Verdict::VouchedFor | Verdict::NotProven => 2,
+    };
+    let unknowns = ["unknown();", "globalThis.x.y(Sentry);", "await unknown();", "eval('');", "unknown(() => {});"];
+    for steps in [
+        &["Sentry.init({});", "await import('./entry.mjs');"][..],
+        &["if (process.env.A) Sentry.init({});", "await 0;"],
+        &["const f = async () => { await 0; Sentry.init({}); };", "const p = f();", "await p;"],
+        &["let f = Sentry.init;", "const g = () => f({});", "g();"],
+        &["const o = { go() { Sentry.init({}); } };", "o.go();"],
+    ] {
+        let head = "import * as Sentry from '@sentry/node';";
+        let before = rank(&format!("{head}{}", steps.concat()));
+        for unknown in unknowns {
+            for at in 0..=steps.len() {
+                let (first, last) = steps.split_at(at);
+                let text = format!("{head}{}{unknown}{}", first.concat(), last.concat());
+                assert!(rank(&text) >= before, "{text}");
+            }
+        }
+    }
+}
