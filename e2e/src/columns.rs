@@ -8,6 +8,7 @@ use walkdir::WalkDir;
 
 use crate::column::Column;
 use crate::observe::Manner;
+use crate::resolved;
 use crate::runtime;
 use crate::scenario::Scenario;
 use crate::seen::{Again, Build, Proof};
@@ -161,6 +162,7 @@ fn rewritten(of: &Material<'_>, how: &Rewrite<'_>) -> Result<Outcome> {
         without_parser: without_parser.map(|boot| boot.take()).transpose()?,
         packages,
         sdk_packages,
+        resolved: resolved::found(&server, &server)?,
         again: rewrites.then(|| again("again", None, how.args.unwrap_or_default(), &after)).transpose()?,
         restored: rewrites.then(|| again("restore", Some("restore"), &[], &original)).transpose()?,
         command: None,

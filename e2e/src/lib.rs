@@ -30,6 +30,7 @@ pub mod process;
 pub mod progress;
 pub mod report;
 pub mod repro;
+pub mod resolved;
 pub mod run;
 pub mod runtime;
 pub mod scenario;

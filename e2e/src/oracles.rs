@@ -11,6 +11,7 @@ use crate::evidence::Source;
 use crate::host::{Assets, Host};
 use crate::intake::Received;
 use crate::process::Exit;
+use crate::resolved;
 use crate::runtime::THROWN;
 use crate::scenario::{Control, Ends, Feature, Library, Module, Package, Scenario, WantedSpan};
 use crate::seen::{Again, ControlBuild, Facts, Observation, Proof, Seen, StartSeen, ThrowObservation};
@@ -124,6 +125,14 @@ pub const ORACLES: &[Oracle] = &[
     }),
     row(None, "packages", BUNDLED, |of| {
         let judgement = bundle::pruned(of.ours.packages, of.build.packages, &of.build.sdk_packages);
+        Some((judgement, of.build.proof.sources.clone()))
+    }),
+    row(None, "versions of the SDK", OURS, |of| {
+        let wrong = resolved::differences(&of.before.resolved, &of.build.resolved);
+        let found = numbered(of.build.resolved.len(), "import");
+        let judgement = verdict(&wrong, || {
+            format!("{found} of Sentry's packages find versions that the app or the unrewritten build has there")
+        });
         Some((judgement, of.build.proof.sources.clone()))
     }),
     row(None, "values of the instrumentation", OURS, |of| {

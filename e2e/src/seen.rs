@@ -7,6 +7,7 @@ use crate::column::Column;
 use crate::evidence::Source;
 use crate::intake::Received;
 use crate::process::Exit;
+use crate::resolved::Found;
 use crate::scenario::{Control, Scenario};
 use crate::server::Response;
 use crate::timeline::Watched;
@@ -163,6 +164,8 @@ pub struct Build {
     pub packages: u64,
     /// The packages of the SDK among them.
     pub sdk_packages: Vec<String>,
+    /// The versions of Sentry's packages that its files find.
+    pub resolved: Found,
     /// A second run of the command.
     pub again: Option<Again>,
     /// `presentry restore`, compared with what the build was.
@@ -205,6 +208,8 @@ pub struct Before {
     pub imported: Option<Seen<Observation>>,
     /// What the static file holds.
     pub asset: Vec<u8>,
+    /// The versions of Sentry's packages that the files of the app find, and those of the build as it was.
+    pub resolved: Found,
 }
 
 /// What an oracle looks at.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::app;
 use crate::observe::Manner;
+use crate::resolved::{self, Found};
 use crate::runtime;
 use crate::scenario::Control;
 use crate::seen::{Before, ControlBuild};
@@ -77,6 +78,7 @@ pub(crate) fn seen(bench: &Workbench<'_>, prepared: &Prepared, copy: &Copy, chun
         preload_dies: preload_dies.map(|boot| boot.take()).transpose()?,
         imported: imported.map(|boot| boot.take()).transpose()?,
         asset: asset(bench)?,
+        resolved: resolved(bench, prepared, copy)?,
     })
 }
 
@@ -85,6 +87,16 @@ fn asset(bench: &Workbench<'_>) -> Result<Vec<u8>> {
     let Some(asset) = &bench.scenario.asset else { return Ok(Vec::new()) };
     std::fs::read(bench.scenario.app_in(&bench.source).join(&asset.file))
         .with_context(|| format!("failed to read `{}`", asset.file))
+}
+
+/// The versions of Sentry's packages that are found in the app, and in the build: Nitro gives some files others than the app does.
+fn resolved(bench: &Workbench<'_>, prepared: &Prepared, copy: &Copy) -> Result<Found> {
+    let mut found = resolved::found(&prepared.install, &bench.scenario.app_in(&prepared.install))?;
+    let server = bench.server(&copy.app);
+    for (import, versions) in resolved::found(&server, &server)? {
+        found.entry(import).or_default().extend(versions);
+    }
+    Ok(found)
 }
 
 /// The copies that must fail.

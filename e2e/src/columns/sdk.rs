@@ -11,6 +11,7 @@ use walkdir::WalkDir;
 use crate::columns::{Made, Material, Outcome};
 use crate::observe::Manner;
 use crate::progress::Took;
+use crate::resolved;
 use crate::runtime;
 use crate::scenario::Scenario;
 use crate::seen::{Build, Proof};
@@ -78,6 +79,7 @@ pub(super) fn make(of: &Material<'_>) -> Result<Outcome> {
         without_parser: None,
         packages: size_of_packages(&server)?,
         sdk_packages: sdk_packages_in(&server),
+        resolved: resolved::found(&server, &server)?,
         again: None,
         restored: None,
         command: None,
