@@ -11,14 +11,28 @@ bundles packages into `_libs/` instead of leaving them in `node_modules`, so Sen
 List them in Nitro's option `traceDeps` (`nitro({ traceDeps: ["pg"] })` in `vite.config.ts`); they are then copied to
 `.output/server/node_modules` and imported from there. A name that ends in `*` copies the whole package, which those need whose
 `main` is another file than the one that bundlers take, such as `graphql`. The Vite plugins of Sentry's SDKs for frameworks
-(`sentrySolidStartVite` of `@sentry/solidstart`, which knows SolidStart 1 alone) do not change what Nitro bundles."#,
+(`sentrySolidStartVite` of `@sentry/solidstart`, which knows SolidStart 1 alone) do not change what Nitro bundles. Nitro 2 bundles
+a package that its options `externals.inline` or `noExternals` name; its source maps tell, and of scripts without one nothing is
+known. A library into which the build plugin of SDK 11 (`@sentry/node/vite`, `@sentry/node/rollup`) injected channels is not told."#,
 };
+
+/// The same of a build of Nitro 2. `file` is the first script that holds one.
+pub(crate) fn inlined(libraries: &[&str], file: &str) -> Diagnostic {
+    Diagnostic::new(&CODE, message(libraries, file)).hint(
+        "take them out of `externals.inline`, or `noExternals` out of Nitro's options (`server` in `app.config.*`), and build again",
+    )
+}
+
+fn message(libraries: &[&str], place: &str) -> String {
+    let names = libraries.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let (is, it) = if libraries.len() == 1 { ("is", "it") } else { ("are", "them") };
+    format!("{names} {is} bundled in `{place}`, where Sentry cannot instrument {it}")
+}
 
 /// `libraries` are the packages, and `directory` is where they are, as the user would write it.
 pub(crate) fn diagnostic(libraries: &[&str], directory: &str) -> Diagnostic {
-    let names = libraries.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let (is, it) = if libraries.len() == 1 { ("is", "it") } else { ("are", "them") };
     let wanted = libraries.iter().map(|name| format!("\"{name}*\"")).collect::<Vec<_>>().join(", ");
-    Diagnostic::new(&CODE, format!("{names} {is} bundled in `{directory}`, where Sentry cannot instrument {it}"))
-        .hint(format!("add `traceDeps: [{wanted}]` to Nitro's options, as in `nitro({{ … }})` of `vite.config.ts`, and build again"))
+    Diagnostic::new(&CODE, message(libraries, directory)).hint(format!(
+        "add `traceDeps: [{wanted}]` to Nitro's options, as in `nitro({{ … }})` of `vite.config.ts`, and build again"
+    ))
 }

@@ -1,8 +1,15 @@
-//! Which of the libraries that Sentry instruments Nitro 3 has bundled. Reads names of files, never a module.
+//! Which of the libraries that Sentry instruments are bundled into a build. Reads names of files, source maps, and texts of
+//! scripts for what Sentry's build plugin leaves there.
 
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use presentry_rewriter::diagnostics::Diagnostic;
+use memchr::memmem;
+use presentry_rewriter::{diagnostics::Diagnostic, is_script};
+use serde::Deserialize;
 
 use crate::diagnostics::bundled_library;
 
@@ -50,6 +57,92 @@ const INSTRUMENTED: [&str; 33] = [
 
 /// A warning where there are any. `shown` is the server directory as the user would write it.
 pub(crate) fn warning(server: &Path, shown: &str) -> Option<Diagnostic> {
+    let is_injected = injected(server);
+    if server.join(DIRECTORY).is_dir() {
+        of_nitro_3(server, shown, is_injected)
+    } else {
+        of_nitro_2(server, shown, is_injected)
+    }
+}
+
+/// Nitro 2 leaves packages in `node_modules`, unless `externals.inline`, `noExternals` or a framework says otherwise. Which
+/// files a script was made of, its source map tells; of one without a map nothing is known.
+fn of_nitro_2(server: &Path, shown: &str, is_injected: impl Fn(&str) -> bool) -> Option<Diagnostic> {
+    let mut bundled: BTreeMap<&str, PathBuf> = BTreeMap::new();
+    for script in scripts(server) {
+        let sources = sources_of(&script);
+        let has = |library: &&str| sources.iter().any(|source| package_of(source) == Some(library));
+        for library in INSTRUMENTED.into_iter().filter(has).filter(|library| !is_injected(library)) {
+            bundled.entry(library).or_insert_with(|| script.clone());
+        }
+    }
+    let file = bundled.values().next()?.strip_prefix(server).ok()?.display().to_string();
+    let names: Vec<&str> = bundled.into_keys().collect();
+    Some(bundled_library::inlined(&names, &format!("{shown}/{file}")))
+}
+
+/// The scripts of a build that are not in packages.
+fn scripts(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut entries: Vec<fs::DirEntry> = fs::read_dir(directory).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && name != "node_modules" => found.extend(scripts(&entry.path())),
+            Ok(kind) if kind.is_file() && name.to_str().is_some_and(is_script) => found.push(entry.path()),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The files that a script was made of, as its source map has them.
+fn sources_of(script: &Path) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct SourceMap {
+        #[serde(default)]
+        sources: Vec<Option<String>>,
+    }
+    let mut map = script.as_os_str().to_owned();
+    map.push(".map");
+    let map: Option<SourceMap> = fs::read(map).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    map.into_iter().flat_map(|map| map.sources).flatten().collect()
+}
+
+/// The package that a file belongs to, by its path.
+fn package_of(source: &str) -> Option<&str> {
+    const MODULES: &str = "node_modules/";
+    let inside = &source[source.rfind(MODULES)? + MODULES.len()..];
+    let end = inside.match_indices('/').nth(usize::from(inside.starts_with('@')))?.0;
+    Some(&inside[..end])
+}
+
+/// Whether Sentry's build plugin injected channels into a library. It leaves a call with the name of the library in each module
+/// (`moduleInjectedSnippet` in `moduleInjectedTransform.js` of `@sentry/server-utils` 11).
+fn injected(server: &Path) -> impl Fn(&str) -> bool {
+    const SINK: &str = "__SENTRY_ORCHESTRION_INJECT__";
+    let mut names: Vec<String> = Vec::new();
+    for script in scripts(server) {
+        let bytes = fs::read(script).unwrap_or_default();
+        for at in memmem::find_iter(&bytes, SINK) {
+            let rest = &bytes[at + SINK.len()..bytes.len().min(at + SINK.len() + 200)];
+            names.extend(first_argument(&String::from_utf8_lossy(rest)));
+        }
+    }
+    move |library| names.iter().any(|name| name == library)
+}
+
+/// The literal in ` = call("literal"`.
+fn first_argument(text: &str) -> Option<String> {
+    let call = text.trim_start().strip_prefix('=')?;
+    let (_, arguments) = call.split_once('(')?;
+    let quote = arguments.trim_start().chars().next().filter(|quote| matches!(quote, '"' | '\'' | '`'))?;
+    let literal = &arguments.trim_start()[1..];
+    Some(literal[..literal.find(quote)?].to_owned())
+}
+
+fn of_nitro_3(server: &Path, shown: &str, is_injected: impl Fn(&str) -> bool) -> Option<Diagnostic> {
     let packages: Vec<String> = names_in(&server.join(DIRECTORY))
         .iter()
         .flat_map(|name| match name.strip_prefix('@') {
@@ -61,8 +154,10 @@ pub(crate) fn warning(server: &Path, shown: &str) -> Option<Diagnostic> {
             None => packages_of(name),
         })
         .collect();
-    let bundled: Vec<&str> =
-        INSTRUMENTED.into_iter().filter(|library| packages.iter().any(|package| package == library)).collect();
+    let bundled: Vec<&str> = INSTRUMENTED
+        .into_iter()
+        .filter(|library| packages.iter().any(|package| package == library) && !is_injected(library))
+        .collect();
     (!bundled.is_empty()).then(|| bundled_library::diagnostic(&bundled, &format!("{shown}/{DIRECTORY}")))
 }
 
@@ -91,6 +186,41 @@ mod tests {
         assert_eq!(packages_of("h3+rou3+srvx.mjs"), ["h3", "rou3", "srvx"]);
         assert_eq!(packages_of("redis__client+[...].mjs"), ["@redis/client"]);
         assert_eq!(packages_of("graphql.mjs.map"), [""; 0]);
+    }
+
+    #[test]
+    fn a_path_tells_the_package() {
+        assert_eq!(package_of("../../../../node_modules/pg/lib/client.js"), Some("pg"));
+        assert_eq!(
+            package_of("node_modules/.pnpm/pg@8/node_modules/@redis/client/dist/index.js"),
+            Some("@redis/client")
+        );
+        assert_eq!(package_of("../../src/pg/index.ts"), None);
+    }
+
+    #[test]
+    fn what_nitro_2_has_inlined_is_told() {
+        let server = tempfile::tempdir().unwrap();
+        let chunks = server.path().join("chunks");
+        fs::create_dir(&chunks).unwrap();
+        let has = |code: &str, sources: &str| {
+            fs::write(chunks.join("nitro.mjs"), code).unwrap();
+            fs::write(chunks.join("nitro.mjs.map"), format!(r#"{{ "version": 3, "sources": [{sources}, null] }}"#))
+                .unwrap();
+            warning(server.path(), "server").map(|diagnostic| diagnostic.message)
+        };
+        assert_eq!(has("", r#""../node_modules/h3/dist/index.mjs""#), None);
+        let inlined = r#""../node_modules/pg/lib/client.js", "../node_modules/graphql/index.mjs""#;
+        let said = has("", inlined).unwrap();
+        assert_eq!(
+            said,
+            "`graphql`, `pg` are bundled in `server/chunks/nitro.mjs`, where Sentry cannot instrument them"
+        );
+        // What Sentry's build plugin leaves in a library, also when it is minified.
+        let graphql = r#"globalThis.__SENTRY_ORCHESTRION_INJECT__ = orchestrionModuleInjected("graphql", () => x());"#;
+        let said = has(graphql, inlined).unwrap();
+        assert_eq!(said, "`pg` is bundled in `server/chunks/nitro.mjs`, where Sentry cannot instrument it");
+        assert_eq!(has(&format!("{graphql}globalThis.__SENTRY_ORCHESTRION_INJECT__=a('pg')"), inlined), None);
     }
 
     #[test]
