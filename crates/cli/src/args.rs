@@ -247,6 +247,15 @@ pub(crate) fn trust(vouched: bool) -> InitTrust {
     if vouched { InitTrust::Vouched } else { InitTrust::Proof }
 }
 
+impl RewriteArgs {
+    /// A rewrite of the build that is inspected, as no flag says otherwise.
+    pub(crate) fn of_inspect(args: &InspectArgs) -> Self {
+        let matches = Self::augment_args(clap::Command::new("rewrite")).get_matches_from(["rewrite"]);
+        let defaults = Self::from_arg_matches(&matches).expect("every argument has a default");
+        Self { build: args.build.clone(), instrumentation: args.instrumentation.clone(), ..defaults }
+    }
+}
+
 /// The arguments of `presentry check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {

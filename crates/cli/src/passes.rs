@@ -4,4 +4,7 @@ pub(crate) mod archive;
 pub(crate) mod bundle;
 pub(crate) mod instrumentation;
 pub(crate) mod packages;
+pub(crate) mod plan;
 pub(crate) mod prune;
+
+pub(crate) use plan::{Asks, Pass, Plan, Refusal, Remaining, View};

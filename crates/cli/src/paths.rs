@@ -136,3 +136,12 @@ pub(crate) fn show(path: &Path) -> String {
 pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename)
 }
+
+/// The directory of the package a file of a build belongs to, both relative to the server directory.
+pub(crate) fn package_directory(path: &str) -> &str {
+    const PARENT: &str = "node_modules/";
+    let Some(start) = path.rfind(PARENT).map(|at| at + PARENT.len()) else { return path };
+    let segments = if path[start..].starts_with('@') { 2 } else { 1 };
+    let end = path[start..].match_indices('/').nth(segments - 1);
+    end.map_or(path, |(end, _)| &path[..start + end])
+}

@@ -6,4 +6,6 @@ pub(crate) mod history;
 pub(crate) mod lock;
 pub(crate) mod manifest;
 pub(crate) mod place;
+pub(crate) mod steps;
 pub(crate) mod transaction;
+pub(crate) mod view;

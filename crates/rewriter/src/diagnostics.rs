@@ -39,6 +39,7 @@ mod unwrappable_export;
 pub use bundle_two_copies::sdk_of_package;
 pub use missing_module::missing_file;
 pub use unknown_export::unknown_export;
+pub use unreadable::unreadable;
 
 use std::ops::Range;
 

@@ -1,9 +1,12 @@
 //! What a rewrite will do to the files of a build, decided in memory.
 
+use std::borrow::Cow;
+
 use crate::{
     diagnostics::Diagnostic,
+    overlay::Overlay,
     proof::{InitTrust, Proof},
-    sources::ModulePath,
+    sources::{ModulePath, Sources},
 };
 
 /// How the host loads the server entry; it decides what a facade has to do with an error.
@@ -145,4 +148,27 @@ pub struct Plan {
     pub proof: Option<Proof>,
     /// Errors when refused, and warnings.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Plan {
+    /// What stands for a plan that cannot be carried out.
+    #[must_use]
+    pub fn refused(diagnostics: Vec<Diagnostic>) -> Self {
+        Self { outcome: Outcome::Refused, changes: Vec::new(), exports: Vec::new(), proof: None, diagnostics }
+    }
+
+    /// A build as the plan leaves it.
+    #[must_use]
+    pub fn over<'a>(&'a self, sources: &'a dyn Sources) -> Overlay<'a> {
+        changed(sources, &self.changes)
+    }
+}
+
+/// A build with some files changed.
+pub(crate) fn changed<'a>(sources: &'a dyn Sources, changes: &'a [FileChange]) -> Overlay<'a> {
+    let mut overlay = Overlay::new(sources);
+    for change in changes {
+        overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
+    }
+    overlay
 }

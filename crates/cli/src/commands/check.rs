@@ -4,18 +4,22 @@ use presentry_rewriter::{diagnostics::Severity, prove_with};
 
 use crate::{
     args::{CheckArgs, trust},
-    commands::{exports_with_kinds, open_for_reading, say_packages, what_holds},
     failure::Failure,
     find::locate::Build,
+    open::for_reading,
     outcome::Outcome,
     passes::packages::{self, Supply},
-    say::{output::Output, report::Report},
+    say::{
+        output::Output,
+        proof::{exports_with_kinds, say_packages, what_holds},
+        report::Report,
+    },
     store::disk::DiskSources,
 };
 
 /// Proves that Sentry starts first, or shows the chain that speaks against it.
 pub(crate) fn run(args: &CheckArgs, build: &Build, output: &Output, report: &mut Report) -> Result<Outcome, Failure> {
-    let _lock = open_for_reading(build, output)?;
+    let _lock = for_reading(build, output)?;
     let disk = DiskSources::new(&build.place.server);
     build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
     let proof = prove_with(&disk, &build.entry, trust(args.trust_init));

@@ -1,15 +1,14 @@
 //! `presentry inspect`: what a build is, without changing it, and what follows from it.
 
 use presentry_rewriter::{
-    ChangeKind, EntryLoading, ExportStyle, InitTrust, InlinedInstrumentation, Mode, ModulePath, Plan, Proof, Request,
-    Sources,
+    ChangeKind, EntryLoading, ExportStyle, InitTrust, InlinedInstrumentation, Mode, ModulePath, Plan as Rewriting,
+    Proof, Request, Sources,
     diagnostics::{Diagnostic, Severity},
     facade_header, plan, prove,
 };
 
 use crate::{
-    args::InspectArgs,
-    commands::{open_for_reading, planned_exports, rewrite},
+    args::{InspectArgs, RewriteArgs},
     failure::Failure,
     find::{
         locate::Build,
@@ -17,18 +16,21 @@ use crate::{
         presets::{Runtime, loading_text},
         start_scripts,
     },
+    open::for_reading,
     outcome::Outcome,
     passes::{
-        bundle,
+        Plan, View, bundle,
         instrumentation::{self, Origin, Planned, Provided},
     },
+    pipeline,
     say::{
         output::Output,
+        proof::planned_exports,
         report::{ImportReport, Inspection, OptionReport, Report, RequireReport, Shape},
     },
     store::{
         disk::DiskSources,
-        history,
+        history::{self, Earlier},
         manifest::{Manifest, mode_name},
     },
 };
@@ -40,35 +42,40 @@ const REQUIRE_ASYNC: &str = "ERR_REQUIRE_ASYNC_MODULE";
 pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &mut Report) -> Result<Outcome, Failure> {
     let place = &build.place;
     let named = instrumentation::built(build, args.instrumentation.as_deref())?;
-    let _lock = open_for_reading(build, output)?;
+    let _lock = for_reading(build, output)?;
     let disk = DiskSources::new(&place.server);
     let manifest = place.manifest()?.filter(|manifest| !manifest.files.is_empty());
     let request = request(build, &named, manifest.as_ref());
-    let (tracked, unknown) = match manifest.map(|manifest| history::track(place, manifest)).transpose() {
-        Ok(tracked) => (tracked.unwrap_or_default(), Vec::new()),
-        Err(Failure::Refused(diagnostics)) => (Vec::new(), diagnostics),
+    let (earlier, unknown) = match manifest.map(|manifest| history::track(place, manifest)).transpose() {
+        Ok(earlier) => (earlier.unwrap_or_default(), Vec::new()),
+        Err(Failure::Refused(diagnostics)) => (Earlier::default(), diagnostics),
         Err(other) => return Err(other),
     };
-    let original = history::original_view(&disk, &tracked);
+    let rewrite = RewriteArgs::of_inspect(args);
+    let view = View::new(build, &rewrite, output, &earlier)?;
+    let original = &view.modules;
     let proof = prove(&disk, &build.entry);
     let remembered = Some(request.instrumentation.clone()).filter(|_| args.instrumentation.is_none());
     let make = |sources: &dyn Sources, path: &ModulePath, inlined: InlinedInstrumentation| {
         let request = Request { instrumentation: path.clone(), inlined, ..request.clone() };
-        plan(sources, &rewrite::with_wrapped_defaults(request, sources))
+        plan(sources, &pipeline::with_wrapped_defaults(request, sources))
     };
     let mut planned =
-        match instrumentation::planned(build, args.instrumentation.as_deref(), remembered, &original, &make) {
+        match instrumentation::planned(build, args.instrumentation.as_deref(), remembered, original, &make) {
             // What a rewrite would refuse is a part of what is found.
             Err(Failure::Refused(diagnostics)) => Planned::refused(&request.instrumentation, diagnostics),
             planned => planned?,
         };
-    if let Some(bundled) = bundle::remembered(&planned.plan, &planned.provided.over(&original), &tracked, build)? {
+    let replaces = planned.inlined == InlinedInstrumentation::Replace && is_inlined(original, &build.entry);
+    let sources = planned.provided.over(original);
+    if let Some(bundled) = bundle::remembered(&planned.plan, &sources, &earlier.tracked, build)? {
         planned.plan = bundled;
     }
-    let (plan, provided) = (&planned.plan, &planned.provided);
+    let planned = Plan::new(planned, request.clone());
+    let (plan, provided) = (&planned.rewriting, &planned.provided);
     let found = Found {
         rewrite: match unknown.as_slice() {
-            [] => rewrite::would_do(place, &tracked, &planned, planned.changes(&original, &build.entry)?)?,
+            [] => pipeline::would_do(&view, &planned)?,
             _ => Outcome::Refused,
         },
         unknown,
@@ -81,10 +88,10 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
         proof: &proof,
         plan,
         provided,
-        replaces: planned.inlined == InlinedInstrumentation::Replace && is_inlined(&original, &build.entry),
+        replaces,
     };
     report.made_instrumentation_from(provided.origin.file());
-    report.found_exports(planned_exports(&provided.over(&original), plan, &build.entry));
+    report.found_exports(planned_exports(&provided.over(original), plan, &build.entry));
     report.tried_proof(place, &proof);
     if let Some(Where::File(path)) = &found.instrumentation {
         report.found_instrumentation(place, path);
@@ -114,7 +121,7 @@ struct Found<'a> {
     build: &'a Build,
     options: Vec<Row>,
     proof: &'a Proof,
-    plan: &'a Plan,
+    plan: &'a Rewriting,
     /// The instrumentation that it is made for.
     provided: &'a Provided,
     /// Whether it takes the place of one that the SDK has put into the entry.

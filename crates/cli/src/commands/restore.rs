@@ -1,149 +1,92 @@
 //! `presentry restore`: puts the original build back, byte for byte, and leaves nothing of presentry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use presentry_rewriter::{Digest, FacadeHeader, Mode, ModulePath, Sources, bundle_header, facade_header};
+use presentry_rewriter::{Digest, FacadeHeader, ModulePath, Sources, bundle_header, facade_header};
 
 use crate::{
     args::RestoreArgs,
-    commands::{not_written, open_for_changing, open_for_dry_run},
     diagnostics::restore_data_missing,
     failure::Failure,
     find::{locate::Build, presets::loading_text},
+    open::{for_changing, for_dry_run, not_written},
     outcome::Outcome,
-    passes::{
-        packages::{package_directory, removed},
-        prune,
-    },
-    paths::OutputPath,
-    say::{diff, output::Output, report::Report},
+    say::{changes, diff, output::Output, report::Report},
     store::{
         disk::DiskSources,
-        history::{self, FileState, Tracked},
-        manifest::{Manifest, SCHEMA, SavedName, SavedRequest, WireChange, mode_name},
+        history::{self, Earlier, FileState},
+        manifest::{Manifest, SavedRequest, WireChange},
         place::Place,
-        transaction::{self, Contents, Step, Steps},
+        steps::{Contents, Step, Steps, Writing},
+        transaction,
     },
 };
 
 /// Restores a build, or finds that there is nothing to restore.
 pub(crate) fn run(args: &RestoreArgs, build: &Build, output: &Output, report: &mut Report) -> Result<Outcome, Failure> {
     let place = &build.place;
-    let _lock = if args.dry_run { open_for_dry_run(build)? } else { open_for_changing(build, output)? };
-    let disk = DiskSources::new(&place.server);
-    let restore = match place.manifest()?.filter(|manifest| !manifest.files.is_empty()) {
-        Some(manifest) => {
-            output.why(format!("the originals are in `{}`", place.shown_directory()));
-            let directories = manifest.directories.clone();
-            Restore { directories, ..from_saved(place, &history::track(place, manifest)?)? }
-        }
-        None => match from_moved_entry(build, &disk)? {
-            Some(restore) => {
-                let directory = place.shown_directory();
-                output.why(format!("`{directory}` is gone; the moved entry is the only file that was changed"));
-                restore
-            }
-            None => {
-                output.line("nothing to restore");
-                return Ok(Outcome::NothingToRestore);
-            }
-        },
+    let _lock = if args.dry_run { for_dry_run(build)? } else { for_changing(build, output)? };
+    let earlier = history::earlier(place)?;
+    let Some(writing) = writing(build, &earlier, output)? else {
+        output.line("nothing to restore");
+        return Ok(Outcome::NothingToRestore);
     };
-    for step in restore.steps.iter() {
-        report.changed(place.show(&step.path), kind(&step.after));
+    for step in writing.steps.iter().filter(|step| !changes::is_pruned(step)) {
+        report.changed(place.show(&step.path), step.wire_kind());
     }
     if args.dry_run {
-        let shown = restore.steps.iter().filter(|step| !restore.packages.contains(&step.path));
-        let diff = diff::of_steps(shown, &std::collections::BTreeMap::new());
+        let shown = writing.steps.iter().filter(|step| !changes::is_of_package(step));
+        let diff = diff::of_steps(shown, &BTreeMap::new());
         output.text(&diff);
         report.diff = Some(diff);
         return Ok(Outcome::WouldRestore);
     }
-    match prune::read(place)? {
-        Some(pruned) => {
-            prune::undo(place, &pruned)?;
-            output.line(format!("restored  {} packages", pruned.packages.len()));
-        }
-        None => prune::tidy(place),
+    let request = SavedRequest::of_original(&build.entry, loading_text(build.loading));
+    let next = Manifest { request, ..Manifest::of(&writing) };
+    transaction::run(place, &next, &writing.steps).map_err(|error| not_written(&error))?;
+    say(place, &earlier, &writing, output);
+    Ok(Outcome::Restored)
+}
+
+/// The way back; `None` where the build is the original one.
+fn writing(build: &Build, earlier: &Earlier, output: &Output) -> Result<Option<Writing>, Failure> {
+    let place = &build.place;
+    if !earlier.tracked.is_empty() {
+        output.why(format!("the originals are in `{}`", place.shown_directory()));
+        history::refuse_lost(earlier)?;
+        return Writing::restoring(place, earlier).map(Some);
     }
-    let next = original_build(build, &restore);
-    transaction::run(place, &next, &restore.steps).map_err(|error| not_written(&error))?;
-    for line in restore.lines(place) {
+    let found = from_moved_entry(build, &DiskSources::new(&place.server))?;
+    if found.is_some() {
+        let directory = place.shown_directory();
+        output.why(format!("`{directory}` is gone; the moved entry is the only file that was changed"));
+    }
+    Ok(found)
+}
+
+fn say(place: &Place, earlier: &Earlier, writing: &Writing, output: &Output) {
+    if let Some(line) = changes::brought_back(&writing.steps, earlier.pruned.as_ref()) {
         output.line(line);
     }
-    for path in &restore.injected {
-        let shown = place.show(path);
+    for step in writing.steps.iter().filter(|step| !changes::is_of_package(step)) {
+        output.line(format!("{:8}  {}", step.wire_kind().words(), place.show(&step.path)));
+    }
+    for line in changes::packages_that_go(place, &writing.steps) {
+        output.line(format!("{:8}  {line}", WireChange::Removed.words()));
+    }
+    for one in earlier.tracked.iter().filter(|one| one.state == FileState::DebugIdInjected) {
+        let shown = place.show(&one.file.path);
         output.line(format!("taken away from {shown}: the debug id that was injected after the rewrite"));
     }
     output.line("the original build is back, byte for byte");
     if place.directory().exists() {
         output.note(format!("`{}` could not be taken away; the next run will try again", place.shown_directory()));
     }
-    Ok(Outcome::Restored)
-}
-
-fn kind(after: &Contents) -> WireChange {
-    match after {
-        Contents::Absent => WireChange::Removed,
-        Contents::Saved(..) | Contents::Bytes(_) => WireChange::Restored,
-    }
-}
-
-struct Restore {
-    steps: Steps,
-    /// Files that carry a debug id which was injected after the rewrite.
-    injected: Vec<OutputPath>,
-    /// The files of packages that were traced in.
-    packages: BTreeSet<OutputPath>,
-    /// The directories that presentry made.
-    directories: Vec<OutputPath>,
-}
-
-impl Restore {
-    fn new() -> Self {
-        Self { steps: Steps::default(), injected: Vec::new(), packages: BTreeSet::new(), directories: Vec::new() }
-    }
-
-    /// One line for each file, and for each package that was traced in.
-    fn lines(&self, place: &Place) -> Vec<String> {
-        let mut packages: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut lines = Vec::new();
-        for step in self.steps.iter() {
-            if self.packages.contains(&step.path) {
-                *packages.entry(package_directory(step.path.as_str())).or_default() += 1;
-                continue;
-            }
-            lines.push(format!("{:8}  {}", kind(&step.after).words(), place.show(&step.path)));
-        }
-        let kind = WireChange::Removed.words();
-        let line = |(package, files): (&str, usize)| format!("{kind:8}  {}", removed(place, package, files));
-        lines.extend(packages.into_iter().map(line));
-        lines
-    }
-}
-
-fn from_saved(place: &Place, tracked: &[Tracked]) -> Result<Restore, Failure> {
-    let mut restore = Restore::new();
-    for one in tracked.iter().filter(|one| one.state != FileState::Original) {
-        let after = match (&one.file.before, &one.original) {
-            (Some(original), Some(bytes)) => Contents::Saved(original.clone(), bytes.clone()),
-            _ => Contents::Absent,
-        };
-        if one.state == FileState::DebugIdInjected {
-            restore.injected.push(one.file.path.clone());
-        }
-        if one.file.kind == WireChange::Package.words() {
-            restore.packages.insert(one.file.path.clone());
-        }
-        let step = step(place, one.file.path.clone(), after, restore.steps.len())?;
-        restore.steps.add(step)?;
-    }
-    Ok(restore)
 }
 
 /// An upload of artefacts may have dropped `.presentry/`. The moved entry is the original then, if nothing else in the
 /// build was changed.
-fn from_moved_entry(build: &Build, disk: &DiskSources) -> Result<Option<Restore>, Failure> {
+fn from_moved_entry(build: &Build, disk: &DiskSources) -> Result<Option<Writing>, Failure> {
     let place = &build.place;
     let Some(facade) = place.read_file(&build.entry)? else { return Ok(None) };
     let Some(header) = facade_header(&facade) else { return Ok(None) };
@@ -168,10 +111,14 @@ fn from_moved_entry(build: &Build, disk: &DiskSources) -> Result<Option<Restore>
         }
     }
     let mut steps = Steps::default();
-    steps.add(step(place, OutputPath::from(&moved), Contents::Absent, 0)?)?;
-    let entry = step(place, OutputPath::from(&build.entry), Contents::Bytes(original), 1)?;
+    let undone = |path: &ModulePath, after| {
+        let step = Step::new(place, path.into(), WireChange::MovedEntry, after)?;
+        Ok::<_, Failure>(Step { is_undone: true, ..step })
+    };
+    steps.add(undone(&moved, Contents::Absent)?)?;
+    let entry = undone(&build.entry, Contents::Bytes(original))?;
     steps.add(Step { like: Some(place.real_path(&moved)?), ..entry })?;
-    Ok(Some(Restore { steps, ..Restore::new() }))
+    Ok(Some(Writing { steps, ..Writing::default() }))
 }
 
 fn moved_entry(
@@ -188,30 +135,4 @@ fn moved_entry(
         }
     }
     Ok(None)
-}
-
-fn step(place: &Place, path: OutputPath, after: Contents, number: usize) -> Result<Step, Failure> {
-    let before = place.read_file(&path)?;
-    let undo = before.as_ref().map(|_| SavedName::undo(number));
-    Ok(Step { real: place.real_path(&path)?, path, before, after, undo, like: None })
-}
-
-/// The manifest of a build in which nothing of presentry is left.
-fn original_build(build: &Build, restore: &Restore) -> Manifest {
-    Manifest {
-        schema: SCHEMA,
-        presentry: env!("CARGO_PKG_VERSION").to_owned(),
-        request: SavedRequest {
-            entry: build.entry.to_string(),
-            instrumentation: None,
-            loading: loading_text(build.loading).to_owned(),
-            exports: "await".to_owned(),
-            wrapped: Vec::new(),
-            mode: mode_name(Mode::DynamicImport).to_owned(),
-            compile_cache: None,
-        },
-        files: Vec::new(),
-        directories: restore.directories.clone(),
-        steps: restore.steps.to_saved(),
-    }
 }

@@ -16,7 +16,6 @@ use presentry_rewriter::{EntryLoading, ModulePath, Proof, Sources as _, diagnost
 
 use crate::{
     args::TraceArgs,
-    commands::open_for_reading,
     diagnostics::{
         file_not_found, library_not_instrumented, node_not_found, request_failed, sentry_not_first, server_not_started,
         spans_missing, trace_needs_node,
@@ -26,6 +25,7 @@ use crate::{
         locate::Build,
         presets::{Runtime, Style},
     },
+    open::for_reading,
     outcome::Outcome,
     passes::instrumentation,
     paths,
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &TraceArgs, build: &Build, output: &Output, report: &mut
     if let Some(missing) = args.env_files.iter().find(|file| !file.is_file()) {
         return Err(Failure::Usage(file_not_found::diagnostic(missing, "--env-file")));
     }
-    let _lock = open_for_reading(build, output)?;
+    let _lock = for_reading(build, output)?;
     build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
     let (proof, expected) = expected(args, build, report)?;
     if proof.untried_bundle.is_some() {

@@ -138,7 +138,7 @@ fn of_app(args: &BuildArgs, named: Option<&'static Preset>) -> Result<Located, F
     reasons.extend(found.reason());
     reasons.extend(named.map(|preset| format!("the preset is `{}`, as `--preset` says", preset.name)));
     reasons.push(format!("the host loads the entry as: {}", loading_text(preset.loading)));
-    let place = Place { server: canonical(&server)?, output: canonical(output)?, shown: show(&server) };
+    let place = Place::open(canonical(&server)?, canonical(output)?, show(&server))?;
     if !place.server.starts_with(&place.output) {
         return Err(outside_output::diagnostic(&place.shown, &place.server).into());
     }
@@ -361,7 +361,7 @@ fn of_entry(args: &BuildArgs, named: &Path, preset: Option<&'static Preset>) -> 
         break;
     }
     reasons.push(format!("the host loads the entry as: {}", loading_text(loading)));
-    let place = Place { server, output, shown: parent(named) };
+    let place = Place::open(server, output, parent(named))?;
     let stale = built.filter(|_| is_of_app);
     let stale = stale.and_then(|built| stale::warning(&args.app, &options, built, &place.show(&entry)));
     let rows = options.rows(args.preset.as_deref(), None, &[]);

@@ -3,19 +3,23 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Path, PathBuf},
 };
 
 use memchr::memmem;
+use oxc_resolver::FileSystem as _;
 use presentry_rewriter::{is_script, package_name};
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::parallel;
+use crate::{
+    parallel,
+    store::view::{Kind, View},
+};
 
 /// The packages of one build.
 #[derive(Debug)]
-pub(crate) struct Packages {
+pub(crate) struct Packages<'v> {
+    view: &'v View,
     server: PathBuf,
 }
 
@@ -39,10 +43,10 @@ pub(crate) struct Package {
     pub(crate) asks_for: BTreeMap<String, PathBuf>,
 }
 
-impl Packages {
+impl<'v> Packages<'v> {
     /// Those of the build in a server directory, which has to be a canonical path.
-    pub(crate) fn of(server: &Path) -> Self {
-        Self { server: server.to_owned() }
+    pub(crate) fn of(view: &'v View, server: &Path) -> Self {
+        Self { view, server: server.to_owned() }
     }
 
     /// The directory of a package as Node finds it from a directory of the build, links followed. Packages above the
@@ -50,7 +54,8 @@ impl Packages {
     pub(crate) fn find(&self, name: &str, from: &Path) -> Option<PathBuf> {
         let places = from.ancestors().take_while(|directory| directory.starts_with(&self.server));
         let mut found = places.map(|directory| directory.join("node_modules").join(name));
-        found.find_map(|directory| fs::canonicalize(directory).ok().filter(|real| real.starts_with(&self.server)))
+        found
+            .find_map(|directory| self.view.canonicalize(&directory).ok().filter(|real| real.starts_with(&self.server)))
     }
 
     /// The packages that are loaded for these specifiers, by directory. What a script names counts as loaded; packages for
@@ -69,7 +74,7 @@ impl Packages {
             if reached.contains_key(&directory) {
                 continue;
             }
-            let asks_for = if enter(&name) { asked_for(&directory, look) } else { BTreeMap::new() };
+            let asks_for = if enter(&name) { asked_for(self.view, &directory, look) } else { BTreeMap::new() };
             let names: BTreeSet<&str> = asks_for.keys().map(|specifier| package_name(specifier)).collect();
             queue.extend(names.into_iter().map(|name| (name.to_owned(), directory.clone())));
             reached.insert(directory, Package { name, asks_for });
@@ -80,12 +85,12 @@ impl Packages {
 
 /// The bare specifiers in the scripts of a package, with the first script that names each. What is declared counts only
 /// where that is asked for: what Nitro traced of a package is often a file or two, which need little of it.
-fn asked_for(directory: &Path, look: Look) -> BTreeMap<String, PathBuf> {
-    let mut found = if look == Look::AndDeclared { declared(directory) } else { BTreeMap::new() };
+fn asked_for(view: &View, directory: &Path, look: Look) -> BTreeMap<String, PathBuf> {
+    let mut found = if look == Look::AndDeclared { declared(view, directory) } else { BTreeMap::new() };
     let scripts: Vec<PathBuf> =
-        files(directory).into_iter().filter(|file| file.to_str().is_some_and(is_script)).collect();
+        files(view, directory).into_iter().filter(|file| file.to_str().is_some_and(is_script)).collect();
     let named = parallel::map(&scripts, |file| {
-        let text = fs::read(file).unwrap_or_default();
+        let text = view.bytes(file).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         named_in(&text, look).into_iter().map(str::to_owned).collect::<Vec<String>>()
     });
@@ -102,7 +107,7 @@ pub(crate) fn asked_for_by(script: &[u8]) -> BTreeSet<String> {
     named_in(&String::from_utf8_lossy(script), Look::Broadly).into_iter().map(str::to_owned).collect()
 }
 
-fn declared(directory: &Path) -> BTreeMap<String, PathBuf> {
+fn declared(view: &View, directory: &Path) -> BTreeMap<String, PathBuf> {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
     struct Dependencies {
@@ -111,20 +116,20 @@ fn declared(directory: &Path) -> BTreeMap<String, PathBuf> {
     }
     let file = directory.join("package.json");
     let Dependencies { dependencies, optional_dependencies } =
-        serde_json::from_slice(&fs::read(&file).unwrap_or_default()).unwrap_or_default();
+        serde_json::from_slice(&view.bytes(&file).unwrap_or_default()).unwrap_or_default();
     dependencies.into_keys().chain(optional_dependencies.into_keys()).map(|name| (name, file.clone())).collect()
 }
 
 /// The files of a package, those of packages nested in it left out, in path order.
-pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(view: &View, directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut directories = vec![directory.to_owned()];
     while let Some(at) = directories.pop() {
-        for entry in fs::read_dir(at).into_iter().flatten().flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() && entry.file_name() == "node_modules" => {}
-                Ok(kind) if kind.is_dir() => directories.push(entry.path()),
-                _ => files.push(entry.path()),
+        for (name, kind) in view.list(&at) {
+            match kind {
+                Kind::Directory if name == "node_modules" => {}
+                Kind::Directory => directories.push(at.join(name)),
+                Kind::File | Kind::Link => files.push(at.join(name)),
             }
         }
     }

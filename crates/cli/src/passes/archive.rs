@@ -8,45 +8,64 @@ use std::{
 };
 
 use anyhow::Context as _;
+use oxc_resolver::FileSystem as _;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
     diagnostics::archive_unreadable,
     failure::Failure,
-    find::presets::Preset,
-    passes::prune::Pruned,
+    passes::{Plan, Refusal, View},
     store::{
-        history::Tracked,
         manifest::{DIRECTORY, WireChange},
         place::Place,
-        transaction::{Change, Step},
+        steps::Change,
+        view::{self, Kind},
     },
 };
 
-/// The change of the archive of a build as `steps` will leave it; `None` where the preset makes none, or there is none.
+/// Makes the archive of the build again, where the preset makes one and it is there.
 ///
 /// Members that do not change are copied as they are. What is in the output directory and not in the archive is added: the
 /// SDK copies the instrumentation into the build after the preset has packed it.
 ///
 /// # Errors
 /// When the archive cannot be read.
-pub(crate) fn change(
-    place: &Place,
-    preset: Option<&Preset>,
-    tracked: &[Tracked],
-    steps: &[Step],
-    pruned: Option<&Pruned>,
-) -> Result<Option<Change>, Failure> {
-    let Some(name) = preset.and_then(|preset| preset.archive) else { return Ok(None) };
-    let Some(path) = place.path_of(&place.output.join(name)) else { return Ok(None) };
-    let saved = tracked.iter().find(|one| one.file.path == path).and_then(|one| one.original.clone());
-    let Some(before) = saved.map_or_else(|| place.read_file(&path), |bytes| Ok(Some(bytes)))? else { return Ok(None) };
-    let gone = pruned.map(|pruned| pruned.files(place)).unwrap_or_default();
-    let files = files(place, name, steps, &gone)?;
-    let taken_away = TakenAway { files: taken_away(place, steps), below: pruned.and_then(|_| modules(place)) };
-    let after = remade(&before, &files, &taken_away)
-        .map_err(|reason| Failure::from(archive_unreadable::diagnostic(&place.show(&path), &reason)))?;
-    Ok(Some(Change { path, kind: WireChange::Archive, before: Some(before), after: Some(after), like: None }))
+pub(crate) fn pass(view: &View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
+    if plan.rewrites()
+        && let Some(change) = change(view, &plan)?
+    {
+        plan.added.push(change);
+    }
+    Ok(plan)
+}
+
+fn change(view: &View<'_>, plan: &Plan) -> Result<Option<Change>, Failure> {
+    let place = &view.build.place;
+    let Some(name) = view.build.found.as_ref().and_then(|found| found.preset.archive) else { return Ok(None) };
+    let real = place.output.join(name);
+    let Some(path) = place.path_of(&real) else { return Ok(None) };
+    let unreadable = |reason: &str| Failure::from(archive_unreadable::diagnostic(&place.show(&path), reason));
+    let Some(before) = view.files.file(&real).map_err(|error| unreadable(&error.to_string()))? else { return Ok(None) };
+    let changes = plan.changes(view)?;
+    let after = plan.over(view)?;
+    let modes = modes(place, &changes)?;
+    let mut walk =
+        Walk { place, archive: name, view: &after, modes: &modes, followed: HashSet::new(), files: BTreeMap::new() };
+    walk.list(&place.output, "")?;
+    let gone = changes.iter().filter(|change| change.after.is_none());
+    let gone: Result<Vec<PathBuf>, Failure> = gone.map(|change| place.entry_path(&change.path)).collect();
+    let taken_away = TakenAway {
+        files: gone?.iter().filter_map(|real| name_in(place, real)).collect(),
+        below: plan.pruned.as_ref().and_then(|_| modules(place)),
+    };
+    let after = remade(&before, &walk.files, &taken_away).map_err(|reason| unreadable(&reason))?;
+    Ok(Some(Change::edited(path, WireChange::Archive, before, after)))
+}
+
+/// The files whose permissions the files get that are new.
+fn modes(place: &Place, changes: &[Change]) -> Result<BTreeMap<PathBuf, PathBuf>, Failure> {
+    let new = changes.iter().filter_map(|change| Some((&change.path, change.like.clone()?)));
+    new.map(|(path, like)| Ok((place.real_path(path)?, like))).collect()
 }
 
 /// What an archive has and the build will not have.
@@ -84,43 +103,17 @@ struct Member {
     mode: Option<u32>,
 }
 
-/// Every file of the output directory as it will be, by its name in the archive.
-fn files(
-    place: &Place,
-    archive: &str,
-    steps: &[Step],
-    gone: &BTreeSet<PathBuf>,
-) -> Result<BTreeMap<String, Member>, Failure> {
-    let written: BTreeMap<&Path, &Step> = steps.iter().map(|step| (step.real.as_path(), step)).collect();
-    let mut walk = Walk { place, archive, written: &written, gone, followed: HashSet::new(), files: BTreeMap::new() };
-    walk.list(&place.output, "")?;
-    let mut files = walk.files;
-    for (real, step) in &written {
-        let (Some(bytes), Some(name)) = (step.after.bytes(), name_in(place, real)) else { continue };
-        let like = step.like.as_deref().unwrap_or(real);
-        let mode = mode(real).or_else(|| mode(like));
-        files.entry(name).or_insert_with(|| Member { bytes: bytes.to_vec(), mode });
-    }
-    Ok(files)
-}
-
 fn name_in(place: &Place, real: &Path) -> Option<String> {
     let below = real.strip_prefix(&place.output).ok()?;
     Some(below.iter().map(|segment| segment.to_str()).collect::<Option<Vec<&str>>>()?.join("/"))
 }
 
-/// The names of the files that will be gone.
-fn taken_away(place: &Place, steps: &[Step]) -> BTreeSet<String> {
-    let gone = steps.iter().filter(|step| step.after.bytes().is_none());
-    gone.filter_map(|step| name_in(place, &step.real)).collect()
-}
-
+/// Gathers every file of the output directory as it will be, by its name in the archive.
 struct Walk<'a> {
     place: &'a Place,
     archive: &'a str,
-    written: &'a BTreeMap<&'a Path, &'a Step>,
-    /// Files that go and are no step.
-    gone: &'a BTreeSet<PathBuf>,
+    view: &'a view::View,
+    modes: &'a BTreeMap<PathBuf, PathBuf>,
     /// The linked directories above the one that is listed, so that a circle of links ends.
     followed: HashSet<PathBuf>,
     files: BTreeMap<String, Member>,
@@ -130,35 +123,27 @@ impl Walk<'_> {
     /// Nitro's archiver follows links, so a linked package is in the archive under each of its names.
     fn list(&mut self, directory: &Path, prefix: &str) -> Result<(), Failure> {
         let failed = || format!("failed to read `{}`", directory.display());
-        for entry in fs::read_dir(directory).with_context(failed)? {
-            let entry = entry.with_context(failed)?;
-            let Ok(file_name) = entry.file_name().into_string() else { continue };
-            let name = format!("{prefix}{file_name}");
+        for (file_name, kind) in self.view.try_list(directory).with_context(failed)? {
+            let (path, name) = (directory.join(&file_name), format!("{prefix}{file_name}"));
             let is_ours = file_name == DIRECTORY && directory == self.place.server;
-            let Ok(real) = fs::canonicalize(entry.path()) else { continue };
+            let Ok(real) = self.view.canonicalize(&path) else { continue };
             if is_ours || name == self.archive || !real.starts_with(&self.place.output) {
                 continue;
             }
-            if real.is_dir() {
-                let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-                if is_link && !self.followed.insert(real.clone()) {
+            if kind == Kind::Directory || !self.view.is_file(&real) {
+                if kind == Kind::Link && !self.followed.insert(real.clone()) {
                     continue;
                 }
-                self.list(&entry.path(), &format!("{name}/"))?;
+                self.list(&path, &format!("{name}/"))?;
                 self.followed.remove(&real);
                 continue;
             }
-            if self.gone.contains(&real) {
+            let Some(bytes) = self.view.file(&real).with_context(|| format!("failed to read `{}`", real.display()))?
+            else {
                 continue;
-            }
-            let bytes = match self.written.get(real.as_path()) {
-                Some(step) => match step.after.bytes() {
-                    Some(bytes) => bytes.to_vec(),
-                    None => continue,
-                },
-                None => fs::read(&real).with_context(|| format!("failed to read `{}`", real.display()))?,
             };
-            self.files.insert(name, Member { bytes, mode: mode(&real) });
+            let like = self.modes.get(&real).cloned().unwrap_or_else(|| self.view.like(&real));
+            self.files.insert(name, Member { bytes, mode: mode(&real).or_else(|| mode(&like)) });
         }
         Ok(())
     }

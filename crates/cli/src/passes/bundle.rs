@@ -2,6 +2,7 @@
 //! is written, the plan says.
 
 mod bundler;
+mod laid_out;
 
 use std::{
     collections::BTreeMap,
@@ -11,69 +12,38 @@ use std::{
 
 use presentry_parser::commonjs_wrappers;
 use presentry_rewriter::{
-    AskedFor, Bundle, ChangeKind, Digest, ModulePath, PackageImports, Plan, Sources, bundle_header, bundle_line,
+    AskedFor, Bundle, ModulePath, Outcome, PackageImports, Plan as Rewriting, Sources, bundle_header, bundle_line,
     diagnostics::{Diagnostic, sdk_of_package},
     injects_channels, is_script, package_imports, package_name, sealed, tried, with_bundle,
 };
 
 use crate::{
+    args::Bundling,
     diagnostics::{bundle_failed, bundle_skipped},
     failure::Failure,
     find::{
         locate::Build,
-        reached::{self, Look, Packages},
+        reached::{Look, Packages},
     },
     passes::{
-        bundle::bundler::{Bundled, Order, Trial},
-        packages::Asks,
+        Plan, Refusal, Remaining, View,
+        bundle::{
+            bundler::{Bundled, Order, Trial},
+            laid_out::LaidOut,
+        },
     },
     say::output::Output,
     store::{
+        self,
         disk::DiskSources,
         history::{FileState, Tracked},
+        manifest::WireChange,
         place::Place,
     },
 };
 
 /// The module with the code of the SDK.
 const CODE: &str = "sentry";
-
-/// What is never bundled, as `common.mjs` has it. Which other packages an earlier run left out is not written down.
-const HOOKS: [&str; 2] = ["import-in-the-middle", "require-in-the-middle"];
-
-/// What a bundled build asks packages for.
-#[derive(Debug)]
-pub(crate) struct Remaining {
-    /// The specifiers of the SDK that are bundled, with the exports that the build asks for.
-    pub(crate) sdk: BTreeMap<String, AskedFor>,
-    /// The other bare specifiers of the build.
-    pub(crate) others: Vec<String>,
-    /// Those of the bundle.
-    pub(crate) of_bundle: Vec<String>,
-    /// The files of packages that the bundle names by their place.
-    nested: Vec<PathBuf>,
-    /// The modules of the bundle.
-    modules: Vec<ModulePath>,
-    /// The files that specifiers of the bundle stood for when it was made.
-    files: BTreeMap<String, PathBuf>,
-}
-
-/// A plan with the SDK bundled.
-#[derive(Debug)]
-pub(crate) struct WithBundle {
-    pub(crate) plan: Plan,
-    /// `None` when nothing in the build asks for the SDK.
-    pub(crate) remaining: Option<Remaining>,
-}
-
-/// Which packages a bundle is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
-    /// Those of the build, or of the app where the build lacks some.
-    Build,
-    /// Those of the app: some of those in the build are about to go.
-    App,
-}
 
 /// Why a build is rewritten without a bundle although one is wanted where it is possible: the failure, as a warning. What is
 /// wrong with the build itself without a bundle as well, the rewrite without it says.
@@ -88,21 +58,46 @@ pub(crate) fn skipped(failure: &Failure) -> Diagnostic {
     }
 }
 
-/// Adds a bundle of the SDK to a plan. `sources` is the build that the plan was made for: the original view, with the
-/// instrumentation that it was given.
-pub(crate) fn add(
-    plan: &Plan,
-    sources: &dyn Sources,
-    tracked: &[Tracked],
-    build: &Build,
-    app: &Path,
-    from: From,
-    output: &Output,
-) -> Result<WithBundle, Failure> {
-    let place = &build.place;
-    let PackageImports { sdk, others } = package_imports(sources, plan).map_err(|error| Failure::from(*error))?;
+/// Bundles the SDK of the build, where that is wanted.
+pub(crate) fn pass(view: &View<'_>, plan: Plan) -> Result<Plan, Refusal> {
+    let bundling = view.args.bundling();
+    if bundling == Bundling::No {
+        return Ok(plan);
+    }
+    let made = bundled(view, &plan).and_then(|made| match made {
+        Some((rewriting, _)) if bundling == Bundling::WherePossible && rewriting.outcome == Outcome::Refused => {
+            Err(Failure::Refused(rewriting.diagnostics))
+        }
+        made => Ok(made),
+    });
+    match made {
+        Ok(None) => Ok(plan),
+        Ok(Some((rewriting, remaining))) => {
+            let carries_packages = !packages_go(view)?;
+            Ok(Plan { rewriting, remaining: Some(remaining), carries_packages, ..plan })
+        }
+        Err(failure) if bundling == Bundling::WherePossible => {
+            let mut plan = plan;
+            plan.rewriting.diagnostics.push(skipped(&failure));
+            Ok(plan)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Whether the packages go that an earlier run has traced in: nothing needs the SDK itself once it is bundled.
+fn packages_go(view: &View<'_>) -> Result<bool, Failure> {
+    let any = view.earlier.tracked.iter().any(|one| one.file.kind == WireChange::Package);
+    Ok(view.args.prune && any && !can_stay(&view.build.place, &view.earlier.tracked)?)
+}
+
+/// The plan with a bundle; `None` where nothing in the build imports the SDK.
+fn bundled(view: &View<'_>, plan: &Plan) -> Result<Option<(Rewriting, Remaining)>, Failure> {
+    let (place, sources) = (&view.build.place, plan.sources(view));
+    let PackageImports { sdk, others } =
+        package_imports(&sources, &plan.rewriting).map_err(|error| Failure::from(*error))?;
     if sdk.is_empty() {
-        return Ok(WithBundle { plan: plan.clone(), remaining: None });
+        return Ok(None);
     }
     let mut remaining = Remaining {
         sdk,
@@ -111,84 +106,45 @@ pub(crate) fn add(
         nested: Vec::new(),
         modules: Vec::new(),
         files: BTreeMap::new(),
+        is_of_earlier_run: false,
     };
-    refuse_second_copies(place, &remaining)?;
-    let bundle = match written_before(place, tracked, &remaining.sdk)? {
+    refuse_second_copies(view, plan, &remaining)?;
+    let bundle = match written_before(place, &view.earlier.tracked, &remaining.sdk)? {
         Some(bundle) => {
-            output.why("the bundle of the SDK is the one that an earlier run made of this build");
+            view.output.why("the bundle of the SDK is the one that an earlier run made of this build");
+            remaining.is_of_earlier_run = true;
             bundle
         }
         None => {
-            let made = output.during("bundling the SDK", || make(sources, place, app, &remaining, from, output))?;
-            remaining.files = made.1;
-            made.0
+            let (bundle, files) = view.output.during("bundling the SDK", || make(view, plan, &sources, &remaining))?;
+            remaining.files = files;
+            bundle
         }
     };
     for (path, bytes) in bundle.files.iter().filter(|(path, _)| is_script(path.as_str())) {
         remaining.modules.push(path.clone());
-        remaining.note_requests_of(place, &String::from_utf8_lossy(bytes));
+        remaining.note_requests_of(&place.server, &String::from_utf8_lossy(bytes));
     }
-    Ok(WithBundle { plan: with_bundle(sources, plan.clone(), &build.entry, &bundle), remaining: Some(remaining) })
+    Ok(Some((with_bundle(&sources, plan.rewriting.clone(), &view.build.entry, &bundle), remaining)))
 }
 
 /// The plan that an earlier run with a bundle has carried out, as far as it is the same as one without; `None` where
 /// the build has no bundle, or one that would be made anew.
 pub(crate) fn remembered(
-    plan: &Plan,
+    plan: &Rewriting,
     sources: &dyn Sources,
     tracked: &[Tracked],
     build: &Build,
-) -> Result<Option<Plan>, Failure> {
+) -> Result<Option<Rewriting>, Failure> {
     let Ok(PackageImports { sdk, .. }) = package_imports(sources, plan) else { return Ok(None) };
     let bundle = written_before(&build.place, tracked, &sdk)?;
     Ok(bundle.map(|bundle| with_bundle(sources, plan.clone(), &build.entry, &bundle)))
 }
 
-impl Remaining {
-    /// What the bundle asks packages for that were left out of it. A bundler puts CommonJS into functions, where nobody sees
-    /// that it loads at once. Everything else that is asked for in a function, the build may lack, as without the bundle.
-    pub(crate) fn asks(&self) -> Asks<'_> {
-        let left_out = |specifier: &&String| {
-            let package = package_name(specifier);
-            HOOKS.contains(&package) || self.files.keys().any(|known| package_name(known) == package)
-        };
-        let specifiers = self.of_bundle.iter().filter(left_out).collect();
-        Asks { modules: &self.modules, specifiers, files: &self.files }
-    }
-
-    /// Whether a package is one of the SDK's that went into the bundle.
-    pub(crate) fn has_bundled(&self, package: &str) -> bool {
-        package.starts_with("@sentry/") && !self.of_bundle.iter().any(|specifier| package_name(specifier) == package)
-    }
-
-    /// Whether a package of the build is asked for by its place.
-    pub(crate) fn names_below(&self, directory: &Path) -> bool {
-        self.nested.iter().any(|file| file.starts_with(directory))
-    }
-
-    /// Notes what a module of the bundle asks packages for: by import, by `require`, and by the name of a loader hook.
-    fn note_requests_of(&mut self, place: &Place, text: &str) {
-        let (record, _) = presentry_parser::parse(text);
-        let requested = record.requested_modules.iter().map(|request| &request.specifier);
-        let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
-        let by_import = requested.chain(imported).map(|literal| (literal.value.clone(), true));
-        let by_call = reached::literals_behind(text, &["equire", "register", "resolve"]);
-        for (specifier, certain) in by_import.chain(by_call.into_iter().map(|literal| (literal.to_owned(), false))) {
-            match specifier.strip_prefix("./") {
-                Some(file) if file.starts_with("node_modules/") => self.nested.push(place.server.join(file)),
-                Some(_) => {}
-                // The SDK names its own packages in what it says. One with an add-on it asks for.
-                None if specifier.starts_with("@sentry/") && !certain && !self.files.contains_key(&specifier) => {}
-                None => self.of_bundle.push(specifier),
-            }
-        }
-    }
-}
-
 /// Whether the files of an earlier run hold a bundle that can stay.
 pub(crate) fn can_stay(place: &Place, tracked: &[Tracked]) -> Result<bool, Failure> {
     let disk = DiskSources::new(&place.server);
-    let written = tracked.iter().filter(|one| one.file.kind == ChangeKind::Bundle.as_str());
+    let written = tracked.iter().filter(|one| one.file.kind == WireChange::Bundle);
     let mut any = false;
     for one in written {
         any = true;
@@ -213,7 +169,7 @@ fn written_before(
         return Ok(None);
     }
     let mut bundle = Bundle { files: BTreeMap::new(), modules: BTreeMap::new() };
-    for one in tracked.iter().filter(|one| one.file.kind == ChangeKind::Bundle.as_str()) {
+    for one in tracked.iter().filter(|one| one.file.kind == WireChange::Bundle) {
         let (Some(path), Some(bytes)) = (one.file.path.module(), place.read_file(&one.file.path)?) else {
             return Ok(None);
         };
@@ -254,15 +210,16 @@ fn proven_by_trial(sources: &dyn Sources, bundled: &mut Bundled, output: &Output
 }
 
 /// A package that stays outside of the bundle and asks for the SDK would load a copy of its own.
-fn refuse_second_copies(place: &Place, remaining: &Remaining) -> Result<(), Failure> {
-    let packages = Packages::of(&place.server);
+fn refuse_second_copies(view: &View<'_>, plan: &Plan, remaining: &Remaining) -> Result<(), Failure> {
+    let (place, files) = (&view.build.place, plan.over(view)?);
+    let packages = Packages::of(&files, &place.server);
     let specifiers = remaining.others.iter().map(String::as_str);
     let mut refused = Vec::new();
     for (directory, package) in packages.reached(specifiers, Look::Closely, |name| !name.starts_with("@sentry/")) {
         let asks = package.asks_for.iter().find(|(specifier, file)| {
             specifier.starts_with("@sentry/")
                 && packages.find(package_name(specifier), &directory).is_some()
-                && asks(file, specifier)
+                && asks(&files, file, specifier)
         });
         if let Some((specifier, file)) = asks {
             let shown = file.strip_prefix(&place.server).unwrap_or(file);
@@ -273,8 +230,8 @@ fn refuse_second_copies(place: &Place, remaining: &Remaining) -> Result<(), Fail
 }
 
 /// Whether a script that holds a specifier somewhere really asks for it: a comment of an ES module does not.
-fn asks(file: &Path, specifier: &str) -> bool {
-    let Ok(text) = fs::read_to_string(file) else { return true };
+fn asks(files: &store::view::View, file: &Path, specifier: &str) -> bool {
+    let Some(text) = files.bytes(file).and_then(|bytes| String::from_utf8(bytes).ok()) else { return true };
     let (record, errors) = presentry_parser::parse(&text);
     let requested = record.requested_modules.iter().map(|request| &request.specifier);
     let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
@@ -285,21 +242,22 @@ fn asks(file: &Path, specifier: &str) -> bool {
     by_import || by_call || !errors.is_empty()
 }
 
-/// Makes a bundle of what the build asks for.
+/// Makes a bundle of what the build imports.
+///
+/// A bundler reads the disk. Where that is not the build that the plan is made for, it reads a copy of its packages.
 fn make(
+    view: &View<'_>,
+    plan: &Plan,
     original: &dyn Sources,
-    place: &Place,
-    app: &Path,
     remaining: &Remaining,
-    from: From,
-    output: &Output,
 ) -> Result<(Bundle, BTreeMap<String, PathBuf>), Failure> {
-    let app = fs::canonicalize(app).map_err(|error| Failure::Unexpected(error.into()))?;
+    let app = fs::canonicalize(&view.args.build.app).map_err(|error| Failure::Unexpected(error.into()))?;
     let names = Names::free_in(original, remaining.sdk.len());
     let alone = remaining.sdk.iter().next().filter(|_| remaining.sdk.len() == 1);
+    let laid_out = LaidOut::of(&plan.over(view)?, &view.build.place)?;
     let mut bundled = bundler::run(&Order {
         app: &app,
-        server: &place.server,
+        server: laid_out.server(),
         specifiers: remaining.sdk.keys().map(String::as_str).collect(),
         names: remaining.sdk.values().map(names_of).collect(),
         used: remaining.others.iter().map(String::as_str).collect(),
@@ -307,11 +265,15 @@ fn make(
         name: names.code.file_name(),
         hook_name: names.hook.file_name(),
         hook_header: bundle_line(None),
-        from_app: from == From::App,
+        from_app: packages_go(view)?,
     })?;
-    say_what_is_in_it(&bundled, output);
-    let code = proven_by_trial(original, &mut bundled, output)?;
-    let files = bundled.external.into_iter().map(|(specifier, external)| (specifier, external.file)).collect();
+    say_what_is_in_it(&bundled, view.output);
+    let code = proven_by_trial(original, &mut bundled, view.output)?;
+    let files = bundled
+        .external
+        .into_iter()
+        .map(|(specifier, external)| (specifier, laid_out.in_build(external.file)))
+        .collect();
     let mut bundle = Bundle { files: BTreeMap::new(), modules: BTreeMap::new() };
     let beside = |path: &ModulePath, suffix: &str| ModulePath::new(format!("{path}{suffix}")).expect("a file name");
     bundle.files.insert(beside(&names.code, ".map"), bundled.map.into_bytes());
@@ -403,18 +365,6 @@ impl Names {
         }
         Self { code, hook, specifiers: names }
     }
-}
-
-/// The digest of a file, for telling whether two are the same.
-pub(crate) fn digest_of(file: &Path) -> Option<Digest> {
-    fs::read(file).ok().map(|bytes| Digest::of(&bytes))
-}
-
-/// A path relative to a directory, with `/` between its segments.
-pub(crate) fn relative(from: &Path, to: &Path) -> PathBuf {
-    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
-    let up = std::iter::repeat_n("..", from.components().count() - common);
-    up.map(PathBuf::from).chain(to.components().skip(common).map(|part| PathBuf::from(part.as_os_str()))).collect()
 }
 
 #[cfg(test)]

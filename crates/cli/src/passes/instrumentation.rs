@@ -133,6 +133,28 @@ impl Provided {
         self.files.iter().map(change).collect()
     }
 
+    /// All changes: those of the plan, and the new files.
+    pub(crate) fn with_changes(
+        &self,
+        of_plan: &[FileChange],
+        original: &dyn Sources,
+        entry: &ModulePath,
+    ) -> Result<Vec<FileChange>, Failure> {
+        let mut changes = of_plan.to_vec();
+        for new in self.changes(original, entry)? {
+            match changes.iter_mut().find(|change| change.path == new.path) {
+                // The plan was made as if the file had been there.
+                Some(change) if change.before == new.after => {
+                    *change = FileChange { after: change.after.take(), ..new };
+                }
+                Some(_) => {}
+                None => changes.push(new),
+            }
+        }
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(changes)
+    }
+
     /// A build with the files in it.
     pub(crate) fn over<'a>(&'a self, build: &'a dyn Sources) -> Overlay<'a> {
         let mut overlay = Overlay::new(build);
@@ -157,8 +179,7 @@ pub(crate) struct Planned {
 impl Planned {
     /// What stands for a plan that was refused before it could be made.
     pub(crate) fn refused(instrumentation: &ModulePath, diagnostics: Vec<Diagnostic>) -> Self {
-        let outcome = Outcome::Refused;
-        let plan = Plan { outcome, changes: Vec::new(), exports: Vec::new(), proof: None, diagnostics };
+        let plan = Plan::refused(diagnostics);
         let provided = Provided {
             path: instrumentation.clone(),
             origin: Origin::Build,
@@ -167,23 +188,6 @@ impl Planned {
             warnings: Vec::new(),
         };
         Self { plan, provided, inlined: InlinedInstrumentation::TakeOut }
-    }
-
-    /// All changes: those of the plan, and the new files.
-    pub(crate) fn changes(&self, original: &dyn Sources, entry: &ModulePath) -> Result<Vec<FileChange>, Failure> {
-        let mut changes = self.plan.changes.clone();
-        for new in self.provided.changes(original, entry)? {
-            match changes.iter_mut().find(|change| change.path == new.path) {
-                // The plan was made as if the file had been there.
-                Some(change) if change.before == new.after => {
-                    *change = FileChange { after: change.after.take(), ..new };
-                }
-                Some(_) => {}
-                None => changes.push(new),
-            }
-        }
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(changes)
     }
 }
 

@@ -5,15 +5,15 @@ mod check;
 pub(crate) mod dependencies;
 mod place;
 mod trace;
-mod view;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
+use oxc_resolver::FileSystem as _;
 use presentry_rewriter::{
     ModulePath, Proof,
     diagnostics::{Diagnostic, Label, Severity, missing_file},
@@ -24,35 +24,52 @@ use crate::{
     diagnostics::{package_missing, resolves_outside, tracer_failed, tracer_not_found},
     failure::Failure,
     find::locate::Build,
-    passes::packages::{
-        check::{Checked, Missing, check, resolve_imports, resolves},
-        place::{Installed, Placed, Traced},
-        trace::{NoTracer, Tracer, member},
-        view::View,
+    passes::{
+        self, Asks, Plan, Refusal, Remaining,
+        packages::{
+            check::{Checked, Missing, check, resolve_imports, resolves},
+            place::{Installed, Placed, Traced},
+            trace::{NoTracer, Tracer, text_member},
+        },
     },
-    paths::{OutputPath, show},
-    say::{output::Output, report::TracedReport},
-    store::{manifest::WireChange, place::Place, transaction::Change},
+    paths::{OutputPath, package_directory, show},
+    say::report::TracedReport,
+    store::{
+        manifest::WireChange,
+        place::Place,
+        steps::Change,
+        view::{Entry, View},
+    },
 };
 
 /// What a build needs besides the plan.
 #[derive(Debug, Default)]
-pub(crate) struct Completion {
+struct Completion {
     /// The files that are added.
-    pub(crate) changes: Vec<Change>,
+    changes: Vec<Change>,
     /// The packages they belong to.
-    pub(crate) traced: Vec<TracedReport>,
+    traced: Vec<TracedReport>,
     /// What is still missing: errors, then warnings.
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
-/// What is done about packages that a build lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lacking {
-    /// They are traced in.
-    Trace,
-    /// They are reported.
-    Report,
+/// Adds the packages that the build lacks, or reports them.
+pub(crate) fn pass(view: &passes::View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
+    let completion = complete(view, &plan)?;
+    plan.added.extend(completion.changes);
+    plan.traced = completion.traced;
+    plan.rewriting.diagnostics.extend(completion.diagnostics);
+    Ok(plan)
+}
+
+/// Has the `package.json` of the server name the packages that the build will have, and no others.
+pub(crate) fn name_them(view: &passes::View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
+    if plan.rewrites()
+        && let Some(change) = dependencies::change(view, &plan)?
+    {
+        plan.added.push(change);
+    }
+    Ok(plan)
 }
 
 /// Who brings the packages to the place where the server runs.
@@ -87,24 +104,12 @@ impl Supply {
     }
 }
 
-/// What a bundle of the SDK asks packages for.
-#[derive(Debug)]
-pub(crate) struct Asks<'a> {
-    /// The modules of the bundle.
-    pub(crate) modules: &'a [ModulePath],
-    /// The specifiers by which they ask.
-    pub(crate) specifiers: BTreeSet<&'a String>,
-    /// The files that some of them stood for when the bundle was made, links followed: an app need not see what the SDK
-    /// sees.
-    pub(crate) files: &'a BTreeMap<String, PathBuf>,
-}
-
 /// Whether a build that stays as it is can start.
 ///
 /// # Errors
 /// When a file of the build cannot be read.
 pub(crate) fn lacks(place: &Place, app: &Path, proof: &Proof, supply: Supply) -> Result<Vec<Diagnostic>, Failure> {
-    let view = View::new(&place.output, HashMap::new());
+    let view = View::new(&place.output, BTreeMap::new());
     let checked = checked(place, &view, proof)?;
     Ok(Reporter { place, app, supply }.diagnostics(&view, checked))
 }
@@ -114,26 +119,22 @@ fn checked(place: &Place, view: &View, proof: &Proof) -> Result<Checked, Failure
     Ok(check(view, &starts?, Some(&place.real_path(&proof.entry)?)))
 }
 
-/// Checks the build with `files` changed, given by their canonical paths, from the modules in the closure of its proof,
-/// and finds what it lacks in the tree of the app.
-///
-/// # Errors
-/// When a file of the build or of a package cannot be read.
-pub(crate) fn complete(
-    place: &Place,
-    app: &Path,
-    files: HashMap<PathBuf, Option<Vec<u8>>>,
-    proof: &Proof,
-    bundle: Option<&Asks<'_>>,
-    (lacking, supply): (Lacking, Supply),
-    output: &Output,
-) -> Result<Completion, Failure> {
-    let reporter = Reporter { place, app, supply };
-    let view = View::new(&place.output, files.clone());
-    let mut checked = checked(place, &view, proof)?;
-    if let Some(bundle) = bundle {
-        checked.missing.extend(missing_of_bundle(place, app, &view, bundle, &checked)?);
-    }
+/// Checks the build as it will be, from the modules in the closure of its proof, and finds what it lacks in the tree of the
+/// app. A build that someone else has made right stays as it is.
+fn complete(of: &passes::View<'_>, plan: &Plan) -> Result<Completion, Failure> {
+    let (place, app, output) = (&of.build.place, of.args.build.app.as_path(), of.output);
+    let reporter = Reporter { place, app, supply: Supply::of(of.build, of.args.packages_elsewhere) };
+    let (view, first) = (plan.over(of)?, plan.loaded_first(of));
+    let asks = plan.remaining.as_ref().map(Remaining::asks);
+    let bundle = asks.as_ref();
+    let looked = |view: &View| -> Result<Checked, Failure> {
+        let mut checked = checked(place, view, &first)?;
+        if let Some(bundle) = bundle {
+            checked.missing.extend(missing_of_bundle(place, app, view, bundle, &checked)?);
+        }
+        Ok(checked)
+    };
+    let mut checked = looked(&view)?;
     output.why(format!("{} files are needed to start", checked.files.len()));
     checked.missing = reporter.unsupplied(&view, checked.missing);
     if checked.missing.is_empty() {
@@ -145,7 +146,7 @@ pub(crate) fn complete(
         diagnostics.splice(errors..errors, why);
         Ok(Completion { diagnostics, ..Completion::default() })
     };
-    if lacking == Lacking::Report {
+    if of.args.no_trace || !plan.rewrites() {
         return as_it_is(checked, None);
     }
     let tracer = match tracer(place, app) {
@@ -167,15 +168,13 @@ pub(crate) fn complete(
         Err(error) => return as_it_is(checked, Some(tracer_failed::diagnostic(&format!("{error:#}")))),
     };
     let mut completion = added(place, &view, &traced)?;
-    let mut files = files;
+    let mut entries = Vec::new();
     for change in &completion.changes {
-        files.insert(place.real_path(&change.path)?, change.after.clone());
+        let entry = change.after.as_deref().map_or(Entry::Gone, |bytes| Entry::Bytes(bytes.into()));
+        entries.push((place.real_path(&change.path)?, Some(entry)));
     }
-    let view = View::new(&place.output, files);
-    let mut checked = self::checked(place, &view, proof)?;
-    if let Some(bundle) = bundle {
-        checked.missing.extend(missing_of_bundle(place, app, &view, bundle, &checked)?);
-    }
+    let view = view.with(entries);
+    let checked = looked(&view)?;
     completion.diagnostics = reporter.diagnostics(&view, checked);
     Ok(completion)
 }
@@ -226,15 +225,6 @@ fn in_app(tree: &View, app: &Path, specifier: &String, bundle: Option<&Asks<'_>>
     let of_package = bundle.files.iter().filter(|(known, _)| package_name(known) == package_name(specifier));
     let mut found = of_package.map(|(_, file)| resolve_imports(tree, file.parent().unwrap_or(file), [specifier]));
     found.find(|found| !found.is_empty()).unwrap_or_default()
-}
-
-/// The directory of the package a file of a build belongs to, both relative to the server directory.
-pub(crate) fn package_directory(path: &str) -> &str {
-    const PARENT: &str = "node_modules/";
-    let Some(start) = path.rfind(PARENT).map(|at| at + PARENT.len()) else { return path };
-    let segments = if path[start..].starts_with('@') { 2 } else { 1 };
-    let end = path[start..].match_indices('/').nth(segments - 1);
-    end.map_or(path, |(end, _)| &path[..start + end])
 }
 
 /// The tracer of the app that a build belongs to; else what is in the way, and nothing where only the build is there.
@@ -299,13 +289,7 @@ fn added(place: &Place, view: &View, traced: &Traced) -> Result<Completion, Fail
             report.files += 1;
             report.bytes += bytes.len();
             let path = ModulePath::new(path).map_err(|error| Failure::Unexpected(error.into()))?;
-            completion.changes.push(Change {
-                path: path.into(),
-                kind: WireChange::Package,
-                before: None,
-                after: Some(bytes),
-                like: Some(source),
-            });
+            completion.changes.push(Change::added(path.into(), WireChange::Package, bytes, source));
         }
     }
     completion.traced = packages.into_values().collect();
@@ -316,13 +300,6 @@ fn added(place: &Place, view: &View, traced: &Traced) -> Result<Completion, Fail
 fn is_needed_at_run_time(file: &Path) -> bool {
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     ![".map", ".d.ts", ".d.mts", ".d.cts"].iter().any(|end| name.ends_with(end))
-}
-
-/// A package that is taken away again, for people.
-pub(crate) fn removed(place: &Place, package: &str, files: usize) -> String {
-    let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-    let shown = if place.shown == "." { package.to_owned() } else { format!("{}/{package}", place.shown) };
-    format!("{shown} ({files})")
 }
 
 fn text(path: &Path) -> Option<String> {
@@ -340,9 +317,10 @@ impl Installed for InBuild<'_> {
         if !self.view.is_file(&named.join("package.json")) {
             return None;
         }
-        let real = fs::canonicalize(&named).unwrap_or(named);
+        let real = self.view.canonicalize(&named).unwrap_or(named);
         let directory = real.strip_prefix(&self.place.server).ok().and_then(text)?;
-        Some((directory, member(&real, "version").unwrap_or_else(|| "0.0.0".to_owned())))
+        let manifest = self.view.bytes(&real.join("package.json")).unwrap_or_default();
+        Some((directory, text_member(&manifest, "version").unwrap_or_else(|| "0.0.0".to_owned())))
     }
 }
 

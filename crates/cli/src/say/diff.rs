@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use similar::TextDiff;
 
-use crate::{paths::OutputPath, store::transaction::Step};
+use crate::{paths::OutputPath, store::steps::Step};
 
 /// The diff of all steps. `copies` names the files whose new contents come from another file, which are shown as what
 /// they differ from it; paths are relative to the server directory.
@@ -13,7 +13,7 @@ pub(crate) fn of_steps<'s>(steps: impl Iterator<Item = &'s Step>, copies: &BTree
     let steps: Vec<&Step> = steps.collect();
     for &step in &steps {
         let source = copies.get(&step.path).and_then(|source| {
-            let bytes = steps.iter().find(|step| step.path == *source)?.before.as_deref()?;
+            let bytes = steps.iter().find(|step| step.path == *source)?.bytes_before.as_deref()?;
             Some((source, bytes))
         });
         match source {
@@ -36,7 +36,7 @@ fn copied(diff: &mut String, source: &OutputPath, before: &[u8], step: &Step) {
 fn changed(diff: &mut String, step: &Step) {
     let path = &step.path;
     writeln!(diff, "diff --git a/{path} b/{path}").expect(INFALLIBLE);
-    let (before, after) = (step.before.as_deref(), step.after.bytes());
+    let (before, after) = (step.bytes_before.as_deref(), step.after.bytes());
     if [before, after].into_iter().flatten().any(is_binary) {
         writeln!(diff, "Binary files a/{path} and b/{path} differ").expect(INFALLIBLE);
         return;

@@ -15,7 +15,7 @@ use crate::{
     },
     outcome::Outcome,
     say::render,
-    store::manifest::WireChange,
+    store::manifest::{PrunedPackages, WireChange},
     store::place::Place,
     trace::{
         libraries::How,
@@ -95,6 +95,13 @@ pub(crate) struct PrunedReport {
     pub(crate) bytes_before: u64,
     /// The size after.
     pub(crate) bytes_after: u64,
+}
+
+impl From<PrunedPackages> for PrunedReport {
+    fn from(pruned: PrunedPackages) -> Self {
+        let PrunedPackages { packages, bytes_before, bytes_after } = pruned;
+        Self { packages, bytes_before, bytes_after }
+    }
 }
 
 /// A package that was traced in.

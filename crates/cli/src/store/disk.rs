@@ -3,42 +3,47 @@
 use std::{
     borrow::Cow,
     collections::HashSet,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
+use oxc_resolver::FileSystem as _;
 use presentry_rewriter::{ModulePath, ReadError, Sources, is_script};
 
 use crate::{
-    paths::{is_absent, module_path},
-    store::manifest::DIRECTORY,
+    paths::module_path,
+    store::{
+        manifest::DIRECTORY,
+        view::{Kind, View},
+    },
 };
 
 /// The files below a server directory.
 pub(crate) struct DiskSources {
     root: PathBuf,
+    view: View,
 }
 
 impl DiskSources {
     /// The files below `root`, which has to be a canonical path.
     pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self::of(View::everything(), root)
+    }
+
+    /// The same as a view has them.
+    pub(crate) fn of(view: View, root: &Path) -> Self {
+        Self { root: root.to_owned(), view }
     }
 
     fn list(&self, walk: &mut Walk, directory: &Path, prefix: &str) -> Result<(), ReadError> {
-        let failed = |error: &io::Error| read_error(&display(prefix), error);
-        for entry in fs::read_dir(directory).map_err(|error| failed(&error))? {
-            let entry = entry.map_err(|error| failed(&error))?;
-            // A specifier is text, so Node cannot import a file whose name is not UTF-8.
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let kind = entry.file_type().map_err(|error| failed(&error))?;
+        // A specifier is text, so Node cannot import a file whose name is not UTF-8.
+        let names = self.view.try_list(directory).map_err(|error| read_error(&display(prefix), &error))?;
+        for (name, kind) in names {
             let path = format!("{prefix}{name}");
-            if kind.is_file() {
-                walk.file(path, &name);
-            } else if kind.is_dir() {
-                self.directory(walk, &entry.path(), &name, path)?;
-            } else if kind.is_symlink() {
-                self.link(walk, &entry.path(), &name, path)?;
+            match kind {
+                Kind::File => walk.file(path, &name),
+                Kind::Directory => self.directory(walk, &directory.join(&name), &name, path)?,
+                Kind::Link => self.link(walk, &directory.join(&name), &name, path)?,
             }
         }
         Ok(())
@@ -55,8 +60,8 @@ impl DiskSources {
     /// linked directory inside the server directory is listed there, and one outside where the link is.
     fn link(&self, walk: &mut Walk, link: &Path, name: &str, path: String) -> Result<(), ReadError> {
         // A link that leads nowhere is not a file.
-        let Ok(target) = fs::canonicalize(link) else { return Ok(()) };
-        if target.is_file() {
+        let Ok(target) = self.view.canonicalize(link) else { return Ok(()) };
+        if self.view.is_file(&target) || target.is_file() {
             walk.file(path, name);
         } else if target.is_dir() && !target.starts_with(&self.root) && walk.followed.insert(target) {
             self.directory(walk, link, name, path)?;
@@ -85,18 +90,10 @@ impl Walk {
 
 impl Sources for DiskSources {
     fn read(&self, path: &ModulePath) -> Result<Option<Cow<'_, [u8]>>, ReadError> {
-        let file = self.root.join(path.as_str());
-        match fs::metadata(&file) {
-            Ok(metadata) if !metadata.is_file() => return Ok(None),
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(read_error(path.as_str(), &error)),
-            Ok(_) => {}
-        }
-        match fs::read(&file) {
-            Ok(bytes) => Ok(Some(Cow::Owned(bytes))),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(read_error(path.as_str(), &error)),
-        }
+        self.view
+            .file(&self.root.join(path.as_str()))
+            .map(|bytes| bytes.map(Cow::Owned))
+            .map_err(|error| read_error(path.as_str(), &error))
     }
 
     fn scripts(&self) -> Result<Vec<ModulePath>, ReadError> {
@@ -107,15 +104,15 @@ impl Sources for DiskSources {
     }
 
     fn exists(&self, path: &ModulePath) -> bool {
-        fs::symlink_metadata(self.root.join(path.as_str())).is_ok()
+        self.view.symlink_metadata(&self.root.join(path.as_str())).is_ok()
     }
 
     fn is_file(&self, path: &ModulePath) -> bool {
-        self.root.join(path.as_str()).is_file()
+        self.view.is_file(&self.root.join(path.as_str()))
     }
 
     fn canonical(&self, path: &ModulePath) -> ModulePath {
-        let real = fs::canonicalize(self.root.join(path.as_str()));
+        let real = self.view.canonicalize(&self.root.join(path.as_str()));
         real.ok().and_then(|real| module_path(&self.root, &real)).unwrap_or_else(|| path.clone())
     }
 
@@ -135,7 +132,7 @@ fn read_error(path: &str, error: &io::Error) -> ReadError {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
 

@@ -8,7 +8,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{
@@ -17,99 +17,155 @@ use std::{
     },
 };
 
-/// Creates a directory.
-pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
-    step(Needs::Space)?;
-    fs::create_dir(path)
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, OpenOptions, Permissions},
+};
+use presentry_rewriter::Digest;
+
+use crate::{paths::is_absent, store::manifest::State};
+
+/// A directory that what is written cannot leave, whatever a link or a list says: each path is resolved below it by the
+/// system itself. Paths are absolute, and lie in it.
+#[derive(Debug)]
+pub(crate) struct Root {
+    directory: Dir,
+    path: PathBuf,
 }
 
-/// Creates a file with these bytes and the permissions of another one. They are on the disk after [`sync_files`].
-pub(crate) fn write_new(path: &Path, bytes: &[u8], like: Option<&fs::Metadata>) -> io::Result<()> {
-    step(Needs::Space)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    let (first, second) = bytes.split_at(bytes.len() / 2);
-    file.write_all(first)?;
-    step(Needs::Space)?;
-    file.write_all(second)?;
-    if let Some(like) = like {
+impl Root {
+    /// Opens a directory, given by its canonical path.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { directory: Dir::open_ambient_dir(path, ambient_authority())?, path: path.to_owned() })
+    }
+
+    fn below<'p>(&self, path: &'p Path) -> io::Result<&'p Path> {
+        path.strip_prefix(&self.path).map_err(|_| io::ErrorKind::PermissionDenied.into())
+    }
+
+    /// Reads a file.
+    pub(crate) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.directory.read(self.below(path)?)
+    }
+
+    /// What lies at a path, links not followed; a directory is nothing.
+    pub(crate) fn state(&self, path: &Path) -> io::Result<Option<State>> {
+        let below = self.below(path)?;
+        let absent = |error: io::Error| if is_absent(&error) { Ok(None) } else { Err(error) };
+        let metadata = match self.directory.symlink_metadata(below) {
+            Ok(metadata) => metadata,
+            Err(error) => return absent(error),
+        };
+        if metadata.is_symlink() {
+            let link = self.directory.read_link_contents(below)?;
+            return Ok(Some(State::Link { link: link.to_string_lossy().into_owned() }));
+        }
+        if metadata.is_dir() {
+            return Ok(None);
+        }
+        match self.directory.read(below) {
+            Ok(bytes) => Ok(Some(State::File(Digest::of(&bytes)))),
+            Err(error) => absent(error),
+        }
+    }
+
+    /// Creates a directory.
+    pub(crate) fn create_dir(&self, path: &Path) -> io::Result<()> {
+        step(Needs::Space)?;
+        self.directory.create_dir(self.below(path)?)
+    }
+
+    /// Creates a file with these bytes and the permissions of another one. They are on the disk after [`Root::sync_files`].
+    pub(crate) fn write_new(&self, path: &Path, bytes: &[u8], like: Option<&fs::Metadata>) -> io::Result<()> {
+        step(Needs::Space)?;
+        let options = OpenOptions::new().write(true).create_new(true).clone();
+        let mut file = self.directory.open_with(self.below(path)?, &options)?.into_std();
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        file.write_all(first)?;
+        step(Needs::Space)?;
+        file.write_all(second)?;
+        if let Some(like) = like {
+            step(Needs::Nothing)?;
+            take_owner_of(&file, like);
+            file.set_permissions(like.permissions())?;
+        }
+        Ok(())
+    }
+
+    /// Has the bytes of files on the disk when it returns. Many files are synced at once, as a file system writes what waits
+    /// together.
+    pub(crate) fn sync_files(&self, paths: &[PathBuf]) -> io::Result<()> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        step(Needs::Space)?;
+        let options = OpenOptions::new().read(true).write(cfg!(windows)).clone();
+        at_once(paths, |path| self.directory.open_with(self.below(path)?, &options)?.into_std().sync_data())
+    }
+
+    /// Sets the permissions of a file.
+    pub(crate) fn set_permissions(&self, path: &Path, permissions: fs::Permissions) -> io::Result<()> {
         step(Needs::Nothing)?;
-        take_owner_of(&file, like);
-        file.set_permissions(like.permissions())?;
+        self.directory.set_permissions(self.below(path)?, Permissions::from_std(permissions))
     }
-    Ok(())
-}
 
-/// Has the bytes of files on the disk when it returns. Many files are synced at once, as a file system writes what waits
-/// together.
-pub(crate) fn sync_files(paths: &[PathBuf]) -> io::Result<()> {
-    if paths.is_empty() {
-        return Ok(());
+    /// Gives a file a second name.
+    pub(crate) fn hard_link(&self, original: &Path, link: &Path) -> io::Result<()> {
+        step(Needs::Space)?;
+        self.directory.hard_link(self.below(original)?, &self.directory, self.below(link)?)
     }
-    step(Needs::Space)?;
-    at_once(paths, |path| File::options().read(true).write(cfg!(windows)).open(path)?.sync_data())
-}
 
-/// Sets the permissions of a file.
-pub(crate) fn set_permissions(path: &Path, permissions: Permissions) -> io::Result<()> {
-    step(Needs::Nothing)?;
-    fs::set_permissions(path, permissions)
-}
-
-/// Gives a file a second name.
-pub(crate) fn hard_link(original: &Path, link: &Path) -> io::Result<()> {
-    step(Needs::Space)?;
-    fs::hard_link(original, link)
-}
-
-/// Creates a symbolic link.
-#[cfg(unix)]
-pub(crate) fn symlink(says: &Path, link: &Path) -> io::Result<()> {
-    step(Needs::Space)?;
-    std::os::unix::fs::symlink(says, link)
-}
-
-/// Creates a symbolic link. Nitro links directories alone.
-#[cfg(windows)]
-pub(crate) fn symlink(says: &Path, link: &Path) -> io::Result<()> {
-    step(Needs::Space)?;
-    std::os::windows::fs::symlink_dir(says, link)
-}
-
-/// Moves a file over another name.
-pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    step(Needs::Nothing)?;
-    fs::rename(from, to)
-}
-
-/// Takes a file away.
-pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
-    step(Needs::Nothing)?;
-    fs::remove_file(path)
-}
-
-/// Takes an empty directory away.
-pub(crate) fn remove_dir(path: &Path) -> io::Result<()> {
-    step(Needs::Nothing)?;
-    fs::remove_dir(path)
-}
-
-/// Has the names in a directory on the disk when it returns. Only Unix lets a directory be synced.
-pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
-    step(Needs::Nothing)?;
-    sync_names(path)
-}
-
-/// The same for many directories at once.
-pub(crate) fn sync_dirs(paths: &[PathBuf]) -> io::Result<()> {
-    if paths.is_empty() {
-        return Ok(());
+    /// Creates a symbolic link. Where it leads is not asked: nothing is written through it.
+    pub(crate) fn symlink(&self, says: &str, link: &Path) -> io::Result<()> {
+        step(Needs::Space)?;
+        #[cfg(not(windows))]
+        return self.directory.symlink_contents(says, self.below(link)?);
+        // Nitro links directories alone.
+        #[cfg(windows)]
+        return self.directory.symlink_dir(says, self.below(link)?);
     }
-    step(Needs::Nothing)?;
-    at_once(paths, sync_names)
-}
 
-fn sync_names(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+    /// Moves a file over another name.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        step(Needs::Nothing)?;
+        self.directory.rename(self.below(from)?, &self.directory, self.below(to)?)
+    }
+
+    /// Takes a file away.
+    pub(crate) fn remove_file(&self, path: &Path) -> io::Result<()> {
+        step(Needs::Nothing)?;
+        self.directory.remove_file(self.below(path)?)
+    }
+
+    /// Takes an empty directory away.
+    pub(crate) fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        step(Needs::Nothing)?;
+        self.directory.remove_dir(self.below(path)?)
+    }
+
+    /// Has the names in a directory on the disk when it returns. Only Unix lets a directory be synced.
+    pub(crate) fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        step(Needs::Nothing)?;
+        self.sync_names(path)
+    }
+
+    /// The same for many directories at once.
+    pub(crate) fn sync_dirs(&self, paths: &[PathBuf]) -> io::Result<()> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        step(Needs::Nothing)?;
+        at_once(paths, |path| self.sync_names(path))
+    }
+
+    fn sync_names(&self, path: &Path) -> io::Result<()> {
+        if !cfg!(unix) {
+            return Ok(());
+        }
+        let below = self.below(path)?;
+        let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
+        self.directory.open(below)?.into_std().sync_all()
+    }
 }
 
 /// A sync waits for the disk and not for the processor, so there are more threads than processors.
@@ -186,7 +242,7 @@ fn step(needs: Needs) -> io::Result<()> {
         std::process::abort();
     }
     if let (true, Some(file)) = (faults.change_at == Some(number), &faults.change) {
-        OpenOptions::new().append(true).open(file)?.write_all(b"// changed\n")?;
+        File::options().append(true).open(file)?.write_all(b"// changed\n")?;
     }
     let still_full = |at| number > at && needs == Needs::Space && faults.kind == io::ErrorKind::StorageFull;
     if faults.fail_at.is_some_and(|at| at == number || still_full(at)) {

@@ -1,19 +1,34 @@
 //! How a build differs from what the manifest says: the original view of it, and what happened since. Reads only.
 
-use std::borrow::Cow;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use presentry_rewriter::{ChangeKind, Digest, ModulePath, Overlay, Sources, without_debug_id};
+use presentry_rewriter::{Digest, ModulePath, Sources, without_debug_id};
 
 use crate::{
-    diagnostics::changed_since_rewrite,
+    diagnostics::{changed_since_rewrite, restore_data_missing},
     failure::Failure,
     parallel,
     paths::OutputPath,
     store::{
-        manifest::{Manifest, Original, SavedFile, Written},
+        manifest::{Manifest, Original, PrunedPackages, SavedFile, State, WireChange, Written},
         place::Place,
+        view::{Entry, View},
     },
 };
+
+/// What an earlier run has made of a build.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier {
+    /// Every file that differs from the original build.
+    pub(crate) tracked: Vec<Tracked>,
+    /// The directories that presentry made.
+    pub(crate) directories: Vec<OutputPath>,
+    /// What `--prune` took out.
+    pub(crate) pruned: Option<PrunedPackages>,
+}
 
 /// A file of the manifest beside what is on disk now.
 #[derive(Debug)]
@@ -22,8 +37,37 @@ pub(crate) struct Tracked {
     pub(crate) file: SavedFile,
     /// What became of it.
     pub(crate) state: FileState,
-    /// Its bytes in the original build; `None` where it was not there.
-    pub(crate) original: Option<Vec<u8>>,
+    /// What was there in the original build; `None` where nothing was.
+    pub(crate) original: Option<Content>,
+}
+
+/// What a file or link of the original build holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// The bytes of another file, which have this digest.
+    Copy { of: PathBuf, sha256: Digest },
+    /// A link that says this.
+    Link(String),
+}
+
+impl Content {
+    /// The bytes, where they are at hand.
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::Copy { .. } | Content::Link(_) => None,
+        }
+    }
+
+    fn entry(&self) -> Entry {
+        match self {
+            Content::Bytes(bytes) => Entry::Bytes(bytes.as_slice().into()),
+            Content::Copy { of, .. } => Entry::Copy(of.clone()),
+            Content::Link(link) => Entry::Link(link.into()),
+        }
+    }
 }
 
 /// What became of a file since it was written.
@@ -37,43 +81,121 @@ pub(crate) enum FileState {
     Original,
 }
 
-/// Compares every file of a manifest with the disk, and reads the originals.
+impl Tracked {
+    /// Whether it is a file of a package that an earlier run has taken out.
+    pub(crate) fn is_pruned(&self) -> bool {
+        self.file.kind == WireChange::Pruned
+    }
+}
+
+/// What an earlier run has made of a build, compared with the disk.
 ///
 /// A file that someone else has changed is an error: neither of the two versions that are known is the right one.
-pub(crate) fn track(place: &Place, manifest: Manifest) -> Result<Vec<Tracked>, Failure> {
-    let states = parallel::map(&manifest.files, |file| {
-        let bytes = place.read_file(&file.path)?;
-        Ok::<_, Failure>(state(file, bytes.as_deref()))
-    });
+pub(crate) fn earlier(place: &Place) -> Result<Earlier, Failure> {
+    match place.manifest()?.filter(|manifest| !manifest.files.is_empty()) {
+        Some(manifest) => track(place, manifest),
+        None => Ok(Earlier::default()),
+    }
+}
+
+/// Compares every file of a manifest with the disk, and finds the originals.
+pub(crate) fn track(place: &Place, manifest: Manifest) -> Result<Earlier, Failure> {
+    refuse_files_behind_links(place, &manifest)?;
+    let looked = parallel::map(&manifest.files, |file| look(place, file, manifest.is_of_0_1_0()));
     let mut tracked = Vec::new();
     let mut changed = Vec::new();
-    for (file, state) in manifest.files.into_iter().zip(states) {
-        match state? {
-            Some(state) => {
-                let original = file.before.as_ref().map(|original| place.original(&file.path, original)).transpose()?;
-                tracked.push(Tracked { file, state, original });
-            }
+    for (file, looked) in manifest.files.into_iter().zip(looked) {
+        match looked? {
+            Some((state, original)) => tracked.push(Tracked { file, state, original }),
             None => changed.push(place.show(&file.path)),
         }
     }
-    if changed.is_empty() { Ok(tracked) } else { Err(changed_since_rewrite::diagnostic(&changed).into()) }
+    if !changed.is_empty() {
+        return Err(changed_since_rewrite::diagnostic(&changed).into());
+    }
+    Ok(Earlier { tracked, directories: manifest.directories, pruned: manifest.pruned })
+}
+
+/// A link that comes back must not lead a file that comes back with it.
+fn refuse_files_behind_links(place: &Place, manifest: &Manifest) -> Result<(), Failure> {
+    let is_link = |file: &&SavedFile| matches!(file.before, Some(Original::Link { .. }));
+    let links: Vec<&OutputPath> = manifest.files.iter().filter(is_link).map(|file| &file.path).collect();
+    match manifest.files.iter().find(|file| links.iter().any(|link| link.holds(&file.path))) {
+        Some(file) => Err(place.unreadable_manifest(&format!("`{}` lies behind a link that is listed", file.path))),
+        None => Ok(()),
+    }
+}
+
+type Looked = Option<(FileState, Option<Content>)>;
+
+fn look(place: &Place, file: &SavedFile, of_0_1_0: bool) -> Result<Looked, Failure> {
+    if file.kind == WireChange::Pruned {
+        return look_for_pruned(place, file, of_0_1_0);
+    }
+    let bytes = place.read_file(&file.path)?;
+    let Some(state) = state(file, bytes.as_deref()) else { return Ok(None) };
+    let original = file.before.as_ref().map(|original| place.original(&file.path, original)).transpose()?;
+    Ok(Some((state, original)))
+}
+
+fn look_for_pruned(place: &Place, file: &SavedFile, of_0_1_0: bool) -> Result<Looked, Failure> {
+    let Some(before) = &file.before else { return Ok(None) };
+    let original = Some(place.original(&file.path, before)?);
+    let state = match place.state_of(&file.path)? {
+        None => FileState::Written,
+        Some(state) if state == before.state() => FileState::Original,
+        // 0.1.0 wrote a file that it brought back in place, and may have been interrupted amid it.
+        Some(State::File(_)) if of_0_1_0 && is_begun(place, file, original.as_ref())? => FileState::Written,
+        Some(_) => return Ok(None),
+    };
+    Ok(Some((state, original)))
+}
+
+fn is_begun(place: &Place, file: &SavedFile, original: Option<&Content>) -> Result<bool, Failure> {
+    let whole = match original {
+        Some(Content::Bytes(bytes)) => bytes.clone(),
+        Some(Content::Copy { of, .. }) => std::fs::read(of).unwrap_or_default(),
+        _ => return Ok(false),
+    };
+    Ok(place.read_file(&file.path)?.is_some_and(|begun| whole.starts_with(&begun)))
+}
+
+/// Refuses where a file that was pruned cannot come back, before anything is done.
+pub(crate) fn refuse_lost(earlier: &Earlier) -> Result<(), Failure> {
+    let away: Vec<&Tracked> =
+        earlier.tracked.iter().filter(|one| one.is_pruned() && one.state != FileState::Original).collect();
+    let lost = parallel::map(&away, |one| match &one.original {
+        Some(Content::Copy { of, sha256 }) => digest_of(of) != Some(*sha256),
+        _ => false,
+    });
+    match away.iter().zip(lost).find(|(_, lost)| *lost) {
+        Some((Tracked { file, original: Some(Content::Copy { of, .. }), .. }, _)) => {
+            Err(restore_data_missing::pruned(file.path.as_str(), of).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The digest of a file, for telling whether two are the same.
+pub(crate) fn digest_of(file: &Path) -> Option<Digest> {
+    std::fs::read(file).ok().map(|bytes| Digest::of(&bytes))
 }
 
 /// The build as it was before presentry came.
-pub(crate) fn original_view<'a>(disk: &'a dyn Sources, tracked: &'a [Tracked]) -> Overlay<'a> {
-    let mut overlay = Overlay::new(disk);
-    for one in tracked {
-        if let Some(path) = one.file.path.module() {
-            overlay.set(path, one.original.as_deref().map(Cow::Borrowed));
-        }
+pub(crate) fn original_view(place: &Place, earlier: &Earlier) -> Result<View, Failure> {
+    let mut entries = BTreeMap::new();
+    for one in &earlier.tracked {
+        let entry = one.original.as_ref().map_or(Entry::Gone, Content::entry);
+        entries.insert(place.path_of_entry(&one.file)?, entry.clone());
+        entries.insert(place.named(&one.file.path), entry);
     }
-    overlay
+    Ok(View::new(&place.output, entries))
 }
 
 /// Reads a file of a view of the build.
 pub(crate) fn read(sources: &dyn Sources, path: &ModulePath) -> Result<Option<Vec<u8>>, Failure> {
     match sources.read(path) {
-        Ok(bytes) => Ok(bytes.map(Cow::into_owned)),
+        Ok(bytes) => Ok(bytes.map(std::borrow::Cow::into_owned)),
         Err(error) => Err(Failure::Unexpected(error.into())),
     }
 }
@@ -83,10 +205,10 @@ fn state(file: &SavedFile, bytes: Option<&[u8]>) -> Option<FileState> {
     if digest == file.after.as_ref().map(|written| written.sha256) {
         return Some(FileState::Written);
     }
-    if digest == file.before.as_ref().map(|original: &Original| original.sha256) {
+    if digest.map(State::File) == file.before.as_ref().map(Original::state) {
         return Some(FileState::Original);
     }
-    if file.kind == ChangeKind::Bundle.as_str() && bytes.is_some_and(|bytes| is_map_with_debug_id(&file.path, bytes)) {
+    if file.kind == WireChange::Bundle && bytes.is_some_and(|bytes| is_map_with_debug_id(&file.path, bytes)) {
         return Some(FileState::DebugIdInjected);
     }
     let injected =

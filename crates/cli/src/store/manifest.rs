@@ -1,11 +1,11 @@
 //! The manifest and the journal of `.presentry/`, as they lie on disk.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
-use presentry_rewriter::{ChangeKind, Digest, Mode};
+use presentry_rewriter::{ChangeKind, Digest, Mode, ModulePath};
 use serde::{Deserialize, Serialize};
 
-use crate::paths::OutputPath;
+use crate::{paths::OutputPath, store::steps::Writing};
 
 /// The directory inside of the server directory.
 pub(crate) const DIRECTORY: &str = ".presentry";
@@ -17,7 +17,16 @@ pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const JOURNAL: &str = "journal.json";
 
 /// The form of manifest and journal that this version writes.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
+
+/// The oldest form that it reads, that of 0.1.0, which kept its list of pruned files beside the manifest.
+pub(crate) const OLDEST: u32 = 1;
+
+/// That list.
+pub(crate) const PRUNED: &str = "pruned.json";
+
+/// The same while it was being written.
+pub(crate) const PRUNED_PART: &str = "pruned.part";
 
 /// What a rewrite made of a build, and how it can be undone.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -33,12 +42,70 @@ pub(crate) struct Manifest {
     /// The directories that presentry made, parents first. They go when nothing of ours is in them any more.
     #[serde(default)]
     pub(crate) directories: Vec<OutputPath>,
+    /// The directories of the original build that this run brings back, parents first.
+    #[serde(default)]
+    pub(crate) brought_back: Vec<OutputPath>,
+    /// What `--prune` took out, if anything; its files are among `files`.
+    #[serde(default)]
+    pub(crate) pruned: Option<PrunedPackages>,
     /// What this run did. It is read while this is the journal; in a manifest it tells a reader what happened last.
     pub(crate) steps: Vec<SavedStep>,
 }
 
+impl Manifest {
+    /// The manifest of a run, as far as its steps go.
+    pub(crate) fn of(writing: &Writing) -> Self {
+        Self {
+            schema: SCHEMA,
+            presentry: env!("CARGO_PKG_VERSION").to_owned(),
+            request: SavedRequest::default(),
+            files: writing.files.clone(),
+            directories: writing.directories.clone(),
+            brought_back: writing.brought_back.clone(),
+            pruned: None,
+            steps: writing.steps.to_saved(),
+        }
+    }
+
+    /// Whether 0.1.0 wrote it.
+    pub(crate) fn is_of_0_1_0(&self) -> bool {
+        self.schema == OLDEST
+    }
+
+    /// Adds the list that 0.1.0 kept of what it had pruned. A journal of it has no such files.
+    pub(crate) fn add_pruned(&mut self, list: Option<PrunedList>) {
+        let Some(PrunedList { of, files }) = list else { return };
+        let file =
+            |PrunedFile { path, was }| SavedFile { path, kind: WireChange::Pruned, before: Some(was), after: None };
+        self.files.extend(files.into_iter().map(file));
+        self.pruned = Some(of);
+    }
+}
+
+/// The list of what was pruned, as 0.1.0 wrote it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PrunedList {
+    #[serde(flatten)]
+    of: PrunedPackages,
+    files: Vec<PrunedFile>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PrunedFile {
+    path: OutputPath,
+    #[serde(flatten)]
+    was: Original,
+}
+
+impl PrunedList {
+    /// Whether it names nothing but files of packages.
+    pub(crate) fn is_in_node_modules(&self) -> bool {
+        self.files.iter().all(|file| file.path.as_str().starts_with("node_modules/"))
+    }
+}
+
 /// The request of a rewrite, for whoever reads the manifest.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct SavedRequest {
     /// The server entry.
     pub(crate) entry: String,
@@ -59,6 +126,19 @@ pub(crate) struct SavedRequest {
 }
 
 impl SavedRequest {
+    /// What there is to say of a build in which nothing of presentry is left.
+    pub(crate) fn of_original(entry: &ModulePath, loading: &str) -> Self {
+        Self {
+            entry: entry.to_string(),
+            instrumentation: None,
+            loading: loading.to_owned(),
+            exports: "await".to_owned(),
+            wrapped: Vec::new(),
+            mode: Self::first_mode(),
+            compile_cache: None,
+        }
+    }
+
     fn first_mode() -> String {
         mode_name(Mode::DynamicImport).to_owned()
     }
@@ -78,23 +158,82 @@ pub(crate) struct SavedFile {
     /// The file, relative to the server directory.
     pub(crate) path: OutputPath,
     /// Why it changed.
-    pub(crate) kind: String,
+    pub(crate) kind: WireChange,
     /// How it was; `null` when it was not there.
     pub(crate) before: Option<Original>,
     /// How it was written; `null` when it was taken away.
     pub(crate) after: Option<Written>,
 }
 
-/// A file of the original build.
+/// The packages that were taken out of a build.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct PrunedPackages {
+    /// Their directories, relative to the server directory.
+    pub(crate) packages: Vec<String>,
+    /// The size of the files in `node_modules` before, in bytes.
+    pub(crate) bytes_before: u64,
+    /// The size after.
+    pub(crate) bytes_after: u64,
+}
+
+/// A file or link of the original build.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub(crate) struct Original {
-    /// The digest of its bytes.
-    #[serde(with = "digest")]
-    pub(crate) sha256: Digest,
-    /// The name under which it is kept in `.presentry/`.
-    pub(crate) saved: SavedName,
-    /// Its permissions, as `chmod` takes them; `null` where there are none.
-    pub(crate) mode: Option<String>,
+#[serde(untagged)]
+pub(crate) enum Original {
+    /// A file whose bytes are kept in `.presentry/`.
+    Kept {
+        /// The digest of its bytes.
+        #[serde(with = "digest")]
+        sha256: Digest,
+        /// The name under which it is kept.
+        #[serde(alias = "kept")]
+        saved: SavedName,
+        /// Its permissions, as `chmod` takes them; `null` where there are none.
+        mode: Option<String>,
+    },
+    /// A file that has a twin among the packages of the app.
+    Twin {
+        /// The digest of its bytes.
+        #[serde(with = "digest")]
+        sha256: Digest,
+        /// The place of the twin, relative to the server directory. It is read, never written.
+        twin: PathBuf,
+        /// Its permissions.
+        mode: Option<String>,
+    },
+    /// A symbolic link.
+    Link {
+        /// What it says.
+        link: String,
+    },
+}
+
+impl Original {
+    /// What lay there.
+    pub(crate) fn state(&self) -> State {
+        match self {
+            Original::Kept { sha256, .. } | Original::Twin { sha256, .. } => State::File(*sha256),
+            Original::Link { link } => State::Link { link: link.clone() },
+        }
+    }
+
+    /// The name of the file in `.presentry/` that has its bytes.
+    pub(crate) fn saved(&self) -> Option<&SavedName> {
+        match self {
+            Original::Kept { saved, .. } => Some(saved),
+            Original::Twin { .. } | Original::Link { .. } => None,
+        }
+    }
+}
+
+/// What lies at a path.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum State {
+    /// A file, by the digest of its bytes.
+    File(#[serde(with = "digest")] Digest),
+    /// A symbolic link, and what it says.
+    Link { link: String },
 }
 
 /// A file as presentry wrote it.
@@ -113,23 +252,22 @@ pub(crate) struct Written {
 pub(crate) struct SavedStep {
     /// The file, relative to the server directory.
     pub(crate) path: OutputPath,
-    /// The digest of its bytes before; `null` when it was not there.
-    #[serde(with = "optional_digest")]
-    pub(crate) before: Option<Digest>,
-    /// The digest of its bytes after; `null` when it is taken away.
-    #[serde(with = "optional_digest")]
-    pub(crate) after: Option<Digest>,
+    /// What was there before; `null` when nothing was.
+    pub(crate) before: Option<State>,
+    /// What is there after; `null` when it is taken away.
+    pub(crate) after: Option<State>,
     /// The name in `.presentry/` under which the bytes before are kept while the run lasts.
     pub(crate) undo: Option<SavedName>,
 }
 
-/// Why a file changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// Why a file changed. The aliases are how 0.1.0 wrote it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum WireChange {
     /// The facade, where the entry was.
     Facade,
     /// The original entry under its new name.
+    #[serde(alias = "moved entry")]
     MovedEntry,
     /// A module whose imports name the moved entry now.
     Repointed,
@@ -138,6 +276,7 @@ pub(crate) enum WireChange {
     /// A module between facade and moved entry.
     Passage,
     /// The entry, with the instrumentation imported at its top.
+    #[serde(alias = "top-level import")]
     TopLevelImport,
     /// A file of the bundle of the SDK.
     Bundle,
@@ -147,6 +286,8 @@ pub(crate) enum WireChange {
     Dependencies,
     /// An archive of the build.
     Archive,
+    /// A file of a package that `--prune` took out.
+    Pruned,
     /// A file that got its original bytes back.
     Restored,
     /// A file that was taken away.
@@ -168,7 +309,7 @@ impl From<ChangeKind> for WireChange {
 }
 
 impl WireChange {
-    /// A word or two for people.
+    /// A word or two for people; what is compared is the value.
     pub(crate) fn words(self) -> &'static str {
         match self {
             WireChange::Facade => "facade",
@@ -181,6 +322,7 @@ impl WireChange {
             WireChange::Package => "package",
             WireChange::Dependencies => "dependencies",
             WireChange::Archive => "archive",
+            WireChange::Pruned => "pruned",
             WireChange::Restored => "restored",
             WireChange::Removed => "removed",
         }
@@ -194,7 +336,8 @@ impl WireChange {
 pub(crate) struct SavedName(String);
 
 impl SavedName {
-    const PREFIXES: [&'static str; 3] = ["original-", "undo-", "new-"];
+    /// The last is that of 0.1.0 for pruned files.
+    const PREFIXES: [&'static str; 4] = ["original-", "undo-", "new-", "pruned-"];
 
     /// The place of an original file.
     pub(crate) fn original(number: usize) -> Self {
@@ -280,22 +423,5 @@ mod digest {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
         let text = String::deserialize(deserializer)?;
         Digest::from_hex(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is no SHA-256")))
-    }
-}
-
-mod optional_digest {
-    //! A [`Digest`] that may be missing as JSON.
-
-    use presentry_rewriter::Digest;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(digest: &Option<Digest>, serializer: S) -> Result<S::Ok, S::Error> {
-        digest.map(|digest| digest.to_string()).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Digest>, D::Error> {
-        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-        let digest = Digest::from_hex(&text);
-        digest.map(Some).ok_or_else(|| D::Error::custom(format_args!("`{text}` is no SHA-256")))
     }
 }

@@ -4,16 +4,25 @@
 use std::{
     fs, io,
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
-use presentry_rewriter::Digest;
+use anyhow::Context as _;
+use presentry_rewriter::{Digest, ReadError, diagnostics::unreadable};
 use serde::Deserialize;
 
 use crate::{
     diagnostics::{outside_output, restore_data_missing, store_unreadable},
     failure::Failure,
     paths::{OutputPath, is_absent},
-    store::manifest::{DIRECTORY, JOURNAL, MANIFEST, Manifest, Original, SCHEMA, SavedName},
+    store::{
+        fs_steps::Root,
+        history::Content,
+        manifest::{
+            DIRECTORY, JOURNAL, MANIFEST, Manifest, OLDEST, Original, PRUNED, PrunedList, SCHEMA, SavedFile, SavedName,
+            State, WireChange,
+        },
+    },
 };
 
 /// Where a build is on disk, and how far presentry may write.
@@ -25,9 +34,17 @@ pub(crate) struct Place {
     pub(crate) output: PathBuf,
     /// The server directory as the user would write it.
     pub(crate) shown: String,
+    /// The output directory, opened: what is written and read as ours goes through it, and it cannot be left.
+    pub(crate) root: Arc<Root>,
 }
 
 impl Place {
+    /// Opens a place; both paths have to be canonical.
+    pub(crate) fn open(server: PathBuf, output: PathBuf, shown: String) -> Result<Self, Failure> {
+        let root = Root::open(&output).with_context(|| format!("failed to open `{}`", output.display()))?;
+        Ok(Self { server, output, shown, root: Arc::new(root) })
+    }
+
     /// A file of the output directory as the user would write it.
     pub(crate) fn show(&self, path: impl Into<OutputPath>) -> String {
         let path = path.into();
@@ -69,10 +86,8 @@ impl Place {
         self.directory().join(name.as_str())
     }
 
-    /// The file that has to be written for a path: what a symbolic link leads to, so that it stays a link. Directories
-    /// that are not there yet are taken as they are named.
-    pub(crate) fn real_path(&self, path: impl Into<OutputPath>) -> Result<PathBuf, Failure> {
-        let path = path.into();
+    /// A path as it is named, links not followed.
+    pub(crate) fn named(&self, path: &OutputPath) -> PathBuf {
         let mut named = self.server.clone();
         for segment in path.as_str().split('/') {
             match segment {
@@ -80,6 +95,39 @@ impl Place {
                 segment => named.push(segment),
             }
         }
+        named
+    }
+
+    /// The path under which a file or link that is listed lies: a link itself is not followed.
+    pub(crate) fn path_of_entry(&self, file: &SavedFile) -> Result<PathBuf, Failure> {
+        match file.kind {
+            WireChange::Pruned => self.entry_path(&file.path),
+            _ => self.real_path(&file.path),
+        }
+    }
+
+    /// The path of a name in its directory, which links may lead to; the name itself is not followed.
+    pub(crate) fn entry_path(&self, path: &OutputPath) -> Result<PathBuf, Failure> {
+        match path.as_str().rsplit_once('/') {
+            Some((parent, name)) if name != ".." => {
+                let parent = OutputPath::try_from(parent.to_owned()).map_err(|text| anyhow::anyhow!(text))?;
+                Ok(self.real_path(parent)?.join(name))
+            }
+            _ => Ok(self.named(path)),
+        }
+    }
+
+    /// What lies at a path of a package, links not followed.
+    pub(crate) fn state_of(&self, path: &OutputPath) -> Result<Option<State>, Failure> {
+        let at = self.entry_path(path)?;
+        self.root.state(&at).map_err(|error| self.unreadable_file(path, &error))
+    }
+
+    /// The file that has to be written for a path: what a symbolic link leads to, so that it stays a link. Directories
+    /// that are not there yet are taken as they are named.
+    pub(crate) fn real_path(&self, path: impl Into<OutputPath>) -> Result<PathBuf, Failure> {
+        let path = path.into();
+        let named = self.named(&path);
         if !named.starts_with(&self.output) {
             return Err(outside_output::diagnostic(&self.show(&path), &named).into());
         }
@@ -112,8 +160,7 @@ impl Place {
     pub(crate) fn read_file(&self, path: impl Into<OutputPath>) -> Result<Option<Vec<u8>>, Failure> {
         let path = path.into();
         let real = self.real_path(&path)?;
-        let failed =
-            |error: io::Error| Failure::Unexpected(anyhow::anyhow!("failed to read `{}`: {error}", self.show(&path)));
+        let failed = |error: io::Error| self.unreadable_file(&path, &error);
         match fs::metadata(&real) {
             Ok(metadata) if !metadata.is_file() => return Ok(None),
             Err(error) if is_absent(&error) => return Ok(None),
@@ -129,7 +176,14 @@ impl Place {
 
     /// Reads the manifest; `None` when there is none.
     pub(crate) fn manifest(&self) -> Result<Option<Manifest>, Failure> {
-        self.read(MANIFEST)
+        let manifest = self.read(MANIFEST)?;
+        if manifest.is_none()
+            && self.has_directory()?
+            && self.root.state(&self.directory().join(PRUNED)).is_ok_and(|list| list.is_some())
+        {
+            return Err(self.unreadable_manifest(&format!("it is not there, and `{PRUNED}` is")));
+        }
+        Ok(manifest)
     }
 
     /// Reads the journal; `None` when no run was interrupted.
@@ -147,14 +201,29 @@ impl Place {
         }
     }
 
-    /// Reads a saved original, and makes sure that it is what was saved.
-    pub(crate) fn original(&self, path: &OutputPath, original: &Original) -> Result<Vec<u8>, Failure> {
-        let bytes = fs::read(self.saved(&original.saved))
-            .map_err(|error| Failure::from(restore_data_missing::unreadable(&self.show(path), &error.to_string())))?;
-        if Digest::of(&bytes) != original.sha256 {
-            return Err(restore_data_missing::unreadable(&self.show(path), "the saved bytes were changed").into());
+    /// What was saved of an original; kept bytes are what was saved. A twin is read when it is needed.
+    pub(crate) fn original(&self, path: &OutputPath, original: &Original) -> Result<Content, Failure> {
+        let unreadable = |reason: &str| Failure::from(restore_data_missing::unreadable(&self.show(path), reason));
+        match original {
+            Original::Kept { sha256, saved, .. } => {
+                let bytes = self.root.read(&self.saved(saved)).map_err(|error| unreadable(&error.to_string()))?;
+                if Digest::of(&bytes) != *sha256 {
+                    return Err(unreadable("the saved bytes were changed"));
+                }
+                Ok(Content::Bytes(bytes))
+            }
+            Original::Twin { sha256, twin, .. } => Ok(Content::Copy { of: self.server.join(twin), sha256: *sha256 }),
+            Original::Link { link } => Ok(Content::Link(link.clone())),
         }
-        Ok(bytes)
+    }
+
+    /// A manifest that does not say what one of ours says.
+    pub(crate) fn unreadable_manifest(&self, reason: &str) -> Failure {
+        store_unreadable::diagnostic(&format!("{}/{MANIFEST}", self.shown_directory()), reason).into()
+    }
+
+    fn unreadable_file(&self, path: &OutputPath, error: &io::Error) -> Failure {
+        unreadable(&ReadError { path: self.show(path), reason: error.to_string() }).into()
     }
 
     /// `.presentry/` as the user would write it.
@@ -181,21 +250,44 @@ impl Place {
             let shown = format!("{}/{name}", self.shown_directory());
             Failure::from(store_unreadable::diagnostic(&shown, &reason))
         };
-        let bytes = match fs::read(self.directory().join(name)) {
+        let bytes = match self.root.read(&self.directory().join(name)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(error.to_string())),
         };
         let head: Head = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        if head.schema != SCHEMA {
+        if !(OLDEST..=SCHEMA).contains(&head.schema) {
             return Err(unreadable(format!("it has form {}, and this version knows form {SCHEMA}", head.schema)));
         }
-        let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        let mut manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        if manifest.is_of_0_1_0() {
+            manifest.add_pruned(self.pruned_by_0_1_0()?);
+        }
         let above = self.server.strip_prefix(&self.output).map_or(0, |below| below.components().count());
         let paths = manifest.files.iter().map(|file| &file.path).chain(manifest.steps.iter().map(|step| &step.path));
-        if let Some(path) = paths.chain(&manifest.directories).find(|path| path.levels_up() > above) {
+        if let Some(path) =
+            paths.chain(&manifest.directories).chain(&manifest.brought_back).find(|path| path.levels_up() > above)
+        {
             return Err(unreadable(format!("`{path}` lies outside of the output directory")));
         }
         Ok(Some(manifest))
+    }
+
+    /// The list that 0.1.0 kept of what it had pruned.
+    fn pruned_by_0_1_0(&self) -> Result<Option<PrunedList>, Failure> {
+        let unreadable = |reason: &str| {
+            Failure::from(restore_data_missing::unreadable(&format!("{}/{PRUNED}", self.shown_directory()), reason))
+        };
+        let bytes = match self.root.read(&self.directory().join(PRUNED)) {
+            Ok(bytes) => bytes,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(unreadable(&error.to_string())),
+        };
+        let list: PrunedList = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error.to_string()))?;
+        if list.is_in_node_modules() {
+            Ok(Some(list))
+        } else {
+            Err(unreadable("it names files outside of `node_modules`"))
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Writing to a build, all or nothing. This is the only caller of [`crate::store::fs_steps`].
+//! Writing to a build, all or nothing. This is the only caller of [`Root`](crate::store::fs_steps::Root).
 //!
 //! 1. *Stage*, in `.presentry/` alone: every file that will change gets a second name there, new contents are written
 //!    and synced, and last the journal, which lists both, takes its name.
@@ -11,7 +11,7 @@
 //! needs no space on a full disk, and it may itself be interrupted and begun again at any point.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -23,115 +23,17 @@ use crate::{
     failure::Failure,
     paths::{OutputPath, is_absent},
     store::{
-        fs_steps,
-        manifest::{JOURNAL, MANIFEST, Manifest, Original, SavedName, SavedStep, WireChange, permissions},
+        history::Content,
+        manifest::{
+            JOURNAL, MANIFEST, Manifest, Original, PRUNED, PRUNED_PART, SavedName, State, WireChange, permissions,
+        },
         place::Place,
+        steps::{Contents, Step},
     },
 };
 
 /// The journal while it is being written.
 const JOURNAL_PART: &str = "journal.part";
-
-/// What a file is to become, compared with the original build.
-#[derive(Clone, Debug)]
-pub(crate) struct Change {
-    /// The file.
-    pub(crate) path: OutputPath,
-    /// Why it changes.
-    pub(crate) kind: WireChange,
-    /// Its bytes in the original build; `None` when it was not there.
-    pub(crate) before: Option<Vec<u8>>,
-    /// The bytes it will have; `None` when it is taken away.
-    pub(crate) after: Option<Vec<u8>>,
-    /// The file whose permissions a new file gets.
-    pub(crate) like: Option<PathBuf>,
-}
-
-/// One file that changes.
-#[derive(Debug)]
-pub(crate) struct Step {
-    /// The file, relative to the server directory.
-    pub(crate) path: OutputPath,
-    /// The file that is written for it.
-    pub(crate) real: PathBuf,
-    /// Its bytes now; `None` when it is not there.
-    pub(crate) before: Option<Vec<u8>>,
-    /// What it will be.
-    pub(crate) after: Contents,
-    /// Where its bytes are kept meanwhile.
-    pub(crate) undo: Option<SavedName>,
-    /// The file whose owner and permissions new contents get.
-    pub(crate) like: Option<PathBuf>,
-}
-
-/// What a file will hold.
-#[derive(Debug)]
-pub(crate) enum Contents {
-    /// These bytes.
-    Bytes(Vec<u8>),
-    /// The original that was saved, with the permissions it had, and its bytes.
-    Saved(Original, Vec<u8>),
-    /// It will not be there.
-    Absent,
-}
-
-impl Contents {
-    /// The bytes it will hold.
-    pub(crate) fn bytes(&self) -> Option<&[u8]> {
-        match self {
-            Contents::Bytes(bytes) | Contents::Saved(_, bytes) => Some(bytes),
-            Contents::Absent => None,
-        }
-    }
-}
-
-impl Step {
-    fn to_saved(&self) -> SavedStep {
-        SavedStep {
-            path: self.path.clone(),
-            before: self.before.as_deref().map(Digest::of),
-            after: self.after.bytes().map(Digest::of),
-            undo: self.undo.clone(),
-        }
-    }
-}
-
-/// Steps in the order in which they are applied, one for each file.
-#[derive(Debug, Default)]
-pub(crate) struct Steps {
-    list: Vec<Step>,
-    by_file: HashMap<PathBuf, usize>,
-}
-
-impl Steps {
-    /// Adds a step. Two names of one file, of which one is a link, make one step.
-    pub(crate) fn add(&mut self, step: Step) -> Result<(), Failure> {
-        let Some(number) = self.by_file.get(&step.real) else {
-            self.by_file.insert(step.real.clone(), self.list.len());
-            self.list.push(step);
-            return Ok(());
-        };
-        let other = &self.list[*number];
-        if other.after.bytes() == step.after.bytes() {
-            return Ok(());
-        }
-        let (one, two) = (&other.path, &step.path);
-        Err(Failure::Unexpected(anyhow::anyhow!("`{one}` and `{two}` are one file, and would have to differ")))
-    }
-
-    /// The steps as the journal holds them.
-    pub(crate) fn to_saved(&self) -> Vec<SavedStep> {
-        self.list.iter().map(Step::to_saved).collect()
-    }
-}
-
-impl std::ops::Deref for Steps {
-    type Target = [Step];
-
-    fn deref(&self) -> &[Step] {
-        &self.list
-    }
-}
 
 /// Why nothing was written.
 #[derive(Debug, Error)]
@@ -145,6 +47,9 @@ pub(crate) enum TransactionError {
     /// A file is no longer what the plan was made for.
     #[error("`{path}` was changed by someone else while presentry was at work")]
     ChangedMeanwhile { path: String },
+    /// It leads outside of the output directory.
+    #[error("`{path}` leads outside of the output directory")]
+    Outside { path: String },
     /// Another error of the file system.
     #[error("failed to write `{path}`: {source}")]
     Failed { path: String, source: io::Error },
@@ -193,7 +98,8 @@ pub(crate) fn needs_recovery(place: &Place) -> Result<bool, Failure> {
     }
     let manifest = place.manifest()?;
     let rewritten = manifest.as_ref().is_some_and(|manifest| !manifest.files.is_empty());
-    Ok(!rewritten || !leftovers(place, manifest.as_ref()).is_empty())
+    let emptied = manifest.as_ref().is_some_and(|manifest| !emptied_directories(place, manifest).is_empty());
+    Ok(!rewritten || emptied || !leftovers(place, manifest.as_ref()).is_empty())
 }
 
 /// Undoes or finishes what an interrupted run has left. The caller holds the lock for changing.
@@ -243,62 +149,90 @@ impl From<TransactionError> for RecoveryError {
 
 fn stage(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), TransactionError> {
     let directory = place.directory();
-    let created = match fs_steps::create_dir(&directory) {
+    let created = match place.root.create_dir(&directory) {
         Ok(()) => true,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
         Err(error) => return Err(failed(place.shown_directory(), error)),
     };
     let mut written = Vec::new();
     for (number, step) in steps.iter().enumerate() {
-        let shown = || place.show(&step.path);
-        let like = step.like.as_deref().and_then(|like| fs::metadata(like).ok());
-        if let (Some(bytes), Some(name)) = (&step.before, &step.undo) {
-            let metadata = fs::metadata(&step.real).ok();
+        let shown = |error| failed(place.show(&step.path), error);
+        if let (Some(state), Some(name)) = (&step.before, &step.undo) {
             let saved = place.saved(name);
-            if keep(&step.real, &saved, bytes, metadata.as_ref()).map_err(|error| failed(shown(), error))? {
+            if keep(place, step, state, &saved).map_err(shown)? {
                 written.push(saved);
             }
         }
         let new = place.saved(&SavedName::new_contents(number));
-        let is_written = match &step.after {
-            Contents::Bytes(bytes) => fs_steps::write_new(&new, bytes, like.as_ref()).map(|()| true),
-            Contents::Saved(original, bytes) => put_back(&place.saved(&original.saved), &new, original, bytes),
-            Contents::Absent => Ok(false),
-        };
-        if is_written.map_err(|error| failed(shown(), error))? {
+        if lay_ready(place, step, &new).map_err(shown)? {
             written.push(new);
         }
     }
-    fs_steps::sync_files(&written).map_err(|error| failed(place.shown_directory(), error))?;
+    place.root.sync_files(&written).map_err(|error| failed(place.shown_directory(), error))?;
     let journal =
         serde_json::to_vec_pretty(next).map_err(|error| failed(place.shown_directory(), io::Error::other(error)))?;
-    write_journal(&directory, &journal).map_err(|error| failed(place.shown_directory(), error))?;
+    write_journal(place, &journal).map_err(|error| failed(place.shown_directory(), error))?;
     if created {
-        fs_steps::sync_dir(&place.server).map_err(|error| failed(place.shown.clone(), error))?;
+        place.root.sync_dir(&place.server).map_err(|error| failed(place.shown.clone(), error))?;
     }
     Ok(())
 }
 
 /// Keeps a file under a second name, which costs no copy; where the file system has no links, a copy is made. Whether one
 /// was made, and has to be synced.
-fn keep(real: &Path, saved: &Path, bytes: &[u8], metadata: Option<&fs::Metadata>) -> io::Result<bool> {
-    match fs_steps::hard_link(real, saved) {
-        Ok(()) => Ok(false),
-        Err(_) => fs_steps::write_new(saved, bytes, metadata).map(|()| true),
+fn keep(place: &Place, step: &Step, state: &State, saved: &Path) -> io::Result<bool> {
+    match state {
+        State::Link { link } => place.root.symlink(link, saved).map(|()| false),
+        State::File(_) => match place.root.hard_link(&step.real, saved) {
+            Ok(()) => Ok(false),
+            Err(_) => {
+                let bytes = place.root.read(&step.real)?;
+                place.root.write_new(saved, &bytes, fs::metadata(&step.real).ok().as_ref()).map(|()| true)
+            }
+        },
     }
 }
 
-/// Gives a saved original a second name that can be renamed into the build. The file itself comes back, with
-/// everything the file system knows about it. Whether it had to be written, and has to be synced.
-fn put_back(saved: &Path, new: &Path, original: &Original, bytes: &[u8]) -> io::Result<bool> {
-    let copied = fs_steps::hard_link(saved, new).is_err();
-    if copied {
-        fs_steps::write_new(new, bytes, fs::metadata(saved).ok().as_ref())?;
+/// Makes what a step writes, under a name that is then renamed. Whether it was written, and has to be synced.
+fn lay_ready(place: &Place, step: &Step, new: &Path) -> io::Result<bool> {
+    match &step.after {
+        Contents::Bytes(bytes) => {
+            let like = step.like.as_deref().and_then(|like| fs::metadata(like).ok());
+            place.root.write_new(new, bytes, like.as_ref()).map(|()| true)
+        }
+        Contents::Saved(original, content) => put_back(place, original, content, new),
+        Contents::Absent => Ok(false),
     }
+}
+
+/// Gives an original a second name that can be renamed into the build. Where it was saved, the file itself comes back, with
+/// everything the file system knows about it. Whether it had to be written, and has to be synced.
+fn put_back(place: &Place, original: &Original, content: &Content, new: &Path) -> io::Result<bool> {
+    let (copied, mode) = match (original, content) {
+        (Original::Link { link }, _) => return place.root.symlink(link, new).map(|()| false),
+        (Original::Kept { saved, mode, .. }, _) => {
+            let saved = place.saved(saved);
+            let copied = place.root.hard_link(&saved, new).is_err();
+            if copied {
+                let bytes = place.root.read(&saved)?;
+                place.root.write_new(new, &bytes, fs::metadata(&saved).ok().as_ref())?;
+            }
+            (copied, mode)
+        }
+        (Original::Twin { sha256, mode, .. }, Content::Copy { of, .. }) => {
+            let bytes = fs::read(of)?;
+            if Digest::of(&bytes) != *sha256 {
+                return Err(io::Error::other(format!("`{}` is not the same file any more", of.display())));
+            }
+            place.root.write_new(new, &bytes, None)?;
+            (true, mode)
+        }
+        (Original::Twin { .. }, _) => return Err(io::ErrorKind::InvalidData.into()),
+    };
     // A mode that was changed since the original was saved changed with the saved name, too.
-    match original.mode.as_deref().and_then(permissions) {
+    match mode.as_deref().and_then(permissions) {
         Some(mode) if fs::metadata(new)?.permissions() != with_type_of(new, &mode)? => {
-            fs_steps::set_permissions(new, mode)?;
+            place.root.set_permissions(new, mode)?;
         }
         _ => {}
     }
@@ -318,27 +252,30 @@ fn with_type_of(_: &Path, permissions: &fs::Permissions) -> io::Result<fs::Permi
     Ok(permissions.clone())
 }
 
-fn write_journal(directory: &Path, journal: &[u8]) -> io::Result<()> {
+fn write_journal(place: &Place, journal: &[u8]) -> io::Result<()> {
+    let directory = place.directory();
     let part = directory.join(JOURNAL_PART);
-    fs_steps::write_new(&part, journal, None)?;
-    fs_steps::sync_files(std::slice::from_ref(&part))?;
-    fs_steps::rename(&part, &directory.join(JOURNAL))?;
-    fs_steps::sync_dir(directory)
+    place.root.write_new(&part, journal, None)?;
+    place.root.sync_files(std::slice::from_ref(&part))?;
+    place.root.rename(&part, &directory.join(JOURNAL))?;
+    place.root.sync_dir(&directory)
 }
 
 fn apply(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), TransactionError> {
     let needed = |directory: &&OutputPath| {
-        steps.iter().any(|step| !matches!(step.after, Contents::Absent) && directory.holds(&step.path))
+        steps
+            .iter()
+            .any(|step| !step.after.is_absent() && place.path_of(&step.real).is_some_and(|path| directory.holds(&path)))
     };
-    let made = make_directories(place, next.directories.iter().filter(needed))?;
+    let made = make_directories(place, next.directories.iter().chain(&next.brought_back).filter(needed))?;
     for (number, step) in steps.iter().enumerate() {
         let shown = || place.show(&step.path);
-        if read(&step.real).map_err(|error| failed(shown(), error))? != step.before {
+        if place.root.state(&step.real).map_err(|error| failed(shown(), error))? != step.before {
             return Err(TransactionError::ChangedMeanwhile { path: shown() });
         }
         match &step.after {
-            Contents::Absent => fs_steps::remove_file(&step.real),
-            _ => fs_steps::rename(&place.saved(&SavedName::new_contents(number)), &step.real),
+            Contents::Absent => place.root.remove_file(&step.real),
+            _ => place.root.rename(&place.saved(&SavedName::new_contents(number)), &step.real),
         }
         .map_err(|error| failed(shown(), error))?;
     }
@@ -352,27 +289,30 @@ fn make_directories<'a>(
 ) -> Result<Vec<PathBuf>, TransactionError> {
     let mut made = Vec::new();
     for directory in directories {
-        let real = within(place, directory)?;
+        let real = within(place, directory, false)?;
         if !real.is_dir() {
-            fs_steps::create_dir(&real).map_err(|error| failed(place.show(directory), error))?;
+            place.root.create_dir(&real).map_err(|error| failed(place.show(directory), error))?;
             made.push(real);
         }
     }
     Ok(made)
 }
 
-fn within(place: &Place, path: &OutputPath) -> Result<PathBuf, TransactionError> {
-    let outside = || failed(place.show(path), io::Error::other("it now lies outside of the output directory"));
-    place.real_path(path).map_err(|_| outside())
+/// Where a path leads; that of a link is where it lies.
+fn within(place: &Place, path: &OutputPath, is_link: bool) -> Result<PathBuf, TransactionError> {
+    let real = if is_link { place.entry_path(path) } else { place.real_path(path) };
+    real.map_err(|_| TransactionError::Outside { path: place.show(path) })
 }
 
 fn commit(place: &Place) -> Result<(), TransactionError> {
     let directory = place.directory();
-    fs_steps::rename(&directory.join(JOURNAL), &directory.join(MANIFEST))
+    place
+        .root
+        .rename(&directory.join(JOURNAL), &directory.join(MANIFEST))
         .map_err(|error| failed(place.shown_directory(), error))?;
     // From here on the build is the new one. Should this sync fail and the power too, the next run finds the journal
     // again and undoes the run, which is sound as well.
-    let _ = fs_steps::sync_dir(&directory);
+    let _ = place.root.sync_dir(&directory);
     Ok(())
 }
 
@@ -382,8 +322,12 @@ fn undo(place: &Place, journal: &Manifest) -> Result<Vec<OutputPath>, Transactio
     let mut undone = Vec::new();
     for step in journal.steps.iter().rev() {
         let shown = || place.show(&step.path);
-        let real = within(place, &step.path)?;
-        let current = read(&real).map_err(|error| failed(shown(), error))?.as_deref().map(Digest::of);
+        let real = within(
+            place,
+            &step.path,
+            matches!((&step.before, &step.after), (Some(State::Link { .. }), _) | (_, Some(State::Link { .. }))),
+        )?;
+        let current = place.root.state(&real).map_err(|error| failed(shown(), error))?;
         if current == step.before {
             continue;
         }
@@ -392,8 +336,8 @@ fn undo(place: &Place, journal: &Manifest) -> Result<Vec<OutputPath>, Transactio
             continue;
         }
         match &step.undo {
-            Some(name) => fs_steps::rename(&place.saved(name), &real),
-            None => fs_steps::remove_file(&real),
+            Some(name) => place.root.rename(&place.saved(name), &real),
+            None => place.root.remove_file(&real),
         }
         .map_err(|error| failed(shown(), error))?;
         undone.push(real);
@@ -402,8 +346,9 @@ fn undo(place: &Place, journal: &Manifest) -> Result<Vec<OutputPath>, Transactio
     let in_store = |error| failed(place.shown_directory(), error);
     let manifest = place.manifest().map_err(|_| in_store(io::Error::other("the manifest cannot be read")))?;
     let known = manifest.as_ref().map_or(&[][..], |manifest| &manifest.directories);
-    take_away_directories(place, journal.directories.iter().filter(|directory| !known.contains(directory)))?;
-    match fs_steps::remove_file(&place.directory().join(JOURNAL)) {
+    let made = journal.directories.iter().chain(&journal.brought_back);
+    take_away_directories(place, made.filter(|directory| !known.contains(directory)))?;
+    match place.root.remove_file(&place.directory().join(JOURNAL)) {
         Err(error) if !is_absent(&error) => return Err(in_store(error)),
         _ => {}
     }
@@ -421,7 +366,7 @@ fn take_away_directories<'a>(
         if let Ok(real) = place.real_path(directory)
             && is_empty_directory(&real)
         {
-            fs_steps::remove_dir(&real).map_err(|error| failed(place.show(directory), error))?;
+            place.root.remove_dir(&real).map_err(|error| failed(place.show(directory), error))?;
         }
     }
     Ok(())
@@ -429,6 +374,24 @@ fn take_away_directories<'a>(
 
 fn is_empty_directory(directory: &Path) -> bool {
     fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// The directories of packages in which pruning has left nothing, children first.
+fn emptied_directories(place: &Place, manifest: &Manifest) -> Vec<PathBuf> {
+    let modules = place.server.join("node_modules");
+    let mut left = BTreeSet::new();
+    for file in manifest.files.iter().filter(|file| file.kind == WireChange::Pruned) {
+        let Ok(path) = place.entry_path(&file.path) else { continue };
+        left.extend(path.ancestors().skip(1).take_while(|at| at.starts_with(&modules)).map(Path::to_owned));
+    }
+    let mut emptied = BTreeSet::new();
+    for directory in left.into_iter().rev() {
+        let Ok(mut entries) = fs::read_dir(&directory) else { continue };
+        if entries.all(|entry| entry.is_ok_and(|entry| emptied.contains(&entry.path()))) {
+            emptied.insert(directory);
+        }
+    }
+    emptied.into_iter().rev().collect()
 }
 
 /// The directories of ours in which a manifest has no file any more.
@@ -441,14 +404,17 @@ fn obsolete_directories(manifest: &Manifest) -> impl DoubleEndedIterator<Item = 
 fn sync_directories<'a>(place: &Place, files: impl Iterator<Item = &'a Path>) -> Result<(), TransactionError> {
     let directories: BTreeSet<PathBuf> = files.filter_map(Path::parent).map(Path::to_owned).collect();
     let directories: Vec<PathBuf> = directories.into_iter().collect();
-    fs_steps::sync_dirs(&directories).map_err(|error| failed(place.shown.clone(), error))
+    place.root.sync_dirs(&directories).map_err(|error| failed(place.shown.clone(), error))
 }
 
 /// Takes away what no manifest names, and the whole of `.presentry/` when there is none or it names nothing. What
 /// cannot be taken away waits for the next run: it stands in nobody's way.
 fn take_away_leftovers(place: &Place, manifest: Option<&Manifest>) {
     for leftover in leftovers(place, manifest) {
-        let _ = fs_steps::remove_file(&leftover);
+        let _ = place.root.remove_file(&leftover);
+    }
+    for directory in manifest.map(|manifest| emptied_directories(place, manifest)).unwrap_or_default() {
+        let _ = place.root.remove_dir(&directory);
     }
     let obsolete: Vec<&OutputPath> = manifest.into_iter().flat_map(obsolete_directories).collect();
     if take_away_directories(place, obsolete.into_iter()).is_err() {
@@ -458,24 +424,26 @@ fn take_away_leftovers(place: &Place, manifest: Option<&Manifest>) {
     if manifest.is_none_or(|manifest| manifest.files.is_empty()) {
         let directory = place.directory();
         if manifest.is_some() {
-            let _ = fs_steps::remove_file(&directory.join(MANIFEST));
+            let _ = place.root.remove_file(&directory.join(MANIFEST));
         }
-        let _ = fs_steps::remove_dir(&directory);
+        let _ = place.root.remove_dir(&directory);
     }
 }
 
 /// The files in `.presentry/` that we have written and that the manifest does not name.
 fn leftovers(place: &Place, manifest: Option<&Manifest>) -> Vec<PathBuf> {
     let files = manifest.into_iter().flat_map(|manifest| &manifest.files);
-    let kept: BTreeSet<&str> =
-        files.filter_map(|file| file.before.as_ref().map(|original| original.saved.as_str())).collect();
+    let kept: BTreeSet<&str> = files.filter_map(|file| Some(file.before.as_ref()?.saved()?.as_str())).collect();
+    // The list of 0.1.0 is a part of its manifest, and of no other.
+    let list = manifest.is_some_and(Manifest::is_of_0_1_0).then_some(PRUNED);
     let Ok(entries) = fs::read_dir(place.directory()) else { return Vec::new() };
     let mut leftovers: Vec<PathBuf> = entries
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let ours = name == JOURNAL_PART || SavedName::try_from(name.clone()).is_ok();
-            (ours && !kept.contains(name.as_str())).then(|| entry.path())
+            let ours = [JOURNAL_PART, PRUNED, PRUNED_PART].contains(&name.as_str())
+                || SavedName::try_from(name.clone()).is_ok();
+            (ours && list != Some(name.as_str()) && !kept.contains(name.as_str())).then(|| entry.path())
         })
         .collect();
     // In an order that does not depend on the file system, so that a step has the same number in every run.
@@ -490,17 +458,11 @@ fn has_originals(place: &Place) -> bool {
     })
 }
 
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 fn failed(path: String, source: io::Error) -> TransactionError {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => TransactionError::DiskFull { path },
+        // What would leave the opened directory is refused without asking the system.
+        io::ErrorKind::PermissionDenied if source.raw_os_error().is_none() => TransactionError::Outside { path },
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
             TransactionError::ReadOnly { path, source }
         }

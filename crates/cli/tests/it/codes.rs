@@ -1,10 +1,10 @@
 //! Every diagnostic code, provoked: one row for each, and a reason for each that no build can provoke.
 
-use std::fs;
+use std::{collections::BTreeSet, fs, time::SystemTime};
 
 use crate::{
     archive::packed,
-    builds::{App, INSTRUMENTATION, nitro_json, presentry},
+    builds::{App, Found, INSTRUMENTATION, Snapshot, nitro_json, presentry},
     bundle,
     packages::incomplete,
     trace,
@@ -263,7 +263,7 @@ export { default_sentryWrapped as default };
         let app = App::facade();
         app.succeeds(&[]);
         let manifest = app.read(".output/server/.presentry/manifest.json");
-        app.write(".output/server/.presentry/manifest.json", manifest.replace("\"schema\": 1", "\"schema\": 99"));
+        app.write(".output/server/.presentry/manifest.json", manifest.replace("\"schema\": 2", "\"schema\": 99"));
         app
     }),
     case("store-unreadable", 1, &["restore"], || {
@@ -407,6 +407,89 @@ fn each_case_gives_its_code() {
             assert_eq!(app.snapshot(), before, "{code} changed something");
         }
     }
+}
+
+/// The states of a build in which a run may be refused.
+fn states() -> Vec<(&'static str, App)> {
+    let rewritten = |app: App, arguments: &[&str]| {
+        app.succeeds(arguments);
+        app
+    };
+    vec![
+        ("fresh", App::facade()),
+        ("rewritten", rewritten(App::facade(), &[])),
+        ("bundled", rewritten(bundle::app_with_packages(), &["--bundle-sdk"])),
+        ("pruned", rewritten(bundle::app_with_packages(), &["--bundle-sdk", "--prune"])),
+    ]
+}
+
+/// Every byte, mode and time of the output directory.
+fn with_times(app: &App) -> (Snapshot, Vec<SystemTime>) {
+    let snapshot = app.snapshot();
+    let of_output = snapshot.keys().filter(|path| path.starts_with(".output"));
+    let modified = |path: &String| fs::symlink_metadata(app.join(path)).and_then(|found| found.modified()).unwrap();
+    let times = of_output.map(modified).collect();
+    (snapshot, times)
+}
+
+/// What is wrong with the app of a case, laid over another one.
+fn lay_over(case: &Case, app: &App, sound: &Snapshot) {
+    let broken = (case.app)().snapshot();
+    // An earlier run of the case itself is none of this build.
+    let has_store = app.join(".output/server/.presentry").exists();
+    let of_case = |path: &str| !has_store || !path.contains("/.presentry");
+    let differs = broken.iter().filter(|(path, found)| sound.get(*path) != Some(*found));
+    for (path, found) in differs.filter(|(path, _)| of_case(path)) {
+        match found {
+            Found::Directory => fs::create_dir_all(app.join(path)).unwrap(),
+            Found::File(_, bytes) if app.join(path).is_dir() => _ = bytes,
+            Found::File(_, bytes) => app.write(path, bytes),
+            Found::Link(_) => {}
+        }
+    }
+    let gone = sound.iter().filter(|(path, found)| matches!(found, Found::File(..)) && !broken.contains_key(*path));
+    for (path, _) in gone.filter(|(path, _)| app.join(path).is_file()) {
+        app.remove(path);
+    }
+}
+
+/// Whatever is wrong, and whatever an earlier run has made of the build: a run that is refused changes nothing.
+#[test]
+fn a_refused_run_changes_nothing() {
+    let sound = App::facade().snapshot();
+    for (state, app) in states() {
+        let build = app.snapshot();
+        let mut refused = BTreeSet::new();
+        for case in CASES.iter().filter(|case| case.exit != 0) {
+            app.reset(&build);
+            lay_over(case, &app, &sound);
+            // What an interrupted run has left is undone before a run is refused.
+            if app.join(".output/server/.presentry/journal.json").exists() {
+                continue;
+            }
+            let before = with_times(&app);
+            let output = app.presentry(case.arguments).output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            if !output.status.success() {
+                assert!(with_times(&app) == before, "{state}, {}: {stderr}", case.code);
+                refused
+                    .extend(stderr.split("error[").skip(1).filter_map(|rest| Some(rest.split_once(']')?.0.to_owned())));
+            }
+        }
+        println!("{state}: refused with {} codes: {refused:?}", refused.len());
+        assert!(refused.len() >= 15, "{state}: {refused:?}");
+    }
+}
+
+/// The options of a run may be wrong for a build whose packages it would bring back.
+#[test]
+fn packages_stay_away_when_a_run_is_refused() {
+    let app = bundle::app_with_packages();
+    app.succeeds(&["--bundle-sdk", "--prune"]);
+    let before = with_times(&app);
+    let said = app.fails(&["--no-bundle-sdk", "--exports", "wrap", "--wrap", "nope"], 1);
+    assert!(said.starts_with("error[unknown-export]: "), "{said}");
+    assert!(with_times(&app) == before);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use crate::{
     archive::packed,
     builds::{App, Found, INSTRUMENTATION, Snapshot},
+    bundle::app_with_packages,
     packages::lacking_one,
 };
 
@@ -81,10 +82,32 @@ fn scenarios() -> Vec<Scenario> {
     ]
 }
 
+/// The same for packages that go and come back. None of these touches the entry.
+fn pruning() -> Vec<Scenario> {
+    let prune: &[&str] = &["--bundle-sdk", "--prune"];
+    let bundled = || {
+        let app = app_with_packages();
+        // One file has no twin among the packages of the app, so it is kept.
+        app.write(".output/server/node_modules/helper/more.mjs", "export const more = 1;\n");
+        app.succeeds(&["--bundle-sdk"]);
+        app
+    };
+    let pruned = || {
+        let app = bundled();
+        app.succeeds(prune);
+        app
+    };
+    vec![
+        Scenario::new("pruning", bundled(), prune),
+        Scenario::new("bringing packages back", pruned(), &["--bundle-sdk"]),
+        Scenario::new("restore of a pruned build", pruned(), &["restore"]),
+    ]
+}
+
 #[test]
 fn a_run_that_is_killed_at_any_step_is_undone_or_complete() {
     let mut total = 0;
-    for scenario in scenarios() {
+    for scenario in scenarios().into_iter().chain(pruning()) {
         let Scenario { name, app, arguments, before, after } = &scenario;
         let points = scenario.steps();
         for step in 1..=points {
@@ -113,7 +136,7 @@ fn a_run_that_is_killed_at_any_step_is_undone_or_complete() {
 #[test]
 fn a_repair_that_is_killed_at_any_step_can_be_repaired() {
     let mut total = 0;
-    for scenario in scenarios() {
+    for scenario in scenarios().into_iter().chain(pruning()) {
         let Scenario { name, app, before, after, .. } = &scenario;
         // Every fifth step of the run is enough: what is left differs little from one to the next.
         for step in (1..=scenario.steps()).rev().step_by(5) {
@@ -146,7 +169,7 @@ fn was_killed(output: &std::process::Output) -> bool {
 
 #[test]
 fn a_step_that_fails_leaves_everything_as_it_was() {
-    for scenario in scenarios() {
+    for scenario in scenarios().into_iter().chain(pruning()) {
         let steps = scenario.steps();
         for (kind, code) in [("disk-full", "disk-full"), ("read-only", "read-only"), ("broken", "write-failed")] {
             let Scenario { name, app, before, after, .. } = &scenario;

@@ -20,5 +20,6 @@ mod restore;
 mod rewrite;
 mod schema;
 mod shell;
+mod stores;
 mod trace;
 mod usage;

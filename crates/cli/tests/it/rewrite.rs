@@ -254,8 +254,8 @@ fn the_why_of_each_choice() {
         note: the host loads the entry as: process
         note: the instrumentation is `.output/server/instrument.server.mjs`, beside the entry
         note: exports are passed on as the values they are, after top-level await
-        note: the entry exports `default` (object)
         note: 7 files are needed to start
+        note: the entry exports `default` (object)
         note: packages in the static closure: @sentry/solidstart
     "#]]
     .assert_eq(&String::from_utf8_lossy(&output.stderr));

@@ -10,6 +10,8 @@ pub(super) static CODE: Code = Code {
     explanation: r#"The operating system refuses to read a file that the static closure of the entry needs. The message says which file and why."#,
 };
 
-pub(crate) fn unreadable(error: &ReadError) -> Diagnostic {
+/// A file is there, and the system does not let it be read.
+#[must_use]
+pub fn unreadable(error: &ReadError) -> Diagnostic {
     Diagnostic::new(&CODE, error.to_string()).hint("check the permissions of the build's files")
 }

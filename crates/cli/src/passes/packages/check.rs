@@ -12,7 +12,7 @@ use oxc_resolver::{FileSystem as _, ModuleType, ResolveError, ResolveOptions, Re
 use presentry_parser::{FileGoal, Phase, RequestMeans, Span, StringLiteral, parse, run_time_requests};
 use url::Url;
 
-use crate::{parallel, passes::packages::view::View};
+use crate::{parallel, store::view::View};
 
 /// What was found.
 #[derive(Debug, Default)]

@@ -2,10 +2,50 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use presentry_rewriter::ModulePath;
 use serde_json::Value;
+
+use crate::{
+    failure::Failure,
+    passes::{Plan, View},
+    paths::package_directory,
+    store::{
+        history,
+        manifest::{PrunedPackages, WireChange},
+        steps::Change,
+    },
+};
 
 /// The file, relative to the server directory.
 pub(crate) const FILE: &str = "package.json";
+
+/// The change of the file for the packages that a plan adds and takes out.
+pub(super) fn change(view: &View<'_>, plan: &Plan) -> Result<Option<Change>, Failure> {
+    let place = &view.build.place;
+    let path = ModulePath::new(FILE).expect("one segment");
+    let Some(original) = history::read(&view.modules, &path)? else { return Ok(None) };
+    let of_top = |directory: &str, name: &str| directory.strip_prefix("node_modules/") == Some(name);
+    let traced = plan.traced.iter().filter(|package| of_top(&package.directory, &package.name));
+    let mut added: BTreeMap<String, String> =
+        traced.map(|package| (package.name.clone(), package.version.clone())).collect();
+    // Those of an earlier run are named already, with their versions.
+    let named = versions(&place.read_file(&path)?.unwrap_or_default());
+    for one in view.earlier.tracked.iter().filter(|one| one.file.kind == WireChange::Package && plan.stays(one)) {
+        let directory = package_directory(one.file.path.as_str());
+        if let Some((name, version)) = named.iter().find(|(name, _)| of_top(directory, name)) {
+            added.entry(name.clone()).or_insert_with(|| version.clone());
+        }
+    }
+    let gone = plan.pruned.iter().flat_map(names).map(str::to_owned).collect();
+    let after = changed(&original, &added, &gone).unwrap_or_else(|| original.clone());
+    Ok(Some(Change::edited(path.into(), WireChange::Dependencies, original, after)))
+}
+
+/// The names of the packages that are taken out of the top of `node_modules`.
+fn names(pruned: &PrunedPackages) -> impl Iterator<Item = &str> {
+    let names = pruned.packages.iter().filter_map(|package| package.strip_prefix("node_modules/"));
+    names.filter(|name| !name.contains("node_modules/"))
+}
 
 /// The versions that a `package.json` asks for, by the names of packages.
 pub(crate) fn versions(package: &[u8]) -> BTreeMap<String, String> {

@@ -215,9 +215,13 @@ fn package_in_node_modules(directory: &Path) -> Option<(PathBuf, String)> {
 }
 
 /// A member of a `package.json` that is text.
-pub(crate) fn member(package: &Path, name: &str) -> Option<String> {
-    let bytes = fs::read(package.join("package.json")).ok()?;
-    let json: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+fn member(package: &Path, name: &str) -> Option<String> {
+    text_member(&fs::read(package.join("package.json")).ok()?, name)
+}
+
+/// The same of its bytes.
+pub(crate) fn text_member(manifest: &[u8], name: &str) -> Option<String> {
+    let json: serde_json::Value = serde_json::from_slice(manifest).ok()?;
     json.get(name)?.as_str().map(str::to_owned)
 }
 

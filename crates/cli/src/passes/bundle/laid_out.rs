@@ -1,0 +1,86 @@
+//! The packages of a build for a child process to read: in the build itself, or in a copy outside of it where the disk is
+//! not what the plan is made for.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use crate::{
+    failure::Failure,
+    store::{
+        place::Place,
+        view::{Kind, View},
+    },
+};
+
+/// A server directory with the packages of a build.
+pub(super) struct LaidOut {
+    server: PathBuf,
+    /// The server directory of the build, and the copy, which goes when this goes.
+    copy: Option<(PathBuf, TempDir)>,
+}
+
+impl LaidOut {
+    /// The packages as a view has them.
+    pub(super) fn of(view: &View, place: &Place) -> Result<Self, Failure> {
+        let modules = place.server.join("node_modules");
+        if !view.differs_below(&modules) {
+            return Ok(Self { server: place.server.clone(), copy: None });
+        }
+        let made = || -> io::Result<TempDir> {
+            let directory = TempDir::with_prefix("presentry-")?;
+            copy(view, &modules, &directory.path().join("node_modules"))?;
+            Ok(directory)
+        };
+        let directory = made().context("failed to copy the packages of the build for the bundler")?;
+        let server = fs::canonicalize(directory.path()).context("failed to find the copy")?;
+        Ok(Self { server, copy: Some((place.server.clone(), directory)) })
+    }
+
+    /// The directory in which they are.
+    pub(super) fn server(&self) -> &Path {
+        &self.server
+    }
+
+    /// A file of the copy as a file of the build.
+    pub(super) fn in_build(&self, file: PathBuf) -> PathBuf {
+        match &self.copy {
+            Some((server, _)) => {
+                file.strip_prefix(&self.server).map(|below| server.join(below)).unwrap_or(file.clone())
+            }
+            None => file,
+        }
+    }
+}
+
+/// Copies a directory. A link that leads inside of it keeps what it says, and another one leads where it led.
+fn copy(view: &View, from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for (name, kind) in view.list(from) {
+        let (source, target) = (from.join(&name), to.join(&name));
+        match kind {
+            Kind::Directory => copy(view, &source, &target)?,
+            Kind::File => fs::write(&target, view.bytes(&source).unwrap_or_default())?,
+            Kind::Link => {
+                let says = view.link(&source).unwrap_or_default();
+                let outside = fs::canonicalize(&source).ok().filter(|real| !view.holds(real));
+                link(outside.as_deref().unwrap_or(&says), &target)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn link(says: &Path, at: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(says, at)
+}
+
+#[cfg(windows)]
+fn link(says: &Path, at: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_dir(says, at)
+}

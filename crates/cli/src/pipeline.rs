@@ -1,0 +1,376 @@
+//! A rewrite, from the build to the report: open → view → plan → complete → judge → commit → report.
+//!
+//! The passes read the original build and hand a plan on; nothing is written before all of it was judged.
+
+use presentry_rewriter::{
+    ChangeKind, ExportStyle, InlinedInstrumentation, Mode, Outcome, Proof, Request, Sources,
+    diagnostics::{Diagnostic, Severity, unknown_export},
+    plan, prove_with,
+};
+
+use crate::{
+    args::{ExportsArg, RewriteArgs},
+    failure::Failure,
+    find::{
+        locate::Build,
+        options::{Names, Setting, WRAPPED},
+        presets::loading_text,
+        start_scripts,
+    },
+    open::{for_changing, for_dry_run, not_written},
+    outcome::Outcome as Ended,
+    passes::{
+        Pass, Plan, View, archive, bundle,
+        instrumentation::{self, Origin},
+        packages::{self, Supply},
+        prune,
+    },
+    say::{
+        changes, diff,
+        output::Output,
+        proof::{planned_exports, say_packages, what_holds},
+        report::Report,
+    },
+    store::{
+        disk::DiskSources,
+        history::{self, Earlier},
+        manifest::{Manifest, SavedRequest, mode_name},
+        steps::Writing,
+        transaction,
+    },
+};
+
+/// What is added to the plan of the rewriter, in order.
+const PASSES: [Pass; 5] = [bundle::pass, packages::pass, prune::pass, packages::name_them, archive::pass];
+
+/// Rewrites a build, or finds that it is right already.
+pub(crate) fn rewrite(
+    args: &RewriteArgs,
+    build: &Build,
+    output: &Output,
+    report: &mut Report,
+) -> Result<Ended, Failure> {
+    let request = request(args, build)?;
+    let _lock = if args.dry_run { for_dry_run(build)? } else { for_changing(build, output)? };
+    let earlier = history::earlier(&build.place)?;
+    let view = view(args, build, output, &earlier)?;
+    let plan = plan_for(&view, request)?;
+    if let Some(proof) = proven_sdk_wrapper(&view, &plan) {
+        return keep_sdk_wrapper(&view, &proof, report);
+    }
+    let mut plan = complete(&view, plan)?;
+    found(&view, &plan, report);
+    let writing = judge(&view, &mut plan)?;
+    if writing.steps.is_empty() {
+        return Ok(already_first(&view, &plan));
+    }
+    announce(&view, &plan, &writing, report);
+    if args.dry_run {
+        return Ok(would_rewrite(&view, &plan, &writing, report));
+    }
+    commit(&view, &plan, &writing)?;
+    Ok(rewritten(&view, &plan, &writing))
+}
+
+/// The original build.
+fn view<'a>(
+    args: &'a RewriteArgs,
+    build: &'a Build,
+    output: &'a Output,
+    earlier: &'a Earlier,
+) -> Result<View<'a>, Failure> {
+    // Where what was pruned stays away, it need not be found.
+    if !(args.prune && bundle::can_stay(&build.place, &earlier.tracked)?) {
+        history::refuse_lost(earlier)?;
+    }
+    View::new(build, args, output, earlier)
+}
+
+/// The plan of the rewriter for the instrumentation that is found.
+fn plan_for(view: &View<'_>, request: Request) -> Result<Plan, Failure> {
+    let named = view.args.instrumentation.as_deref();
+    let planned = view.output.during("planning and proving the rewrite", || {
+        instrumentation::planned(view.build, named, None, &view.modules, &|sources, path, inlined| {
+            let request = Request { instrumentation: path.clone(), inlined, ..request.clone() };
+            plan(sources, &with_wrapped_defaults(request, sources))
+        })
+    })?;
+    let plan = Plan::new(planned, request);
+    say_choices(view, &plan);
+    Ok(plan)
+}
+
+fn complete(view: &View<'_>, plan: Plan) -> Result<Plan, Failure> {
+    if plan.is_refused() {
+        return Ok(plan);
+    }
+    PASSES.iter().try_fold(plan, |plan, pass| if plan.is_refused() { Ok(plan) } else { pass(view, plan) })
+}
+
+/// Proves the plan as a whole, applies the options, and shows what there is to show. Only what may be written comes out.
+fn judge(view: &View<'_>, plan: &mut Plan) -> Result<Writing, Failure> {
+    let build = view.build;
+    if !plan.is_refused() {
+        refuse_unknown_names(view.args, build, &plan.rewriting.exports)?;
+        let double = start_scripts::double_inits(&view.args.build.app, &build.place, &plan.request.instrumentation);
+        plan.rewriting.diagnostics.extend(build.warnings.iter().cloned().chain(double));
+        prove_whole(view, plan)?;
+    }
+    show(view, plan)?;
+    if !plan.rewrites() {
+        return Ok(Writing::default());
+    }
+    Writing::of(&build.place, view.earlier, plan.changes(view)?, |one| plan.stays(one))
+}
+
+/// What the rewriter proved holds for the build with what the passes have added.
+fn prove_whole(view: &View<'_>, plan: &Plan) -> Result<(), Failure> {
+    if plan.added.is_empty() || plan.rewriting.proof.is_none() {
+        return Ok(());
+    }
+    let whole = DiskSources::of(plan.over(view)?, &view.build.place.server);
+    let proof = prove_with(&whole, &plan.request.entry, plan.request.trust);
+    if proof.holds() { Ok(()) } else { Err(Failure::Refused(proof.failures)) }
+}
+
+/// Says what the plan has to say, and lets only plans through that may be written.
+fn show(view: &View<'_>, plan: &mut Plan) -> Result<(), Failure> {
+    let diagnostics = std::mem::take(&mut plan.rewriting.diagnostics);
+    if plan.is_refused() {
+        let place = Some(&view.build.place);
+        view.build.warnings.iter().for_each(|warning| view.output.diagnostic(warning, place));
+        let told = diagnostics.into_iter().map(|diagnostic| where_it_looked(diagnostic, view.args, view.build));
+        return Err(Failure::Refused(told.collect()));
+    }
+    allow(view, diagnostics)
+}
+
+/// Errors end the run, and under `--strict` warnings do.
+fn allow(view: &View<'_>, diagnostics: Vec<Diagnostic>) -> Result<(), Failure> {
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        diagnostics.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+    if !errors.is_empty() {
+        return Err(Failure::Refused(errors.into_iter().chain(warnings).collect()));
+    }
+    if view.args.strict && !warnings.is_empty() {
+        let strict = warnings.into_iter().map(|warning| Diagnostic { severity: Severity::Error, ..warning });
+        return Err(Failure::Refused(strict.collect()));
+    }
+    warnings.iter().for_each(|warning| view.output.diagnostic(warning, Some(&view.build.place)));
+    Ok(())
+}
+
+/// Writes: the one step of a rewrite that touches the build.
+fn commit(view: &View<'_>, plan: &Plan, writing: &Writing) -> Result<(), Failure> {
+    let request = &plan.request;
+    let (exports, wrapped) = match &request.exports {
+        ExportStyle::Await => ("await", Vec::new()),
+        ExportStyle::Wrap(names) => ("wrap", names.clone()),
+    };
+    let next = Manifest {
+        request: SavedRequest {
+            instrumentation: Some(request.instrumentation.to_string()),
+            exports: exports.to_owned(),
+            wrapped,
+            mode: mode_name(request.mode).to_owned(),
+            compile_cache: request.compile_cache.clone(),
+            ..SavedRequest::of_original(&request.entry, loading_text(request.loading))
+        },
+        pruned: plan.pruned.clone(),
+        ..Manifest::of(writing)
+    };
+    transaction::run(&view.build.place, &next, &writing.steps).map_err(|error| not_written(&error))
+}
+
+/// What was found, for the document.
+fn found(view: &View<'_>, plan: &Plan, report: &mut Report) {
+    let place = &view.build.place;
+    report.found_instrumentation(place, &plan.request.instrumentation);
+    report.made_instrumentation_from(plan.provided.origin.file());
+    report.pruned = plan.pruned.clone().map(Into::into);
+    if let Some(proof) = &plan.rewriting.proof {
+        report.tried_proof(place, proof);
+    }
+    if view.output.wants_details() {
+        let exports = planned_exports(&plan.sources(view), &plan.rewriting, &plan.request.entry);
+        let kinds: Vec<String> =
+            exports.iter().map(|export| format!("`{}` ({})", export.name, export.kind.describe())).collect();
+        if !kinds.is_empty() {
+            view.output.why(format!("the entry exports {}", kinds.join(", ")));
+        }
+        report.found_exports(exports);
+    }
+}
+
+/// What is going to be changed.
+fn announce(view: &View<'_>, plan: &Plan, writing: &Writing, report: &mut Report) {
+    let (place, output) = (&view.build.place, view.output);
+    if plan.takes_instrumentation_out() {
+        output.why("the SDK has wrapped this build; its instrumentation becomes a file of its own");
+    }
+    if let Some(line) = changes::brought_back(&writing.steps, view.earlier.pruned.as_ref()) {
+        output.line(line);
+    }
+    if let Some(pruned) = plan.pruned.as_ref().filter(|_| !plan.keeps_pruned) {
+        output.line(changes::pruned(pruned, &writing.steps));
+        output.why(format!("taken out of the build: {}", pruned.packages.join(", ")));
+    }
+    for step in writing.steps.iter().filter(|step| !changes::is_pruned(step)) {
+        report.changed(place.show(&step.path), step.wire_kind());
+    }
+    report.traced = plan.traced.clone();
+}
+
+fn would_rewrite(view: &View<'_>, plan: &Plan, writing: &Writing, report: &mut Report) -> Ended {
+    let diff = diff::of_steps(changes::in_diff(&writing.steps), &changes::copies(&writing.steps, &plan.request.entry));
+    view.output.text(&diff);
+    for line in changes::packages_and_archives(&view.build.place, &writing.steps, &plan.traced) {
+        view.output.line(line);
+    }
+    report.diff = Some(diff);
+    Ended::WouldRewrite
+}
+
+fn rewritten(view: &View<'_>, plan: &Plan, writing: &Writing) -> Ended {
+    let output = view.output;
+    let all = output.wants_details();
+    for line in changes::lines(&view.build.place, &writing.steps, &plan.request.entry, &plan.traced, all) {
+        output.line(line);
+    }
+    if let Some(limits) = view.build.found.as_ref().and_then(|found| found.preset.runtime.limits()) {
+        output.note(limits);
+    }
+    if let Some(proof) = &plan.rewriting.proof {
+        say_packages(proof, output);
+        output.line(what_holds(proof));
+    } else {
+        output.line("Sentry is imported at the top of the entry; nothing is proven, and tracing is limited");
+    }
+    Ended::Rewritten
+}
+
+const ALREADY_FIRST: &str = "already first, nothing changed";
+
+fn already_first(view: &View<'_>, plan: &Plan) -> Ended {
+    if let Some(proof) = &plan.rewriting.proof {
+        say_packages(proof, view.output);
+    }
+    view.output.line(ALREADY_FIRST);
+    Ended::AlreadyFirst
+}
+
+/// What a rewrite would come to, given the plan of the rewriter alone.
+pub(crate) fn would_do(view: &View<'_>, plan: &Plan) -> Result<Ended, Failure> {
+    Ok(match plan.rewriting.outcome {
+        Outcome::Refused => Ended::Refused,
+        Outcome::AlreadyFirst => Ended::AlreadyFirst,
+        Outcome::Rewritten => {
+            let stays = |one: &history::Tracked| one.is_pruned() || plan.stays(one);
+            let writing = Writing::of(&view.build.place, view.earlier, plan.changes(view)?, stays)?;
+            if writing.steps.is_empty() { Ended::AlreadyFirst } else { Ended::Rewritten }
+        }
+    })
+}
+
+fn say_choices(view: &View<'_>, plan: &Plan) {
+    let (args, output) = (view.args, view.output);
+    let instrumentation = view.build.place.show(&plan.request.instrumentation);
+    output.why(match (&args.instrumentation, &plan.provided.origin) {
+        (Some(_), Origin::Build) => format!("the instrumentation is `{instrumentation}`, as `--instrumentation` says"),
+        (None, Origin::Build) => format!("the instrumentation is `{instrumentation}`, beside the entry"),
+        (_, origin) => format!("the instrumentation is `{instrumentation}`, {origin}"),
+    });
+    plan.provided.reasons.iter().for_each(|reason| output.why(reason));
+    if plan.request.mode == Mode::TopLevelImport {
+        output.why("the runtime stays a static import of the entry, as `--mode top-level-import` says");
+        return;
+    }
+    output.why(match args.exports {
+        ExportsArg::Await => "exports are passed on as the values they are, after top-level await",
+        ExportsArg::Wrap => "exports become async forwarders, as `--exports wrap` says",
+    });
+}
+
+/// The proof of a build that the SDK has wrapped, when it holds and the wrapper is to be kept. The plan tells whose wrapper
+/// it is: it takes one of the SDK apart.
+fn proven_sdk_wrapper(view: &View<'_>, plan: &Plan) -> Option<Proof> {
+    let is_of_sdk = plan.rewriting.changes.iter().any(|change| change.kind == ChangeKind::Instrumentation);
+    if !view.args.keep_sdk_wrapper || !view.earlier.tracked.is_empty() || !is_of_sdk {
+        return None;
+    }
+    let proof = prove_with(&view.modules, &plan.request.entry, plan.request.trust);
+    if !proof.holds() {
+        view.output.why("the wrapper of the SDK is not kept: the proof does not hold for it");
+    }
+    Some(proof).filter(Proof::holds)
+}
+
+fn keep_sdk_wrapper(view: &View<'_>, proof: &Proof, report: &mut Report) -> Result<Ended, Failure> {
+    let place = &view.build.place;
+    report.tried_proof(place, proof);
+    let supply = Supply::of(view.build, view.args.packages_elsewhere);
+    let lacks = packages::lacks(place, &view.args.build.app, proof, supply)?;
+    allow(view, lacks)?;
+    say_packages(proof, view.output);
+    view.output.line(format!("{ALREADY_FIRST}: the wrapper of the SDK is proven, and is kept"));
+    Ok(Ended::AlreadyFirst)
+}
+
+fn request(args: &RewriteArgs, build: &Build) -> Result<Request, Failure> {
+    let exports = match args.exports {
+        ExportsArg::Await => ExportStyle::Await,
+        ExportsArg::Wrap => ExportStyle::Wrap(match build.options.wrapped(&args.wrap) {
+            Setting::Given { value, .. } => value.names,
+            Setting::Unset => Vec::new(),
+            Setting::NotStatic(unknown) => return Err(unknown.error().into()),
+        }),
+    };
+    Ok(Request {
+        entry: build.entry.clone(),
+        instrumentation: instrumentation::built(build, args.instrumentation.as_deref())?,
+        loading: build.loading,
+        exports,
+        mode: args.mode.into(),
+        inlined: InlinedInstrumentation::TakeOut,
+        trust: args.trust(),
+        compile_cache: args.compile_cache.clone(),
+    })
+}
+
+/// Nobody asked for the default names, so those that the entry does not export are left out.
+pub(crate) fn with_wrapped_defaults(mut request: Request, sources: &dyn Sources) -> Request {
+    if request.exports == ExportStyle::Wrap(Vec::new()) {
+        let awaiting = Request { exports: ExportStyle::Await, ..request.clone() };
+        let exported = plan(sources, &awaiting).exports;
+        let there = WRAPPED.into_iter().filter(|name| exported.iter().any(|export| export == name));
+        request.exports = ExportStyle::Wrap(there.map(str::to_owned).collect());
+    }
+    request
+}
+
+/// A name that the configuration gives and the entry does not export is a mistake in either style.
+fn refuse_unknown_names(args: &RewriteArgs, build: &Build, exports: &[String]) -> Result<(), Failure> {
+    let Setting::Given { value, .. } = build.options.wrapped(&args.wrap) else { return Ok(()) };
+    let unknown = value.names.iter().filter(|name| !exports.contains(name));
+    let told: Vec<Diagnostic> = unknown.map(|name| where_it_was_named(unknown_export(name, exports), &value)).collect();
+    if told.is_empty() { Ok(()) } else { Err(Failure::Refused(told)) }
+}
+
+fn where_it_was_named(diagnostic: Diagnostic, names: &Names) -> Diagnostic {
+    let of = |name: &&String| diagnostic.message.starts_with(&format!("`{name}` "));
+    match names.names.iter().find(of).and_then(|name| names.label(name)) {
+        Some(label) => diagnostic.label(label.clone()),
+        None => diagnostic,
+    }
+}
+
+/// The rewriter knows what is wrong; where it was said is known here.
+fn where_it_looked(diagnostic: Diagnostic, args: &RewriteArgs, build: &Build) -> Diagnostic {
+    match diagnostic.code.name {
+        "unknown-export" => match build.options.wrapped(&args.wrap) {
+            Setting::Given { value, .. } => where_it_was_named(diagnostic, &value),
+            _ => diagnostic,
+        },
+        _ => diagnostic,
+    }
+}

@@ -1,0 +1,274 @@
+//! The files of a build as they are, were or will be, as a file system that the resolver reads and cannot leave. Reads
+//! only.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::paths::is_absent;
+use oxc_resolver::{FileMetadata, FileSystem, FileSystemOs, ResolveError};
+
+/// What a view has in the place of what is on disk.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    /// A file with these bytes.
+    Bytes(Arc<[u8]>),
+    /// A file with the bytes of another one.
+    Copy(PathBuf),
+    /// A symbolic link.
+    Link(PathBuf),
+    /// Nothing.
+    Gone,
+}
+
+/// Files by their canonical paths; what lies outside of the root is not there.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    root: PathBuf,
+    entries: Arc<BTreeMap<PathBuf, Entry>>,
+    /// The directories of the files that are not on disk.
+    directories: Arc<BTreeSet<PathBuf>>,
+    has_links: bool,
+}
+
+impl View {
+    /// The files below `root`, which has to be canonical, with some changed.
+    pub(crate) fn new(root: &Path, entries: BTreeMap<PathBuf, Entry>) -> Self {
+        let mut directories = BTreeSet::new();
+        for (file, _) in entries.iter().filter(|(_, entry)| !matches!(entry, Entry::Gone)) {
+            for above in file.ancestors().skip(1).take_while(|above| above.starts_with(root)) {
+                if !directories.insert(above.to_owned()) {
+                    break;
+                }
+            }
+        }
+        let has_links = entries.values().any(|entry| matches!(entry, Entry::Link(_)));
+        Self { root: root.to_owned(), entries: Arc::new(entries), directories: Arc::new(directories), has_links }
+    }
+
+    /// Everything on the machine, as it is.
+    pub(crate) fn everything() -> Self {
+        Self { root: PathBuf::new(), entries: Arc::default(), directories: Arc::default(), has_links: false }
+    }
+
+    /// The same with more changed; `None` stands for what is as it is on disk.
+    pub(crate) fn with(&self, changes: impl IntoIterator<Item = (PathBuf, Option<Entry>)>) -> Self {
+        let mut entries = (*self.entries).clone();
+        for (path, entry) in changes {
+            match entry {
+                Some(entry) => entries.insert(path, entry),
+                None => entries.remove(&path),
+            };
+        }
+        Self::new(&self.root, entries)
+    }
+
+    /// Whether a path lies in the root.
+    pub(crate) fn holds(&self, path: &Path) -> bool {
+        path.starts_with(&self.root)
+    }
+
+    /// Whether files below a directory are other ones than on disk.
+    pub(crate) fn differs_below(&self, directory: &Path) -> bool {
+        self.entries.range(directory.to_owned()..).next().is_some_and(|(path, _)| path.starts_with(directory))
+    }
+
+    /// The bytes of a file; `None` when there is none that can be read.
+    pub(crate) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
+        FileSystem::read(self, path).ok()
+    }
+
+    /// Whether there is such a file.
+    pub(crate) fn is_file(&self, path: &Path) -> bool {
+        FileSystem::metadata(self, path).is_ok_and(FileMetadata::is_file)
+    }
+
+    /// A file; `None` when there is none.
+    pub(crate) fn file(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        let absent = |error: io::Error| if is_absent(&error) { Ok(None) } else { Err(error) };
+        match FileSystem::metadata(self, path) {
+            Ok(metadata) if !metadata.is_file() => return Ok(None),
+            Err(error) => return absent(error),
+            Ok(_) => {}
+        }
+        FileSystem::read(self, path).map_or_else(absent, |bytes| Ok(Some(bytes)))
+    }
+
+    /// What a directory holds, by name, links not followed; nothing where it cannot be listed.
+    pub(crate) fn list(&self, directory: &Path) -> BTreeMap<String, Kind> {
+        self.try_list(directory).unwrap_or_default()
+    }
+
+    /// The same.
+    pub(crate) fn try_list(&self, directory: &Path) -> io::Result<BTreeMap<String, Kind>> {
+        let mut found = BTreeMap::new();
+        let listed = match fs::read_dir(directory) {
+            Ok(listed) => Some(listed),
+            Err(error) if is_absent(&error) && self.directories.contains(directory) => None,
+            Err(error) => return Err(error),
+        };
+        for entry in listed.into_iter().flatten() {
+            let entry = entry?;
+            let (kind, Ok(name)) = (entry.file_type()?, entry.file_name().into_string()) else { continue };
+            let kind = match kind {
+                kind if kind.is_symlink() => Kind::Link,
+                kind if kind.is_dir() => Kind::Directory,
+                kind if kind.is_file() => Kind::File,
+                _ => continue,
+            };
+            found.insert(name, kind);
+        }
+        for (path, entry) in
+            self.entries.range(directory.to_owned()..).take_while(|(path, _)| path.starts_with(directory))
+        {
+            let mut below = path.strip_prefix(directory).into_iter().flat_map(Path::iter);
+            let Some(name) = below.next().and_then(|name| name.to_str()) else { continue };
+            match (below.next(), entry) {
+                (None, Entry::Gone) => _ = found.remove(name),
+                (None, Entry::Link(_)) => _ = found.insert(name.to_owned(), Kind::Link),
+                (None, _) => _ = found.insert(name.to_owned(), Kind::File),
+                (Some(_), Entry::Gone) => {}
+                (Some(_), _) => _ = found.insert(name.to_owned(), Kind::Directory),
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a link says, on disk or in the view.
+    pub(crate) fn link(&self, path: &Path) -> Option<PathBuf> {
+        match self.entries.get(path) {
+            Some(Entry::Link(link)) => Some(link.clone()),
+            Some(_) => None,
+            None => fs::read_link(path).ok(),
+        }
+    }
+
+    /// The size of a file in bytes.
+    pub(crate) fn size(&self, path: &Path) -> u64 {
+        match self.entries.get(path) {
+            Some(Entry::Bytes(bytes)) => bytes.len() as u64,
+            _ => fs::metadata(self.like(path)).map_or(0, |metadata| metadata.len()),
+        }
+    }
+
+    /// The file on disk that has the permissions and the size of one of the view.
+    pub(crate) fn like(&self, path: &Path) -> PathBuf {
+        match self.entries.get(path) {
+            Some(Entry::Copy(of)) => of.clone(),
+            _ => path.to_owned(),
+        }
+    }
+
+    /// A path with the links of the view followed. Those on disk the system follows.
+    fn followed(&self, path: &Path) -> PathBuf {
+        let mut path = path.to_owned();
+        const MANY: usize = 40;
+        for _ in 0..MANY {
+            let link = path.ancestors().find_map(|above| match self.entries.get(above) {
+                Some(Entry::Link(says)) => Some((above.to_owned(), says.clone())),
+                _ => None,
+            });
+            let Some((link, says)) = link.filter(|_| self.has_links) else { break };
+            let rest = path.strip_prefix(&link).unwrap_or(Path::new("")).to_owned();
+            path = normal(&link.parent().unwrap_or(&link).join(says).join(rest));
+        }
+        path
+    }
+
+    fn look(&self, path: &Path, on_disk: impl FnOnce(&Path) -> io::Result<FileMetadata>) -> io::Result<FileMetadata> {
+        match self.entries.get(path) {
+            Some(Entry::Bytes(_) | Entry::Copy(_)) => return Ok(FileMetadata::new(true, false, false)),
+            Some(Entry::Link(_)) => return Ok(FileMetadata::new(false, false, true)),
+            Some(Entry::Gone) => return Err(io::ErrorKind::NotFound.into()),
+            None => {}
+        }
+        if path.starts_with(&self.root) {
+            return match on_disk(path) {
+                Err(_) if self.directories.contains(path) => Ok(FileMetadata::new(false, true, false)),
+                other => other,
+            };
+        }
+        // The root is canonical, so what lies above it are directories and no links.
+        if self.root.starts_with(path) {
+            return Ok(FileMetadata::new(false, true, false));
+        }
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
+
+/// What a name in a directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+}
+
+/// A path without `..`, which a link may say.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => _ = normal.pop(),
+            Component::CurDir => {}
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+impl FileSystem for View {
+    fn new() -> Self {
+        Self::everything()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let path = &self.followed(path);
+        match self.entries.get(path) {
+            Some(Entry::Bytes(bytes)) => Ok(bytes.to_vec()),
+            Some(Entry::Copy(of)) => fs::read(of),
+            Some(Entry::Gone | Entry::Link(_)) => Err(io::ErrorKind::NotFound.into()),
+            None if !path.starts_with(&self.root) => Err(io::ErrorKind::NotFound.into()),
+            None => fs::read(path),
+        }
+    }
+
+    fn read_to_string(&self, path: &Path) -> io::Result<String> {
+        FileSystemOs::validate_string(FileSystem::read(self, path)?)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<FileMetadata> {
+        self.look(&self.followed(path), FileSystemOs::metadata)
+    }
+
+    fn symlink_metadata(&self, path: &Path) -> io::Result<FileMetadata> {
+        let Some((parent, name)) = path.parent().zip(path.file_name()).filter(|_| self.has_links) else {
+            return self.look(path, FileSystemOs::symlink_metadata);
+        };
+        self.look(&self.followed(parent).join(name), FileSystemOs::symlink_metadata)
+    }
+
+    fn read_link(&self, path: &Path) -> Result<PathBuf, ResolveError> {
+        match self.entries.get(path) {
+            Some(Entry::Link(link)) => Ok(link.clone()),
+            _ => FileSystemOs::read_link(path),
+        }
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        let path = &self.followed(path);
+        match self.look(path, FileSystemOs::metadata)? {
+            _ if self.entries.contains_key(path) => Ok(path.to_owned()),
+            _ => match fs::canonicalize(path) {
+                Err(_) if self.directories.contains(path) => Ok(path.to_owned()),
+                real => real,
+            },
+        }
+    }
+}
