@@ -20,6 +20,7 @@ mod instrumentation_imports_elsewhere;
 mod instrumentation_in_runtime;
 mod instrumentation_missing;
 mod instrumentation_shares_runtime;
+mod library_before_init;
 mod limited_tracing;
 mod live_binding;
 mod missing_module;
@@ -54,20 +55,41 @@ use crate::{
 /// The functions that make the diagnostics, one for each code.
 pub(crate) mod codes {
     pub(crate) use super::{
-        bundle_changed::bundle_changed, bundle_two_copies::bundle_two_copies, bundle_untried::bundle_untried,
-        entry_asks_if_main::entry_asks_if_main, entry_cannot_await::entry_cannot_await,
-        entry_not_found::entry_not_found, entry_url::entry_url, exports_differ::exports_differ,
-        facade_without_original::facade_without_original, init_after_runtime::init_after_runtime,
-        init_conditional::init_conditional, init_later::init_later, init_not_followed::init_not_followed,
-        init_not_reached::init_not_reached, init_options::init_options, init_vouched_for::init_vouched_for,
-        instrumentation_imports_elsewhere::instrumentation_imports_elsewhere,
-        instrumentation_in_runtime::instrumentation_in_runtime, instrumentation_missing::instrumentation_missing,
-        instrumentation_shares_runtime::instrumentation_shares_runtime, limited_tracing::limited_tracing,
-        live_binding::live_binding, missing_module::missing_module, no_free_name::no_free_name, not_utf8::not_utf8,
-        runtime_not_deferred::runtime_not_deferred, sentry_not_started::sentry_not_started,
-        static_edge_to_package::static_edge_to_package, static_edge_to_runtime::static_edge_to_runtime,
-        syntax_error::syntax_error, unknown_export::unknown_export, unreadable::unreadable,
-        unrepointable_specifier::unrepointable_specifier, unresolved_star_export::unresolved_star_export,
+        bundle_changed::bundle_changed,
+        bundle_two_copies::bundle_two_copies,
+        bundle_untried::bundle_untried,
+        entry_asks_if_main::entry_asks_if_main,
+        entry_cannot_await::entry_cannot_await,
+        entry_not_found::entry_not_found,
+        entry_url::entry_url,
+        exports_differ::exports_differ,
+        facade_without_original::facade_without_original,
+        init_after_runtime::init_after_runtime,
+        init_conditional::init_conditional,
+        init_later::init_later,
+        init_not_followed::init_not_followed,
+        init_not_reached::init_not_reached,
+        init_options::init_options,
+        init_vouched_for::init_vouched_for,
+        instrumentation_imports_elsewhere::{imports_elsewhere, instrumentation_imports_elsewhere},
+        instrumentation_in_runtime::instrumentation_in_runtime,
+        instrumentation_missing::instrumentation_missing,
+        instrumentation_shares_runtime::instrumentation_shares_runtime,
+        library_before_init::library_before_init,
+        limited_tracing::limited_tracing,
+        live_binding::live_binding,
+        missing_module::missing_module,
+        no_free_name::no_free_name,
+        not_utf8::not_utf8,
+        runtime_not_deferred::runtime_not_deferred,
+        sentry_not_started::sentry_not_started,
+        static_edge_to_package::static_edge_to_package,
+        static_edge_to_runtime::static_edge_to_runtime,
+        syntax_error::syntax_error,
+        unknown_export::unknown_export,
+        unreadable::unreadable,
+        unrepointable_specifier::unrepointable_specifier,
+        unresolved_star_export::unresolved_star_export,
         unwrappable_export::unwrappable_export,
     };
 }
@@ -99,6 +121,7 @@ static ALL: &[&Code] = &[
     &instrumentation_in_runtime::CODE,
     &instrumentation_missing::CODE,
     &instrumentation_shares_runtime::CODE,
+    &library_before_init::CODE,
     &limited_tracing::CODE,
     &live_binding::CODE,
     &missing_module::CODE,

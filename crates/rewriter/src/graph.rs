@@ -6,14 +6,15 @@ use std::{
     rc::Rc,
 };
 
-use presentry_parser::{Binding, ModuleAnalysis, ModuleRecord, Phase, Span};
+use presentry_parser::{Binding, FileGoal, ModuleAnalysis, ModuleRecord, Phase, RequestMeans, Span, run_time_requests};
 
 use crate::{
     bundle_header::{BundleHeader, bundle_header},
     diagnostics::{Diagnostic, Label, codes},
     digest::Digest,
+    libraries::Load,
     packages::{Means, PackageType, Packages, Resolved},
-    sources::{ModulePath, Sources},
+    sources::{ModulePath, Sources, is_script},
     specifier::{Target, data_module, resolve_below},
 };
 
@@ -139,6 +140,28 @@ impl<'a> Graph<'a> {
         known.map(|(specifier, span)| (self.resolve(&module.path, &specifier.value), span)).collect()
     }
 
+    /// What a CommonJS file of the build requires, at once or later.
+    fn required_edges(&self, path: &ModulePath) -> Result<Vec<(Target, Span)>, Box<Diagnostic>> {
+        if !is_script(path.as_str()) {
+            return Ok(Vec::new());
+        }
+        let bytes = self.sources.read(path).map_err(|error| Box::new(codes::unreadable(&error)))?;
+        let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default());
+        let requests = run_time_requests(&text, FileGoal::CommonJs).into_iter();
+        let requires = requests.filter(|request| request.means == RequestMeans::Require);
+        let edges = requires.filter_map(|request| {
+            let specifier = &request.specifier.value;
+            let target = match self.files_of(path, specifier, Means::Require).into_iter().next() {
+                Some(file) if !file.as_str().split('/').any(|segment| segment == "node_modules") => Target::File(file),
+                _ => resolve_below(self.sources.root(), path, specifier),
+            };
+            // A file that is not there may be required in a `try`.
+            let is_there = !matches!(&target, Target::File(file) if !self.sources.is_file(file));
+            is_there.then_some((target, request.specifier.span))
+        });
+        Ok(edges.collect())
+    }
+
     /// Whether there is such a module, or anything of that path.
     pub(crate) fn exists(&self, path: &ModulePath) -> bool {
         self.is_data(path) || self.sources.exists(path)
@@ -199,12 +222,16 @@ impl<'a> Graph<'a> {
     /// The static closure of a module, breadth first, with the edge by which each module was reached first: following
     /// those edges back gives the shortest import chain.
     pub(crate) fn closure(&self, start: &ModulePath) -> Result<Closure, Box<Diagnostic>> {
-        let mut closure = Closure { start: start.clone(), reached: BTreeMap::new(), packages: Vec::new() };
+        let mut closure =
+            Closure { start: start.clone(), reached: BTreeMap::new(), packages: Vec::new(), elsewhere: Vec::new() };
         closure.reached.insert(start.clone(), None);
         let mut queue = VecDeque::from([start.clone()]);
         while let Some(path) = queue.pop_front() {
-            let Some(module) = self.load(&path)? else { continue };
-            for (target, span) in self.static_edges(&module) {
+            let edges = match self.load(&path)? {
+                Some(module) => self.static_edges(&module),
+                None => self.required_edges(&path)?,
+            };
+            for (target, span) in edges {
                 let edge = Edge { from: path.clone(), span };
                 match target {
                     Target::File(file) => {
@@ -213,9 +240,8 @@ impl<'a> Graph<'a> {
                             queue.push_back(file);
                         }
                     }
-                    Target::Package(specifier) | Target::Elsewhere(specifier) => {
-                        closure.packages.push(PackageEdge { specifier, edge });
-                    }
+                    Target::Package(specifier) => closure.packages.push(PackageEdge { specifier, edge }),
+                    Target::Elsewhere(specifier) => closure.elsewhere.push(PackageEdge { specifier, edge }),
                     Target::Builtin(_) => {}
                 }
             }
@@ -265,6 +291,13 @@ pub(crate) struct PackageEdge {
     pub(crate) edge: Edge,
 }
 
+impl PackageEdge {
+    /// The same as a load.
+    pub(crate) fn load(&self) -> Load {
+        Load { importer: self.edge.from.clone(), specifier: self.specifier.clone(), span: self.edge.span }
+    }
+}
+
 /// The static closure of a module.
 #[derive(Debug)]
 pub(crate) struct Closure {
@@ -272,9 +305,16 @@ pub(crate) struct Closure {
     reached: BTreeMap<ModulePath, Option<Edge>>,
     /// The requests of packages, in the order they were found.
     pub(crate) packages: Vec<PackageEdge>,
+    /// The requests of what is no part of the build.
+    pub(crate) elsewhere: Vec<PackageEdge>,
 }
 
 impl Closure {
+    /// The module that it is the closure of.
+    pub(crate) fn start(&self) -> &ModulePath {
+        &self.start
+    }
+
     pub(crate) fn contains(&self, path: &ModulePath) -> bool {
         self.reached.contains_key(path)
     }

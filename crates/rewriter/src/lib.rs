@@ -13,6 +13,7 @@ mod exports;
 mod facade;
 mod graph;
 mod kinds;
+mod libraries;
 mod order;
 mod overlay;
 mod packages;
@@ -35,6 +36,7 @@ pub use digest::Digest;
 pub use facade::{FacadeHeader, facade_header};
 pub use graph::files_of;
 pub use kinds::{Export, ExportKind, exports};
+pub use libraries::{instrumented, is_instrumented};
 pub use overlay::Overlay;
 pub use packages::Means;
 pub use plan::{

@@ -50,6 +50,7 @@ pub(crate) struct Packages<'a> {
 #[derive(Debug, Default)]
 struct Manifest {
     name: Option<String>,
+    version: Option<String>,
     main: Option<String>,
     exports: Option<Value>,
     imports: Option<Value>,
@@ -69,6 +70,7 @@ impl Manifest {
         };
         Self {
             name: text(members.get("name")),
+            version: text(members.get("version")),
             main: text(members.get("main")),
             kind,
             exports: members.remove("exports").filter(|exports| !exports.is_null()),
@@ -140,6 +142,28 @@ impl<'a> Packages<'a> {
     /// Whether modules of the build itself can name each other through its `package.json`.
     pub(crate) fn map_own_modules(&self) -> bool {
         self.manifest("").is_some_and(|manifest| manifest.exports.is_some() || manifest.imports.is_some())
+    }
+
+    /// The name of the package that a file belongs to.
+    pub(crate) fn name_of(&self, file: &ModulePath) -> Option<String> {
+        self.package_of(file)?.name.clone()
+    }
+
+    /// The first number of the version of the package that a file belongs to.
+    pub(crate) fn major_version(&self, file: &ModulePath) -> Option<u64> {
+        self.package_of(file)?.version.as_ref()?.split('.').next()?.parse().ok()
+    }
+
+    /// The nearest `package.json` with a name: others only say what kind of modules lie beside them.
+    fn package_of(&self, file: &ModulePath) -> Option<Rc<Manifest>> {
+        let mut from = file.directory().trim_end_matches('/').to_owned();
+        loop {
+            let (directory, manifest) = self.scope(&from)?;
+            if manifest.name.is_some() {
+                return Some(manifest);
+            }
+            from = parent(&directory)?.to_owned();
+        }
     }
 
     /// The file that `require()` takes a path for; `root` is the absolute path of the server directory.

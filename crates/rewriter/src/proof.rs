@@ -8,8 +8,9 @@ use presentry_parser::{RequestForm, Span};
 
 use crate::{
     channels::injects_channels,
-    diagnostics::{Diagnostic, codes},
+    diagnostics::{Diagnostic, Severity, codes},
     graph::{Closure, Graph, Module, PackageEdge},
+    libraries::{Load, follow, is_of_sentry, lost},
     order::{self, Reach, Run},
     sources::{ModulePath, Sources},
     specifier::{Target, package_name},
@@ -39,6 +40,9 @@ pub struct Proof {
     pub failures: Vec<Diagnostic>,
     /// What should be known of a proof that holds: its condition, what was vouched for, what is lost by options.
     pub warnings: Vec<Diagnostic>,
+    /// The libraries that the runtime imports and Sentry cannot instrument, since they are loaded too early. They are
+    /// looked for where nothing else is in the way, and each is a failure.
+    pub lost: Vec<String>,
 }
 
 /// How certain it is that Sentry starts first.
@@ -94,6 +98,12 @@ impl Proof {
         self.failures.is_empty()
     }
 
+    /// Whether Sentry starts before the runtime, if not before each library.
+    #[must_use]
+    pub fn is_before_runtime(&self) -> bool {
+        self.holds() || !self.lost.is_empty()
+    }
+
     fn failed(entry: &ModulePath, failure: Diagnostic) -> Self {
         Self {
             entry: entry.clone(),
@@ -106,6 +116,7 @@ impl Proof {
             verdict: Verdict::NotProven,
             failures: vec![failure],
             warnings: Vec::new(),
+            lost: Vec::new(),
         }
     }
 }
@@ -158,6 +169,10 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
     let early = nearest(&closure, |path| started && path != entry && !allowed.contains(path))
         .or_else(|| nearest(&closure, |path| runtime.contains(path)))
         .or_else(|| nearest(&closure, |path| is_nitro_runtime(graph, path) && path != entry));
+    let early = match early {
+        None => shared_runtime(graph, &closure, instrumentation.as_ref(), &runtime)?,
+        early => early,
+    };
     match (early, &instrumentation) {
         (Some(early), _) => {
             let chain = closure.chain(&early);
@@ -184,6 +199,11 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
     if let Some(missing) = nearest(&closure, |path| !graph.exists(path)) {
         failures.push(codes::missing_module(graph, &missing, &closure.chain(&missing)));
     }
+    if let Some(elsewhere) = closure.elsewhere.first() {
+        let mut chain = closure.chain(&elsewhere.edge.from);
+        chain.push(elsewhere.edge.clone());
+        failures.push(codes::imports_elsewhere(graph, &elsewhere.specifier, &chain));
+    }
     let foreign = foreign_packages(graph, &module, &closure, instrumentation.as_ref(), &runtime)?;
     if let Some(first) = foreign.first() {
         let mut names: Vec<&str> = Vec::new();
@@ -202,6 +222,10 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
     } else {
         Verdict::NotProven
     };
+    let mut lost = Vec::new();
+    if failures.is_empty() {
+        lost = judge_packages(graph, entry, &closure, &run, &mut failures, &mut warnings)?;
+    }
     if !failures.is_empty() {
         verdict = Verdict::NotProven;
     }
@@ -209,7 +233,7 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
     Ok(Proof {
         entry: entry.clone(),
         instrumentation,
-        closure: closure.paths().cloned().collect(),
+        closure: closure.paths().filter(|path| !graph.is_data(path)).cloned().collect(),
         packages: packages.into_iter().map(str::to_owned).collect(),
         runtime: runtime.into_iter().collect(),
         untried_bundle,
@@ -217,11 +241,53 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
         verdict,
         failures,
         warnings,
+        lost,
     })
 }
 
 fn early_package(found: order::EarlyPackage) -> EarlyPackage {
     EarlyPackage { specifier: found.specifier, module: found.place.module, span: found.place.span }
+}
+
+/// What the packages that are loaded before Sentry has started come to: they may load the build, and libraries that
+/// Sentry instruments.
+fn judge_packages(
+    graph: &Graph<'_>,
+    entry: &ModulePath,
+    closure: &Closure,
+    run: &Run,
+    failures: &mut Vec<Diagnostic>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Vec<String>, Box<Diagnostic>> {
+    let found = run.packages.iter().cloned();
+    let stepwise = found.map(|order::EarlyPackage { specifier, place }| Load {
+        importer: place.module,
+        specifier,
+        span: place.span,
+    });
+    let loads: Vec<Load> = closure.packages.iter().map(PackageEdge::load).chain(stepwise).collect();
+    let loaded = follow(graph, &loads)?;
+    let before: BTreeSet<ModulePath> = closure.paths().cloned().collect();
+    if let Some((file, edge)) = loaded.back.iter().find(|(file, _)| !closure.contains(file)) {
+        let mut chain = loaded.chain(&edge.from);
+        chain.push(edge.clone());
+        failures.push(codes::static_edge_to_runtime(graph, entry, file, &chain));
+        return Ok(Vec::new());
+    }
+    let of_sentry = |load: &&Load| is_of_sentry(package_name(&load.specifier));
+    let sdk: Vec<Load> = loads.iter().filter(of_sentry).cloned().collect();
+    let mut names = Vec::new();
+    for early in lost(graph, &loaded, &before, &sdk)? {
+        let diagnostic = codes::library_before_init(graph, &early);
+        match diagnostic.severity {
+            Severity::Error => {
+                failures.push(diagnostic);
+                names.push(early.package);
+            }
+            Severity::Warning => warnings.push(diagnostic),
+        }
+    }
+    Ok(names)
 }
 
 /// What the order of evaluation comes to. A failure is added only where no static edge explains it.
@@ -318,6 +384,39 @@ fn dynamic_targets(graph: &Graph<'_>, closure: &Closure) -> Result<BTreeSet<Modu
         }
     }
     Ok(targets)
+}
+
+/// A module that the instrumentation shares with the runtime and that is the runtime itself: what the entry exports comes
+/// from it. What else they share is harmless unless it loads a library, the entry, or a module that imports the entry,
+/// which is looked at elsewhere.
+fn shared_runtime(
+    graph: &Graph<'_>,
+    closure: &Closure,
+    instrumentation: Option<&ModulePath>,
+    runtime: &BTreeSet<ModulePath>,
+) -> Result<Option<ModulePath>, Box<Diagnostic>> {
+    let start = closure.start();
+    let is_own = |path: &ModulePath| path != start && Some(path) != instrumentation;
+    let mut shared = BTreeSet::new();
+    for path in closure.paths().filter(|path| is_own(path)) {
+        let is_bundle = graph.load(path)?.is_some_and(|module| module.bundle.is_some());
+        shared.extend((!is_bundle).then(|| path.clone()));
+    }
+    if shared.is_empty() {
+        return Ok(None);
+    }
+    for target in runtime {
+        let Some(module) = graph.load(target)? else { continue };
+        for entry in &module.record.indirect_export_entries {
+            let specifier = &module.record.requested_modules[entry.request].specifier.value;
+            if let Target::File(file) = graph.resolve(target, specifier)
+                && shared.contains(&file)
+            {
+                return Ok(Some(file));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The module of a closure that is wanted, with the shortest chain from its start.

@@ -28,8 +28,8 @@ use crate::{
 ///
 /// ```
 /// # use presentry_rewriter::{
-/// #     InitTrust,
-/// #     EntryLoading, ExportStyle, MemorySources, Mode, ModulePath, Outcome, Request, plan,
+/// #     EntryLoading, ExportStyle, InitTrust, InlinedInstrumentation, MemorySources, Mode, ModulePath, Outcome, Request,
+/// #     plan,
 /// # };
 /// let path = |text: &str| ModulePath::new(text).unwrap();
 /// let build = MemorySources::new([

@@ -35,8 +35,8 @@ pub(crate) fn run(args: &CheckArgs, build: &Build, output: &Output, report: &mut
     if lacks.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         return Err(Failure::NotProven(lacks));
     }
-    lacks.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
     proof.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
+    lacks.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
     say_packages(&proof, output);
     output.line(what_holds(&proof));
     Ok(Outcome::Proven)

@@ -265,7 +265,7 @@ fn expected(args: &TraceArgs, build: &Build, report: &mut Report) -> Result<(Pro
         server: place.server.clone(),
         entry: on_disk(&build.entry),
         instrumentation: instrumentation.as_ref().map(on_disk),
-        proven: proof.holds(),
+        proven: proof.is_before_runtime(),
         closure: closure.into_iter().chain(start.clone()).collect(),
         file: start.unwrap_or_else(|| on_disk(&build.entry)),
         dynamic: proof.runtime.iter().map(on_disk).collect(),

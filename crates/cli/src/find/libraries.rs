@@ -8,7 +8,7 @@ use std::{
 };
 
 use memchr::memmem;
-use presentry_rewriter::{diagnostics::Diagnostic, is_script};
+use presentry_rewriter::{diagnostics::Diagnostic, instrumented, is_script};
 use serde::Deserialize;
 
 use crate::diagnostics::bundled_library;
@@ -16,44 +16,6 @@ use crate::diagnostics::bundled_library;
 /// Where Nitro 3 puts modules that are made of packages alone, relative to the server directory. Nitro 2 has no such
 /// directory.
 const DIRECTORY: &str = "_libs";
-
-/// What Sentry instruments through hooks, as of `@sentry/node` 10.70: the names that its instrumentations ask for. Those
-/// that it instruments through channels of Node or of the library are left out.
-const INSTRUMENTED: [&str; 33] = [
-    "@anthropic-ai/sdk",
-    "@firebase/firestore",
-    "@google/genai",
-    "@hapi/hapi",
-    "@langchain/core",
-    "@langchain/langgraph",
-    "@nestjs/core",
-    "@node-redis/client",
-    "@redis/client",
-    "ai",
-    "amqplib",
-    "connect",
-    "dataloader",
-    "express",
-    "fastify",
-    "firebase-functions",
-    "generic-pool",
-    "graphql",
-    "hono",
-    "ioredis",
-    "kafkajs",
-    "knex",
-    "koa",
-    "lru-memoizer",
-    "mongodb",
-    "mongoose",
-    "mysql",
-    "mysql2",
-    "openai",
-    "pg",
-    "pg-pool",
-    "postgres",
-    "tedious",
-];
 
 /// A warning where there are any. `shown` is the server directory as the user would write it.
 pub(crate) fn warning(server: &Path, shown: &str) -> Option<Diagnostic> {
@@ -72,7 +34,7 @@ fn of_nitro_2(server: &Path, shown: &str, is_injected: impl Fn(&str) -> bool) ->
     for script in scripts(server) {
         let sources = sources_of(&script);
         let has = |library: &&str| sources.iter().any(|source| package_of(source) == Some(library));
-        for library in INSTRUMENTED.into_iter().filter(has).filter(|library| !is_injected(library)) {
+        for library in instrumented().filter(has).filter(|library| !is_injected(library)) {
             bundled.entry(library).or_insert_with(|| script.clone());
         }
     }
@@ -154,8 +116,7 @@ fn of_nitro_3(server: &Path, shown: &str, is_injected: impl Fn(&str) -> bool) ->
             None => packages_of(name),
         })
         .collect();
-    let bundled: Vec<&str> = INSTRUMENTED
-        .into_iter()
+    let bundled: Vec<&str> = instrumented()
         .filter(|library| packages.iter().any(|package| package == library) && !is_injected(library))
         .collect();
     (!bundled.is_empty()).then(|| bundled_library::diagnostic(&bundled, &format!("{shown}/{DIRECTORY}")))

@@ -1,60 +1,6 @@
-//! The packages that the SDK instruments by module hooks, and how a file tells its package. Facts only.
+//! How a file tells its package. Facts only.
 
 use std::path::{Path, PathBuf};
-
-/// The packages, sorted. They mirror what `@sentry/node` 8.55, 9.47 and 10.70 set up by themselves or offer as an
-/// integration (`src/integrations/tracing`), under the names that each of its instrumentations, and those of
-/// `@opentelemetry/instrumentation-*` it depends on, gives to `InstrumentationNodeModuleDefinition`.
-static INSTRUMENTABLE: &[&str] = &[
-    "@anthropic-ai/sdk",
-    "@firebase/firestore",
-    "@google/genai",
-    "@hapi/hapi",
-    "@langchain/anthropic",
-    "@langchain/core",
-    "@langchain/google-genai",
-    "@langchain/google-vertexai",
-    "@langchain/groq",
-    "@langchain/langgraph",
-    "@langchain/mistralai",
-    "@langchain/openai",
-    "@nestjs/common",
-    "@nestjs/core",
-    "@node-redis/client",
-    "@prisma/client",
-    "@redis/client",
-    "ai",
-    "amqplib",
-    "connect",
-    "dataloader",
-    "express",
-    "fastify",
-    "firebase-functions",
-    "generic-pool",
-    "graphql",
-    "hono",
-    "ioredis",
-    "kafkajs",
-    "knex",
-    "koa",
-    "langchain",
-    "lru-memoizer",
-    "mongodb",
-    "mongoose",
-    "mysql",
-    "mysql2",
-    "openai",
-    "pg",
-    "pg-pool",
-    "postgres",
-    "redis",
-    "tedious",
-];
-
-/// Whether the SDK instruments a package.
-pub(crate) fn is_instrumentable(name: &str) -> bool {
-    INSTRUMENTABLE.binary_search(&name).is_ok()
-}
 
 /// The package that a file is a part of: its name and its directory. A file of the build is a part of none.
 pub(crate) fn of_file(file: &Path) -> Option<(String, PathBuf)> {
@@ -68,12 +14,6 @@ pub(crate) fn of_file(file: &Path) -> Option<(String, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_table_is_sorted() {
-        assert!(INSTRUMENTABLE.is_sorted());
-        assert!(is_instrumentable("pg") && !is_instrumentable("h3"));
-    }
 
     #[test]
     fn a_file_belongs_to_the_innermost_package() {

@@ -8,6 +8,8 @@ use std::{
 
 use serde::Serialize;
 
+use presentry_rewriter::is_instrumented;
+
 use crate::trace::{
     events::{Event, HookKind, What},
     packages, targets,
@@ -559,8 +561,7 @@ impl Facts {
             let name = packages::of_file(&directory.join("package.json")).map(|(name, _)| name);
             directories.insert(directory.clone(), name.unwrap_or_default());
         }
-        let is_known =
-            |name: &str| packages::is_instrumentable(name) || (self.injection.is_some() && targets::has_package(name));
+        let is_known = |name: &str| is_instrumented(name) || (self.injection.is_some() && targets::has_package(name));
         directories.retain(|directory, name| is_known(name) || self.wrapped.contains(directory));
         let package = |(directory, name): (PathBuf, String)| {
             let loaded = self.package(&directory)?;

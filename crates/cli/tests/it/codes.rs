@@ -167,6 +167,11 @@ export { default_sentryWrapped as default };
         app.write(".output/nitro.json", "{ \"preset\": ");
         app
     }),
+    case("library-before-init", 1, &[], || {
+        let app = App::facade();
+        app.write(".output/server/instrument.server.mjs", format!("import 'graphql';\n{INSTRUMENTATION}"));
+        app
+    }),
     case("limited-tracing", 0, &["--mode", "top-level-import"], App::facade),
     case("live-binding", 0, &[], || {
         with_runtime("import 'graphql';\nexport let n = {};\nexport function later() { n = 1; }\n")

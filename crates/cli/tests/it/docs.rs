@@ -32,7 +32,7 @@ fn the_readme_shows_what_the_command_prints_and_writes() {
     // As in the app of SolidStart, the router of the SDK shares a package with the app.
     for root in [".", ".output/server"] {
         let router = format!("{root}/node_modules/@sentry/solidstart/router.mjs");
-        app.write(&router, format!("import {{ graphql }} from \"graphql\";\n{}", app.read(&router)));
+        app.write(&router, format!("import invariant from \"vinxi/lib/invariant\";\n{}", app.read(&router)));
     }
     for number in 1..=7 {
         let chunk = format!(".output/server/chunks/build/route-{number}.mjs");

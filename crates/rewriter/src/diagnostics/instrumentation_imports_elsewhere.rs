@@ -1,7 +1,7 @@
 //! `instrumentation-imports-elsewhere`: the instrumentation imports a path outside of the build.
 
 use super::{Code, Diagnostic, Severity};
-use crate::graph::Module;
+use crate::graph::{Edge, Graph, Module};
 use presentry_parser::ModuleRequest;
 
 pub(super) static CODE: Code = Code {
@@ -11,6 +11,9 @@ pub(super) static CODE: Code = Code {
     explanation: r#"The SDK's `experimental_dynamic-import` has Nitro bundle the instrumentation, and with it packages that cannot be bundled.
 `import-in-the-middle` is one: what is left of it imports a file by the path it had on the machine of the build, and the
 server ends with `ERR_MODULE_NOT_FOUND` before it has begun.
+
+What lies outside of the server directory is not looked into, and may load the runtime. That holds for a path, for a URL, and for
+a name that the `imports` or `exports` of the build's `package.json` lead nowhere.
 
 Where the sources are at hand, presentry compiles the instrumentation from them instead, with packages left alone."#,
 };
@@ -23,4 +26,12 @@ pub(crate) fn instrumentation_imports_elsewhere(module: &Module, request: &Modul
     )
     .label(module.label(request.statement, ""))
     .hint("run `presentry` where the sources of the app are, or build without `autoInjectServerSentry`")
+}
+
+/// The same for the last edge of a chain of imports.
+pub(crate) fn imports_elsewhere(graph: &Graph<'_>, specifier: &str, chain: &[Edge]) -> Diagnostic {
+    let importer = chain.last().map_or("", |edge| edge.from.as_str());
+    let diagnostic = Diagnostic::new(&CODE, format!("`{importer}` imports `{specifier}`, outside of the build"));
+    super::with_chain(diagnostic, graph, chain)
+        .hint("put what it imports into the server directory, or import it as a package of the app")
 }

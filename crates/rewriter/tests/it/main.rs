@@ -7,6 +7,7 @@ mod bundle;
 mod corpus;
 mod corpus_node;
 mod corpus_properties;
+mod edges;
 mod fuzz;
 mod grammar;
 mod invariants;
