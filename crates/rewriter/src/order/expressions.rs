@@ -80,7 +80,16 @@ impl Evaluator<'_> {
             Kind::Number(truth) => Value::Number(*truth),
             Kind::Text(text) => Value::Text(text.as_str().into()),
             Kind::Slot(slot) => self.read(frame, *slot, expression, state)?,
-            Kind::Global(name) => global(name),
+            Kind::Global(name) if COMMONJS_ALONE.contains(&name.as_str()) => {
+                self.fail(state, frame.place(expression.at));
+                return None;
+            }
+            Kind::Global(name) => {
+                if !is_defined_by_node(name) {
+                    self.fail(state, frame.place(expression.at));
+                }
+                global(name)
+            }
             Kind::This => frame.this.clone(),
             Kind::ImportMeta => Value::Global("import.meta".into()),
             Kind::Function(id) => self.closure(frame, *id),
@@ -972,7 +981,11 @@ impl Evaluator<'_> {
 
     fn type_of(&mut self, frame: &Frame, operand: &Expression, state: &mut State) -> Option<Option<&'static str>> {
         // `typeof` of a name that nothing declares is no error.
-        let value = self.expression(frame, operand, state)?;
+        let value = match &operand.kind {
+            Kind::Global(name) if COMMONJS_ALONE.contains(&name.as_str()) => Value::Undefined,
+            Kind::Global(name) => global(name),
+            _ => self.expression(frame, operand, state)?,
+        };
         Some(match value {
             Value::Undefined => Some("undefined"),
             Value::Boolean(_) => Some("boolean"),
@@ -1099,6 +1112,114 @@ fn setter(class: &Rc<ClassValue>, name: Option<&str>) -> Option<Value> {
         let Value::Class(parent) = &class.parent else { return None };
         class = parent.clone();
     }
+}
+
+/// Names that CommonJS has and ES modules lack: reading one of them throws.
+const COMMONJS_ALONE: [&str; 5] = ["require", "module", "exports", "__dirname", "__filename"];
+
+/// Whether reading a name that nothing in the module declares gives a value in every supported version of Node
+/// (<https://nodejs.org/docs/latest-v20.x/api/globals.html>). A name that is missing here may throw.
+fn is_defined_by_node(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "AbortController",
+        "AbortSignal",
+        "AggregateError",
+        "Array",
+        "ArrayBuffer",
+        "Atomics",
+        "BigInt",
+        "BigInt64Array",
+        "BigUint64Array",
+        "Blob",
+        "Boolean",
+        "BroadcastChannel",
+        "Buffer",
+        "DataView",
+        "Date",
+        "Error",
+        "EvalError",
+        "Event",
+        "EventTarget",
+        "FinalizationRegistry",
+        "Float32Array",
+        "Float64Array",
+        "FormData",
+        "Function",
+        "Headers",
+        "Infinity",
+        "Int16Array",
+        "Int32Array",
+        "Int8Array",
+        "Intl",
+        "JSON",
+        "Map",
+        "Math",
+        "MessageChannel",
+        "MessageEvent",
+        "MessagePort",
+        "NaN",
+        "Number",
+        "Object",
+        "Promise",
+        "Proxy",
+        "RangeError",
+        "ReadableStream",
+        "ReferenceError",
+        "Reflect",
+        "RegExp",
+        "Request",
+        "Response",
+        "Set",
+        "SharedArrayBuffer",
+        "String",
+        "Symbol",
+        "SyntaxError",
+        "TextDecoder",
+        "TextEncoder",
+        "TransformStream",
+        "TypeError",
+        "URIError",
+        "URL",
+        "URLSearchParams",
+        "Uint16Array",
+        "Uint32Array",
+        "Uint8Array",
+        "Uint8ClampedArray",
+        "WeakMap",
+        "WeakRef",
+        "WeakSet",
+        "WebAssembly",
+        "WritableStream",
+        "atob",
+        "btoa",
+        "clearImmediate",
+        "clearInterval",
+        "clearTimeout",
+        "console",
+        "decodeURIComponent",
+        "encodeURIComponent",
+        "eval",
+        "fetch",
+        "global",
+        "globalThis",
+        "isNaN",
+        "parseFloat",
+        "parseInt",
+        "performance",
+        "process",
+        "crypto",
+        "decodeURI",
+        "encodeURI",
+        "escape",
+        "isFinite",
+        "queueMicrotask",
+        "setImmediate",
+        "setInterval",
+        "setTimeout",
+        "structuredClone",
+        "undefined",
+    ];
+    NAMES.contains(&name)
 }
 
 /// A name that nothing in the module declares.

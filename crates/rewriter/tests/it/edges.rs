@@ -50,7 +50,7 @@ module.exports = () => require('graphql');
 import '../../chunks/rt.mjs';
 "##;
 
-const SDK: &str = "import * as Sentry from '@sentry/node';\nSentry.init({});\n";
+const SDK: &str = "import * as Sentry from '@sentry/node';\nSentry.init({ tracesSampleRate: 1 });\n";
 
 /// The codes that an import before the SDK gives, errors first; none where the build is rewritten without a word.
 #[track_caller]

@@ -434,3 +434,22 @@ fn an_unknown_never_improves_a_verdict() {
         }
     }
 }
+
+#[test]
+fn a_name_that_nothing_defines_may_throw() {
+    check(Verdict::UnderCondition, None, &["try { build_id; Sentry.init({ tracesSampleRate: 1 }); } catch {}"]);
+    check(
+        Verdict::Proven,
+        None,
+        &[
+            "typeof build_id; Sentry.init({ tracesSampleRate: 1 });",
+            "try { URL; Sentry.init({ tracesSampleRate: 1 }); } catch {}",
+        ],
+    );
+    // ES modules have no `require`.
+    check(
+        Verdict::NotProven,
+        None,
+        &["try { require('@sentry/node').init({}); } catch {}", "try { module; Sentry.init({}); } catch {}"],
+    );
+}

@@ -53,6 +53,8 @@ export { nodeServer as n };
               throw _error;
             });
             export { _default as default };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
 }
@@ -87,6 +89,8 @@ export {};
               throw _error;
             });
             export { _t as t, _B as B };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
 }
@@ -113,6 +117,8 @@ export const n = async () => new Response();
             import "./instrument.server.mjs";
             const { default: _default } = await import("./entry.mjs");
             export { _default as default };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
 }
@@ -144,6 +150,8 @@ export const n = 1;
             }
             const { default: _default } = _runtime;
             export { _default as default };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
     check_request(
@@ -164,6 +172,8 @@ export const n = 1;
               process.nextTick(() => { throw _error; });
               throw _error;
             }
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
 }
@@ -205,6 +215,8 @@ export { one } from './one.mjs';
               throw _error;
             });
             export { _default as default, _plain as plain, _a_b as "a-b", _it_s__q_ as "it's \"q\"", _class as class, _await as await, __a_b as _a_b, _ as "", _ns as ns, _own as own, _one as one, _two as two };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
 }
@@ -228,6 +240,8 @@ fn an_entry_that_exports_then() {
               throw _error;
             })).runtime;
             export { _then as then, _a as a };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
 }
@@ -249,6 +263,8 @@ fn an_entry_that_imports_itself() {
               throw _error;
             });
             export { _a as a };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
 }
@@ -270,6 +286,8 @@ fn top_level_import_of_the_sdk_is_taken_over() {
               throw _error;
             });
             export { _a as a };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
 }
@@ -293,6 +311,8 @@ fn hashbang_and_byte_order_mark() {
               throw _error;
             });
             export { _a as a };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
     check(
@@ -309,6 +329,8 @@ fn hashbang_and_byte_order_mark() {
               throw _error;
             });
             export { _a as a };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
 }
@@ -343,6 +365,8 @@ new Worker(new URL('./index.mjs', import.meta.url));
             --- worker-host.mjs (repointed)
             import { count } from './entry.mjs';
             new Worker(new URL('./index.mjs', import.meta.url));
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
             warning[live-binding]: the export `count` is assigned in a function, and importers will not see the new value
               index.mjs:2:26: export function next() { count += 1; }
             warning[entry-asks-if-main]: `index.mjs` asks whether it is the main module, and behind the facade it is not
@@ -447,6 +471,8 @@ fn wrapped_functions() {
             async function _handler() { return (await _runtime)["handler"].apply(this, arguments); }
             Object.defineProperty(_handler, "length", { value: 2, configurable: true });
             export { _handler as handler };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
     let refused = "--- index.mjs
@@ -572,6 +598,8 @@ export const d = 1;
               throw _error;
             });
             export { _own as own, _d as d };
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
 }

@@ -73,6 +73,8 @@ export {{ default_sentryWrapped as default }};
 
 
             //# sourceMappingURL=index.mjs.map
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:4:1: t.init({});
         "#]],
     );
 }
@@ -101,6 +103,8 @@ import*as t from\"@sentry/solidstart\";async function default_sentryWrapped(...n
             export { _default as default };
             --- instrument.server.mjs (instrumentation)
             import*as t from"@sentry/solidstart";                                                                                                                                            t.init({}),0                                                         ;
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:1:178: …                                                       t.init({}),0                                                     …
         "#]],
     );
 }
@@ -157,6 +161,8 @@ export {{ handler_sentryWrapped as handler }};
 
 
 
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:6:1: t.init({});
         "#]],
     );
 }
@@ -186,6 +192,8 @@ import 'pg';
             import { init } from '@sentry/solidstart';
             init({});
             0                           ;
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: init({});
         "#]],
     );
 }
@@ -238,6 +246,8 @@ export const j = { default: setting };
 
 
             //# sourceMappingURL=./chunks/virtual/node-server.mjs.map
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:3:1: t$1.init({ setting });
         "#]],
     );
 }
@@ -289,6 +299,8 @@ export const j = { default: A };
             export { _default as default };
             --- instrument.server.mjs (instrumentation)
             import "./chunks/virtual/node-server.mjs";
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              chunks/virtual/node-server.mjs:3:1: t.init({ createError });
         "#]],
     );
 }
@@ -386,6 +398,8 @@ fn what_is_shared_with_the_runtime_is_refused_unless_there_is_another_instrument
           throw _error;
         });
         export { _default as default };
+        warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+          instrument.server.mjs:2:1: Sentry.init({});
     "#]]
     .assert_eq(&show_plan(&planned));
     let missing = plan(&build(SHARED), &request);
