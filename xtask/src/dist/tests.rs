@@ -200,3 +200,17 @@ fn the_release_builds_every_platform() {
     expected.sort_unstable();
     assert_eq!(built, expected);
 }
+
+#[test]
+fn the_same_sources_make_the_same_tarballs() {
+    let [(first, _), (second, _)] = [(); 2].map(|()| packed(|platform| platform.target == "x86_64-unknown-linux-gnu"));
+    let sums = |directory: &tempfile::TempDir| checksums(&directory.path().join("out")).unwrap();
+    assert_eq!(sums(&first).lines().count(), 2);
+    assert_eq!(sums(&first), sums(&second));
+    // The control: one byte more in one of them.
+    fs::write(second.path().join("out/packages/presentry/README.md"), "x").unwrap();
+    let logs = second.path().join("logs");
+    let toolchain = Toolchain::find(std::env::var_os("PATH").as_deref(), &logs).unwrap();
+    pack(&toolchain, &second.path().join("out/packages/presentry"), &second.path().join("out"), &logs).unwrap();
+    assert_ne!(sums(&first), sums(&second));
+}
