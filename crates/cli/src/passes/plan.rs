@@ -16,7 +16,10 @@ use crate::{
     find::{locate::Build, reached},
     passes::instrumentation::{Planned, Provided},
     paths::OutputPath,
-    say::{output::Output, report::TracedReport},
+    say::{
+        output::Output,
+        report::{AheadReport, TracedReport},
+    },
     store::{
         self,
         disk::DiskSources,
@@ -71,6 +74,8 @@ pub(crate) struct Plan {
     pub(crate) provided: Provided,
     /// What the passes add to the changes of the rewriter.
     pub(crate) added: Vec<Change>,
+    /// What became of the libraries that the SDK instruments; none where nothing was injected, or an earlier run did it.
+    pub(crate) libraries: Vec<AheadReport>,
     /// What a bundled build imports from packages; `None` where the SDK is not bundled.
     pub(crate) remaining: Option<Remaining>,
     /// The packages that this run traces in.
@@ -92,6 +97,7 @@ impl Plan {
             request,
             provided: planned.provided,
             added: Vec::new(),
+            libraries: Vec::new(),
             remaining: None,
             traced: Vec::new(),
             carries_packages: true,
