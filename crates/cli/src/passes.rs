@@ -2,7 +2,6 @@
 
 pub(crate) mod archive;
 pub(crate) mod bundle;
-pub(crate) mod channels;
 pub(crate) mod instrumentation;
 pub(crate) mod packages;
 pub(crate) mod plan;

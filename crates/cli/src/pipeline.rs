@@ -20,7 +20,7 @@ use crate::{
     open::{for_changing, for_dry_run, not_written},
     outcome::Outcome as Ended,
     passes::{
-        Pass, Plan, View, archive, bundle, channels,
+        Pass, Plan, View, archive, bundle,
         instrumentation::{self, Origin},
         packages::{self, Supply},
         prune,
@@ -41,8 +41,7 @@ use crate::{
 };
 
 /// What is added to the plan of the rewriter, in order.
-const PASSES: [Pass; 6] =
-    [channels::pass, bundle::pass, packages::pass, prune::pass, packages::name_them, archive::pass];
+const PASSES: [Pass; 5] = [bundle::pass, packages::pass, prune::pass, packages::name_them, archive::pass];
 
 /// Rewrites a build, or finds that it is right already.
 pub(crate) fn rewrite(
@@ -188,7 +187,6 @@ fn found(view: &View<'_>, plan: &Plan, report: &mut Report) {
     let place = &view.build.place;
     report.found_instrumentation(place, &plan.request.instrumentation);
     report.made_instrumentation_from(plan.provided.origin.file());
-    report.libraries = plan.libraries.clone();
     report.pruned = plan.pruned.clone().map(Into::into);
     if let Some(proof) = &plan.rewriting.proof {
         report.tried_proof(place, proof);

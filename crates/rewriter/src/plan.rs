@@ -80,8 +80,7 @@ pub enum ChangeKind {
     Facade,
     /// The original entry under its new name.
     MovedEntry,
-    /// A module whose imports of the entry now name the moved entry, or whose imports of the SDK its bundle, or one that imports
-    /// the marker of channels now.
+    /// A module whose imports of the entry now name the moved entry, or whose imports of the SDK its bundle.
     Repointed,
     /// The instrumentation, split out of a module of the build.
     Instrumentation,
@@ -91,8 +90,6 @@ pub enum ChangeKind {
     TopLevelImport,
     /// A file of the bundle of the SDK.
     Bundle,
-    /// A file of a library that holds channels now, or the module that tells the SDK of them.
-    Channels,
 }
 
 impl ChangeKind {
@@ -107,7 +104,6 @@ impl ChangeKind {
             ChangeKind::Passage => "passage",
             ChangeKind::TopLevelImport => "top-level import",
             ChangeKind::Bundle => "bundle",
-            ChangeKind::Channels => "channels",
         }
     }
 }

@@ -10,7 +10,6 @@ use crate::{
     channels::injects_channels,
     diagnostics::{Diagnostic, Severity, codes},
     graph::{Closure, Graph, Module, PackageEdge},
-    injected::{self, Hooks, Injected},
     libraries::{Load, follow, is_of_sentry, lost},
     order::{self, Reach, Run},
     sources::{ModulePath, Sources},
@@ -37,8 +36,6 @@ pub struct Proof {
     pub early_packages: Vec<EarlyPackage>,
     /// How certain it is.
     pub verdict: Verdict,
-    /// What holds channels before the server starts; `None` when the closure has no marker.
-    pub injected: Option<Injected>,
     /// Why it does not hold; empty when it holds.
     pub failures: Vec<Diagnostic>,
     /// What should be known of a proof that holds: its condition, what was vouched for, what is lost by options.
@@ -117,7 +114,6 @@ impl Proof {
             untried_bundle: None,
             early_packages: Vec::new(),
             verdict: Verdict::NotProven,
-            injected: None,
             failures: vec![failure],
             warnings: Vec::new(),
             lost: Vec::new(),
@@ -196,11 +192,7 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
     if let Some(changed) = nearest(&closure, |path| is_changed_bundle(graph, path)) {
         failures.push(codes::bundle_changed(&changed));
     }
-    let channels = injected::find(graph, &closure, instrumentation.as_ref())?;
-    failures.extend(channels.failures);
-    // A bundle whose SDK finds everything injected injects nothing itself.
-    let injects = channels.injected.as_ref().is_none_or(|injected| injected.hooks == Hooks::Stay);
-    let untried_bundle = if injects { untried_bundle(graph, &closure)? } else { None };
+    let untried_bundle = untried_bundle(graph, &closure)?;
     if let Some(untried) = &untried_bundle {
         failures.push(codes::bundle_untried(untried));
     }
@@ -247,7 +239,6 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
         untried_bundle,
         early_packages: run.packages.into_iter().map(early_package).collect(),
         verdict,
-        injected: channels.injected,
         failures,
         warnings,
         lost,

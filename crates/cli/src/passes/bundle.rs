@@ -12,10 +12,9 @@ use std::{
 
 use presentry_parser::commonjs_wrappers;
 use presentry_rewriter::{
-    AskedFor, Bundle, Hooks, ModulePath, Outcome, PackageImports, Plan as Rewriting, Sources, bundle_header,
-    bundle_line,
+    AskedFor, Bundle, ModulePath, Outcome, PackageImports, Plan as Rewriting, Sources, bundle_header, bundle_line,
     diagnostics::{Diagnostic, sdk_of_package},
-    injects_channels, is_script, marker, package_imports, package_name, sealed, tried, with_bundle,
+    injects_channels, is_script, package_imports, package_name, sealed, tried, with_bundle,
 };
 
 use crate::{
@@ -110,8 +109,7 @@ fn bundled(view: &View<'_>, plan: &Plan) -> Result<Option<(Rewriting, Remaining)
         is_of_earlier_run: false,
     };
     refuse_second_copies(view, plan, &remaining)?;
-    let injected = is_injected(&plan.rewriting);
-    let bundle = match written_before(place, &view.earlier.tracked, &remaining.sdk, injected)? {
+    let bundle = match written_before(place, &view.earlier.tracked, &remaining.sdk)? {
         Some(bundle) => {
             view.output.why("the bundle of the SDK is the one that an earlier run made of this build");
             remaining.is_of_earlier_run = true;
@@ -139,13 +137,12 @@ pub(crate) fn remembered(
     build: &Build,
 ) -> Result<Option<Rewriting>, Failure> {
     let Ok(PackageImports { sdk, .. }) = package_imports(sources, plan) else { return Ok(None) };
-    let bundle = written_before(&build.place, tracked, &sdk, is_injected(plan))?;
+    let bundle = written_before(&build.place, tracked, &sdk)?;
     Ok(bundle.map(|bundle| with_bundle(sources, plan.clone(), &build.entry, &bundle)))
 }
 
 /// Whether the files of an earlier run hold a bundle that can stay.
 pub(crate) fn can_stay(place: &Place, tracked: &[Tracked]) -> Result<bool, Failure> {
-    let injected = was_injected(place, tracked)?;
     let disk = DiskSources::new(&place.server);
     let written = tracked.iter().filter(|one| one.file.kind == WireChange::Bundle);
     let mut any = false;
@@ -154,7 +151,7 @@ pub(crate) fn can_stay(place: &Place, tracked: &[Tracked]) -> Result<bool, Failu
         let Some(bytes) = place.read_file(&one.file.path)? else { return Ok(false) };
         let ours =
             bundle_header(&bytes).is_none_or(|header| header.intact && header.version == env!("CARGO_PKG_VERSION"));
-        if one.state == FileState::Original || !ours || !injected && is_untried(&disk, &bytes)? {
+        if one.state == FileState::Original || !ours || is_untried(&disk, &bytes)? {
             return Ok(false);
         }
     }
@@ -167,9 +164,8 @@ fn written_before(
     place: &Place,
     tracked: &[Tracked],
     sdk: &BTreeMap<String, AskedFor>,
-    injected: bool,
 ) -> Result<Option<Bundle>, Failure> {
-    if was_injected(place, tracked)? != injected || !can_stay(place, tracked)? {
+    if !can_stay(place, tracked)? {
         return Ok(None);
     }
     let mut bundle = Bundle { files: BTreeMap::new(), modules: BTreeMap::new() };
@@ -187,24 +183,6 @@ fn written_before(
         bundle.files.insert(path, bytes);
     }
     Ok((bundle.modules.len() == sdk.len()).then_some(bundle))
-}
-
-/// Whether everything that the SDK would inject is injected in the build as a plan leaves it, so that its bundle need not be
-/// able to.
-fn is_injected(plan: &Rewriting) -> bool {
-    let injected = plan.proof.as_ref().and_then(|proof| proof.injected.as_ref());
-    injected.is_some_and(|injected| injected.hooks == Hooks::Off)
-}
-
-/// The same of what an earlier run left.
-fn was_injected(place: &Place, tracked: &[Tracked]) -> Result<bool, Failure> {
-    for one in tracked.iter().filter(|one| one.file.kind == WireChange::Channels) {
-        let found = place.read_file(&one.file.path)?.and_then(|bytes| marker(&bytes));
-        if let Some(found) = found {
-            return Ok(found.injected.hooks == Hooks::Off);
-        }
-    }
-    Ok(false)
 }
 
 /// Whether a module of a bundle injects channels, and was never tried.
@@ -288,7 +266,6 @@ fn make(
         hook_name: names.hook.file_name(),
         hook_header: bundle_line(None),
         from_app: packages_go(view)?,
-        injected: is_injected(&plan.rewriting),
     })?;
     say_what_is_in_it(&bundled, view.output);
     let code = proven_by_trial(original, &mut bundled, view.output)?;

@@ -16,10 +16,7 @@ use crate::{
     find::{locate::Build, reached},
     passes::instrumentation::{Planned, Provided},
     paths::OutputPath,
-    say::{
-        output::Output,
-        report::{AheadReport, TracedReport},
-    },
+    say::{output::Output, report::TracedReport},
     store::{
         self,
         disk::DiskSources,
@@ -74,8 +71,6 @@ pub(crate) struct Plan {
     pub(crate) provided: Provided,
     /// What the passes add to the changes of the rewriter.
     pub(crate) added: Vec<Change>,
-    /// What became of the libraries that the SDK instruments; none where nothing was injected, or an earlier run did it.
-    pub(crate) libraries: Vec<AheadReport>,
     /// What a bundled build imports from packages; `None` where the SDK is not bundled.
     pub(crate) remaining: Option<Remaining>,
     /// The packages that this run traces in.
@@ -97,7 +92,6 @@ impl Plan {
             request,
             provided: planned.provided,
             added: Vec::new(),
-            libraries: Vec::new(),
             remaining: None,
             traced: Vec::new(),
             carries_packages: true,

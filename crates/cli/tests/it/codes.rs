@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, time::SystemTime};
 use crate::{
     archive::packed,
     builds::{App, Found, INSTRUMENTATION, Snapshot, nitro_json, presentry},
-    bundle, channels,
+    bundle,
     packages::incomplete,
     trace,
 };
@@ -26,8 +26,6 @@ const ENTRY: &str = ".output/server/index.mjs";
 const RUNTIME: &str = ".output/server/chunks/nitro/nitro.mjs";
 
 static CASES: &[Case] = &[
-    case("ahead-failed", 1, &["--instrument-ahead"], App::facade),
-    case("ahead-skipped", 0, &["--instrument-ahead=if-possible"], channels::with_other_sdk),
     case("app-not-found", 2, &["nowhere"], App::empty),
     case("archive-unreadable", 1, &[], || {
         let app = packed();
@@ -54,7 +52,6 @@ static CASES: &[Case] = &[
     case("bundle-untried", 1, &["check"], bundle::with_untried_bundle),
     case("bundler-not-found", 1, &["--bundle-sdk"], App::facade),
     case("bundler-not-found", 1, &["--bundle-sdk"], bundle::with_old_rolldown),
-    case("channels-changed", 1, &["check"], channels::with_changed_library),
     case("changed-since-rewrite", 1, &[], changed_since_rewrite),
     case("changed-since-rewrite", 1, &["restore"], changed_since_rewrite),
     case("double-init", 0, &[], || {
@@ -162,7 +159,6 @@ export { default_sentryWrapped as default };
         app.write("start.css", "");
         app
     }),
-    case("hooks-stay", 0, &["--instrument-ahead"], channels::with_library_outside),
     case("instrumentation-import", 1, &[], || with_source("import './nowhere';\n")),
     case("instrumentation-syntax", 1, &[], || with_source("const view = <div/>;\n")),
     case("interrupted", 1, &["--dry-run"], interrupted),

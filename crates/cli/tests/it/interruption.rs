@@ -5,7 +5,6 @@ use crate::{
     archive::packed,
     builds::{App, Found, INSTRUMENTATION, Snapshot},
     bundle::app_with_packages,
-    channels::with_libraries,
     packages::lacking_one,
 };
 
@@ -77,7 +76,6 @@ fn scenarios() -> Vec<Scenario> {
         Scenario::new("other options", rewritten(with_another_instrumentation(App::inline(3))), other),
         Scenario::new("packages that are traced in", lacking_one(), &[]),
         Scenario::new("restore of a build with packages", rewritten(lacking_one()), &["restore"]),
-        Scenario::new("libraries that are injected", with_libraries(), &["--instrument-ahead"]),
         Scenario::new("an archive", packed(), &[]),
         Scenario::new("restore of an archive", rewritten(packed()), &["restore"]),
         Scenario::new("restore without saved originals", without_store(rewritten(App::facade())), &["restore"]),

@@ -4,7 +4,6 @@
 mod archive;
 mod builds;
 mod bundle;
-mod channels;
 mod check;
 mod codes;
 mod docs;

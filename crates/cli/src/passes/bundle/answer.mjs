@@ -77,8 +77,7 @@ async function run() {
     try {
       const { code, map, comments, modules } = await bundled(bundler.driver, from);
       if (injects(code)) noteFoundAtRunTime(code, from);
-      const needed = hook && injects(code);
-      const beside = needed ? await bundler.driver.bundle(hook.from, { specifier: hook.specifier, name: hookName, line: hookHeader }) : undefined;
+      const beside = hook && injects(code) && (await bundler.driver.bundle(hook.from, { specifier: hook.specifier, name: hookName, line: hookHeader }));
       const trial = await tried({ code, modules, beside }, from);
       const packages = [...licensed.keys()].sort();
       const hooks = beside && { code: beside.code, map: beside.map };
