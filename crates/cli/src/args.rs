@@ -454,7 +454,7 @@ pub(crate) enum Bundling {
     No,
     /// It does, or nothing is written.
     Demanded,
-    /// It does where that is possible. Elsewhere it says so, and does without.
+    /// Bundle if possible; otherwise warn.
     WherePossible,
 }
 

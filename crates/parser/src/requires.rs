@@ -48,7 +48,7 @@ pub enum RequestMeans {
 pub struct RunTimeRequest {
     /// The specifier.
     pub specifier: StringLiteral,
-    /// How it is asked for.
+    /// How it is requested.
     pub means: RequestMeans,
     /// Whether loading this file runs the request whatever happens, and ends when it fails: it stands in no function, no
     /// condition and no `try`.

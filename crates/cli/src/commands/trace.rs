@@ -597,7 +597,7 @@ impl Start {
 /// How the server has ended, if it has, and what was written down before that.
 fn look(server: &mut Server, reader: &mut Reader) -> anyhow::Result<Option<ExitStatus>> {
     // Before the events are read, so that none is missed that was written before the end.
-    let exited = server.exited().context("failed to ask for the state of the server")?;
+    let exited = server.exited().context("failed to read the state of the server")?;
     reader.read().context("failed to read the events of the probe")?;
     Ok(exited)
 }

@@ -23,7 +23,7 @@ pub enum UseKind {
 pub struct ModuleUse<'a> {
     /// The specifier, escapes resolved.
     pub specifier: &'a str,
-    /// How it is asked for.
+    /// How it is requested.
     pub kind: UseKind,
     /// The literal in the given text.
     pub span: Span,

@@ -215,7 +215,7 @@ async function trialProcess({ urls, kinds, turnsOn, pretend, emulate }) {
     compile.call(made, text, file);
     return made.exports;
   };
-  // What a subscriber of the SDK makes of a stand-in is no part of the question.
+  // The trial does not judge what a subscriber of the SDK makes of a stand-in.
   process.on("uncaughtException", () => {});
   for (const kind of kinds) {
     // Both may be of one library, and publish on one channel.

@@ -47,7 +47,7 @@ pub(crate) struct Missing {
     pub(crate) span: Span,
     /// Whether loader hooks alone need it: then a server starts without it, and instruments nothing.
     pub(crate) hook: bool,
-    /// How it is asked for.
+    /// How it is requested.
     pub(crate) means: RequestMeans,
     /// The file outside of the build that it resolves to on this machine.
     pub(crate) outside: Option<PathBuf>,
