@@ -177,7 +177,7 @@ fn commit(view: &View<'_>, plan: &Plan, writing: &Writing) -> Result<(), Failure
             ..SavedRequest::of_original(&request.entry, loading_text(request.loading))
         },
         pruned: plan.pruned.clone(),
-        ..Manifest::of(writing)
+        ..writing.manifest()
     };
     transaction::run(&view.build.place, &next, &writing.steps).map_err(|error| not_written(&error))
 }

@@ -47,7 +47,7 @@ use std::ops::Range;
 use presentry_parser::{Position, Span};
 
 use crate::{
-    graph::{Edge, Graph},
+    graph::{Edge, Graph, LoadError, Module},
     order::Place,
     sources::ModulePath,
 };
@@ -225,6 +225,23 @@ impl Diagnostic {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+impl From<LoadError> for Box<Diagnostic> {
+    fn from(error: LoadError) -> Self {
+        Box::new(match error {
+            LoadError::Unreadable(error) => codes::unreadable(&error),
+            LoadError::NotUtf8 { path, valid_up_to } => codes::not_utf8(&path, valid_up_to),
+            LoadError::Syntax { module, error } => codes::syntax_error(&module, &error),
+        })
+    }
+}
+
+impl Module {
+    /// A place in this module.
+    pub(crate) fn label(&self, span: Span, message: impl Into<String>) -> Label {
+        Label::new(&self.path, &self.text, span, message)
     }
 }
 

@@ -6,15 +6,15 @@ use std::{
     rc::Rc,
 };
 
-use presentry_parser::{Binding, FileGoal, ModuleAnalysis, ModuleRecord, Phase, RequestMeans, Span, run_time_requests};
+use presentry_parser::{
+    Binding, FileGoal, ModuleAnalysis, ModuleRecord, Phase, RequestMeans, Span, SyntaxError, run_time_requests,
+};
 
 use crate::{
     bundle_header::{BundleHeader, bundle_header},
-    diagnostics::{Diagnostic, Label, codes},
     digest::Digest,
-    libraries::Load,
     packages::{Means, PackageType, Packages, Resolved},
-    sources::{ModulePath, Sources, is_script},
+    sources::{ModulePath, ReadError, Sources, is_script},
     specifier::{Target, data_module, resolve_below},
 };
 
@@ -31,17 +31,26 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// A place in this module.
-    pub(crate) fn label(&self, span: Span, message: impl Into<String>) -> Label {
-        Label::new(&self.path, &self.text, span, message)
-    }
-
-    /// The statements that ask for what has to be linked before this module runs, in source order. `import source` links
+    /// The statements that name what has to be linked before this module runs, in source order. `import source` links
     /// nothing.
     fn static_requests(&self) -> impl Iterator<Item = (&str, Span)> {
         let requests = self.record.requested_modules.iter().filter(|request| request.phase != Phase::Source);
         requests.map(|request| (request.specifier.value.as_str(), request.statement))
     }
+}
+
+/// Why a module of the build cannot be read as one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// The system does not let the file be read.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
+    /// The file is not UTF-8.
+    #[error("`{path}` is not UTF-8 at byte {valid_up_to}")]
+    NotUtf8 { path: ModulePath, valid_up_to: usize },
+    /// The file is not a valid module; `module` is what could be read of it.
+    #[error("`{}` is not a valid module: {}", .module.path, .error.message)]
+    Syntax { module: Box<Module>, error: SyntaxError },
 }
 
 /// Reads modules once and keeps them.
@@ -141,11 +150,11 @@ impl<'a> Graph<'a> {
     }
 
     /// What a CommonJS file of the build requires, at once or later.
-    fn required_edges(&self, path: &ModulePath) -> Result<Vec<(Target, Span)>, Box<Diagnostic>> {
+    fn required_edges(&self, path: &ModulePath) -> Result<Vec<(Target, Span)>, LoadError> {
         if !is_script(path.as_str()) {
             return Ok(Vec::new());
         }
-        let bytes = self.sources.read(path).map_err(|error| Box::new(codes::unreadable(&error)))?;
+        let bytes = self.sources.read(path)?;
         let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default());
         let requests = run_time_requests(&text, FileGoal::CommonJs).into_iter();
         let requires = requests.filter(|request| request.means == RequestMeans::Require);
@@ -169,7 +178,7 @@ impl<'a> Graph<'a> {
 
     /// An ES module of the build. `None` when there is no such file, and for files that are no ES modules: CommonJS,
     /// JSON, WebAssembly and native add-ons import nothing statically.
-    pub(crate) fn load(&self, path: &ModulePath) -> Result<Option<Rc<Module>>, Box<Diagnostic>> {
+    pub(crate) fn load(&self, path: &ModulePath) -> Result<Option<Rc<Module>>, LoadError> {
         if let Some(known) = self.modules.borrow().get(path) {
             return Ok(known.clone());
         }
@@ -178,7 +187,7 @@ impl<'a> Graph<'a> {
         Ok(module)
     }
 
-    fn read(&self, path: &ModulePath) -> Result<Option<Module>, Box<Diagnostic>> {
+    fn read(&self, path: &ModulePath) -> Result<Option<Module>, LoadError> {
         let name = path.as_str();
         if !(name.ends_with(".mjs") || name.ends_with(".js")) {
             return Ok(None);
@@ -186,23 +195,26 @@ impl<'a> Graph<'a> {
         if let Some(text) = self.data.borrow().get(path) {
             return self.parsed(path, text.clone());
         }
-        let Some(bytes) = self.sources.read(path).map_err(|error| Box::new(codes::unreadable(&error)))? else {
+        let Some(bytes) = self.sources.read(path)? else {
             return Ok(None);
         };
         let text = match String::from_utf8(bytes.into_owned()) {
             Ok(text) => text,
-            Err(error) => return Err(Box::new(codes::not_utf8(path, error.utf8_error().valid_up_to()))),
+            Err(error) => {
+                let valid_up_to = error.utf8_error().valid_up_to();
+                return Err(LoadError::NotUtf8 { path: path.clone(), valid_up_to });
+            }
         };
         self.parsed(path, text)
     }
 
-    fn parsed(&self, path: &ModulePath, text: String) -> Result<Option<Module>, Box<Diagnostic>> {
+    fn parsed(&self, path: &ModulePath, text: String) -> Result<Option<Module>, LoadError> {
         let kind = if path.as_str().ends_with(".js") { self.packages.kind(path) } else { Some(PackageType::Module) };
         if kind == Some(PackageType::CommonJs) {
             return Ok(None);
         }
         let bundle = bundle_header(text.as_bytes());
-        // One reading gives everything; the bindings cost little beside the syntax tree. Nobody asks for those of a bundle.
+        // One reading gives everything; the bindings cost little beside the syntax tree. Those of a bundle are not needed.
         let (ModuleAnalysis { record, bindings }, errors) = match bundle {
             Some(_) => {
                 let (record, errors) = presentry_parser::parse(&text);
@@ -214,14 +226,14 @@ impl<'a> Graph<'a> {
         match errors.first() {
             // Node reads a `.js` file without a `type` as CommonJS, and as an ES module when only that has its syntax.
             _ if kind.is_none() && (!errors.is_empty() || !has_module_syntax(&module.record)) => Ok(None),
-            Some(error) => Err(Box::new(codes::syntax_error(&module, error))),
+            Some(error) => Err(LoadError::Syntax { error: error.clone(), module: Box::new(module) }),
             None => Ok(Some(module)),
         }
     }
 
     /// The static closure of a module, breadth first, with the edge by which each module was reached first: following
     /// those edges back gives the shortest import chain.
-    pub(crate) fn closure(&self, start: &ModulePath) -> Result<Closure, Box<Diagnostic>> {
+    pub(crate) fn closure(&self, start: &ModulePath) -> Result<Closure, LoadError> {
         let mut closure =
             Closure { start: start.clone(), reached: BTreeMap::new(), packages: Vec::new(), elsewhere: Vec::new() };
         closure.reached.insert(start.clone(), None);
@@ -291,13 +303,6 @@ pub(crate) struct PackageEdge {
     pub(crate) edge: Edge,
 }
 
-impl PackageEdge {
-    /// The same as a load.
-    pub(crate) fn load(&self) -> Load {
-        Load { importer: self.edge.from.clone(), specifier: self.specifier.clone(), span: self.edge.span }
-    }
-}
-
 /// The static closure of a module.
 #[derive(Debug)]
 pub(crate) struct Closure {
@@ -325,11 +330,7 @@ impl Closure {
 
     /// The modules that can be reached from `start` in this closure, `start` included, when every module of it was
     /// loaded by `graph`.
-    pub(crate) fn within(
-        &self,
-        graph: &Graph<'_>,
-        start: &ModulePath,
-    ) -> Result<BTreeSet<ModulePath>, Box<Diagnostic>> {
+    pub(crate) fn within(&self, graph: &Graph<'_>, start: &ModulePath) -> Result<BTreeSet<ModulePath>, LoadError> {
         Ok(graph.closure(start)?.reached.into_keys().collect())
     }
 
@@ -353,7 +354,7 @@ impl Closure {
 ///
 /// # Errors
 /// When a module that it imports cannot be read.
-pub(crate) fn stands_for(graph: &Graph<'_>, module: &Module) -> Result<Option<String>, Box<Diagnostic>> {
+pub(crate) fn stands_for(graph: &Graph<'_>, module: &Module) -> Result<Option<String>, LoadError> {
     let Some(specifier) =
         module.bundle.as_ref().filter(|header| header.intact).and_then(|header| header.stands_for.clone())
     else {

@@ -11,7 +11,7 @@ use presentry_parser::{FileGoal, RequestMeans, Span, run_time_requests};
 
 use crate::{
     diagnostics::{Diagnostic, Label, codes},
-    graph::{Edge, Graph},
+    graph::{Edge, Graph, PackageEdge},
     packages::Means,
     sources::ModulePath,
     specifier::{Target, package_name},
@@ -108,6 +108,12 @@ pub(crate) struct Load {
     pub(crate) importer: ModulePath,
     pub(crate) specifier: String,
     pub(crate) span: Span,
+}
+
+impl From<&PackageEdge> for Load {
+    fn from(PackageEdge { specifier, edge }: &PackageEdge) -> Self {
+        Self { importer: edge.from.clone(), specifier: specifier.clone(), span: edge.span }
+    }
 }
 
 /// What loads lead to.

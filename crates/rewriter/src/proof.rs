@@ -265,7 +265,7 @@ fn judge_packages(
         specifier,
         span: place.span,
     });
-    let loads: Vec<Load> = closure.packages.iter().map(PackageEdge::load).chain(stepwise).collect();
+    let loads: Vec<Load> = closure.packages.iter().map(Load::from).chain(stepwise).collect();
     let loaded = follow(graph, &loads)?;
     let before: BTreeSet<ModulePath> = closure.paths().cloned().collect();
     if let Some((file, edge)) = loaded.back.iter().find(|(file, _)| !closure.contains(file)) {

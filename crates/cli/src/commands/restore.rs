@@ -42,7 +42,7 @@ pub(crate) fn run(args: &RestoreArgs, build: &Build, output: &Output, report: &m
         return Ok(Outcome::WouldRestore);
     }
     let request = SavedRequest::of_original(&build.entry, loading_text(build.loading));
-    let next = Manifest { request, ..Manifest::of(&writing) };
+    let next = Manifest { request, ..writing.manifest() };
     transaction::run(place, &next, &writing.steps).map_err(|error| not_written(&error))?;
     say(place, &earlier, &writing, output);
     Ok(Outcome::Restored)

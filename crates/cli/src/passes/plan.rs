@@ -20,10 +20,10 @@ use crate::{
     store::{
         self,
         disk::DiskSources,
-        history::{Content, Earlier, FileState, Tracked},
+        history::{Earlier, FileState, Tracked},
         manifest::{PrunedPackages, WireChange},
         steps::Change,
-        view::Entry,
+        view::{Content, Entry},
     },
 };
 

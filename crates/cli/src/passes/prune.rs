@@ -20,10 +20,10 @@ use crate::{
     parallel,
     passes::{Plan, Refusal, Remaining, View},
     store::{
-        history::{Content, digest_of},
+        history::digest_of,
         manifest::{PrunedPackages, WireChange},
         steps::Change,
-        view::{self, Kind},
+        view::{self, Content, Kind},
     },
 };
 

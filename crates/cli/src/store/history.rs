@@ -1,9 +1,6 @@
 //! How a build differs from what the manifest says: the original view of it, and what happened since. Reads only.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use presentry_rewriter::{Digest, ModulePath, Sources, without_debug_id};
 
@@ -15,7 +12,7 @@ use crate::{
     store::{
         manifest::{Manifest, Original, PrunedPackages, SavedFile, State, WireChange, Written},
         place::Place,
-        view::{Entry, View},
+        view::{Content, Entry, View},
     },
 };
 
@@ -39,35 +36,6 @@ pub(crate) struct Tracked {
     pub(crate) state: FileState,
     /// What was there in the original build; `None` where nothing was.
     pub(crate) original: Option<Content>,
-}
-
-/// What a file or link of the original build holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// These bytes.
-    Bytes(Vec<u8>),
-    /// The bytes of another file, which have this digest.
-    Copy { of: PathBuf, sha256: Digest },
-    /// A link that says this.
-    Link(String),
-}
-
-impl Content {
-    /// The bytes, where they are at hand.
-    pub(crate) fn bytes(&self) -> Option<&[u8]> {
-        match self {
-            Content::Bytes(bytes) => Some(bytes),
-            Content::Copy { .. } | Content::Link(_) => None,
-        }
-    }
-
-    fn entry(&self) -> Entry {
-        match self {
-            Content::Bytes(bytes) => Entry::Bytes(bytes.as_slice().into()),
-            Content::Copy { of, .. } => Entry::Copy(of.clone()),
-            Content::Link(link) => Entry::Link(link.into()),
-        }
-    }
 }
 
 /// What became of a file since it was written.

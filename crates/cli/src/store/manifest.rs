@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use presentry_rewriter::{ChangeKind, Digest, Mode, ModulePath};
 use serde::{Deserialize, Serialize};
 
-use crate::{paths::OutputPath, store::steps::Writing};
+use crate::paths::OutputPath;
 
 /// The directory inside of the server directory.
 pub(crate) const DIRECTORY: &str = ".presentry";
@@ -35,7 +35,7 @@ pub(crate) struct Manifest {
     pub(crate) schema: u32,
     /// The version of presentry that wrote it.
     pub(crate) presentry: String,
-    /// What was asked for.
+    /// What the run was to do.
     pub(crate) request: SavedRequest,
     /// Every file that differs from the original build, in path order; none after a restore.
     pub(crate) files: Vec<SavedFile>,
@@ -53,17 +53,17 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// The manifest of a run, as far as its steps go.
-    pub(crate) fn of(writing: &Writing) -> Self {
+    /// A manifest of this version that names nothing yet.
+    pub(crate) fn empty() -> Self {
         Self {
             schema: SCHEMA,
             presentry: env!("CARGO_PKG_VERSION").to_owned(),
             request: SavedRequest::default(),
-            files: writing.files.clone(),
-            directories: writing.directories.clone(),
-            brought_back: writing.brought_back.clone(),
+            files: Vec::new(),
+            directories: Vec::new(),
+            brought_back: Vec::new(),
             pruned: None,
-            steps: writing.steps.to_saved(),
+            steps: Vec::new(),
         }
     }
 

@@ -17,11 +17,11 @@ use crate::{
     paths::{OutputPath, is_absent},
     store::{
         fs_steps::Root,
-        history::Content,
         manifest::{
             DIRECTORY, JOURNAL, MANIFEST, Manifest, OLDEST, Original, PRUNED, PrunedList, SCHEMA, SavedFile, SavedName,
             State, WireChange,
         },
+        view::Content,
     },
 };
 

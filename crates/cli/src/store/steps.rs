@@ -12,9 +12,10 @@ use crate::{
     failure::Failure,
     paths::OutputPath,
     store::{
-        history::{Content, Earlier, FileState, Tracked},
-        manifest::{Original, SavedFile, SavedName, SavedStep, State, WireChange, Written, mode_text},
+        history::{Earlier, FileState, Tracked},
+        manifest::{Manifest, Original, SavedFile, SavedName, SavedStep, State, WireChange, Written, mode_text},
         place::Place,
+        view::Content,
     },
 };
 
@@ -208,6 +209,17 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
+    /// The manifest of this run, as far as its steps go.
+    pub(crate) fn manifest(&self) -> Manifest {
+        Manifest {
+            files: self.files.clone(),
+            directories: self.directories.clone(),
+            brought_back: self.brought_back.clone(),
+            steps: self.steps.to_saved(),
+            ..Manifest::empty()
+        }
+    }
+
     /// Compares what a build is to become with what is on disk.
     ///
     /// What an earlier run has changed and `changes` does not name goes back to what it was, unless `stays` says

@@ -23,12 +23,12 @@ use crate::{
     failure::Failure,
     paths::{OutputPath, is_absent},
     store::{
-        history::Content,
         manifest::{
             JOURNAL, MANIFEST, Manifest, Original, PRUNED, PRUNED_PART, SavedName, State, WireChange, permissions,
         },
         place::Place,
         steps::{Contents, Step},
+        view::Content,
     },
 };
 

@@ -8,8 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::paths::is_absent;
 use oxc_resolver::{FileMetadata, FileSystem, FileSystemOs, ResolveError};
+use presentry_rewriter::Digest;
+
+use crate::paths::is_absent;
 
 /// What a view has in the place of what is on disk.
 #[derive(Clone, Debug)]
@@ -22,6 +24,36 @@ pub(crate) enum Entry {
     Link(PathBuf),
     /// Nothing.
     Gone,
+}
+
+/// What a file or link of the original build holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// The bytes of another file, which have this digest.
+    Copy { of: PathBuf, sha256: Digest },
+    /// A link that says this.
+    Link(String),
+}
+
+impl Content {
+    /// The bytes, where they are at hand.
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::Copy { .. } | Content::Link(_) => None,
+        }
+    }
+
+    /// The same, as an overlay holds it.
+    pub(crate) fn entry(&self) -> Entry {
+        match self {
+            Content::Bytes(bytes) => Entry::Bytes(bytes.as_slice().into()),
+            Content::Copy { of, .. } => Entry::Copy(of.clone()),
+            Content::Link(link) => Entry::Link(link.into()),
+        }
+    }
 }
 
 /// Files by their canonical paths; what lies outside of the root is not there.
