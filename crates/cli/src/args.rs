@@ -8,7 +8,7 @@ use clap::{
 };
 use presentry_rewriter::{InitTrust, Mode};
 
-use crate::trace::{environment::Variable, request::Request};
+use crate::{child::environment::Variable, trace::request::Request};
 
 /// Makes Sentry start before everything else in a SolidStart server build, and proves it.
 ///

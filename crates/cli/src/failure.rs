@@ -18,6 +18,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// A mistake in presentry itself, which has printed its message.
+    pub(crate) fn mistake() -> Self {
+        Failure::Unexpected(anyhow::anyhow!("presentry stopped at a mistake of its own; please report it"))
+    }
+
     /// What it makes of the command.
     pub(crate) fn outcome(&self) -> Outcome {
         match self {

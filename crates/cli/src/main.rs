@@ -1,10 +1,12 @@
 //! `presentry`: finds a finished build, has it rewritten and proven, and says what was done. Start here.
 
 mod args;
+mod child;
 mod commands;
 mod diagnostics;
 mod failure;
 mod find;
+mod interruption;
 mod open;
 mod outcome;
 mod parallel;
@@ -13,17 +15,26 @@ mod paths;
 mod pipeline;
 mod printable;
 mod say;
+mod scratch;
 mod store;
 mod trace;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    panic::{self, AssertUnwindSafe},
+    process::ExitCode,
+};
 
 use crate::{
     args::{BuildArgs, Cli, ColorArg, Command, FormatArg, OutputArgs, ReportArgs},
     failure::Failure,
     find::locate::{Build, Located},
     outcome::Outcome,
-    say::{output::Output, report::Report},
+    say::{
+        output::{self, Output},
+        report::Report,
+    },
 };
 
 fn main() -> ExitCode {
@@ -65,25 +76,25 @@ fn wrong_usage(arguments: &[OsString], error: &clap::Error) -> u8 {
     let (command, format) = args::meant_by(arguments);
     if format != FormatArg::Json || !error.use_stderr() {
         // Where it goes, and in which colours, clap knows; a closed pipe is no news.
-        let _ = error.print();
-    }
-    if !error.use_stderr() {
-        return 0;
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        if !error.use_stderr() {
+            return u8::from(printed.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe));
+        }
     }
     let style = OutputArgs { quiet: false, verbose: false, color: ColorArg::Never };
+    output::begin(&command, format);
     let output = Output::new(&style, format);
     let message = error.render().to_string();
     let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     output.said_already(message);
-    output.report(Report::new(command), Outcome::WrongUsage, Outcome::WrongUsage.exit_code());
-    Outcome::WrongUsage.exit_code()
+    output.report(Report::new(command), Outcome::WrongUsage, Outcome::WrongUsage.exit_code())
 }
 
 /// Runs a command that needs no build, and only prints; the exit code.
 fn asked_for(style: &OutputArgs, command: impl FnOnce(&Output) -> Result<(), Failure>) -> u8 {
     let output = Output::new(style, FormatArg::Text);
     match command(&output) {
-        Ok(()) => 0,
+        Ok(()) => output.exit_code(0),
         Err(failure) => {
             output.failure(&failure, None);
             failure.outcome().exit_code()
@@ -99,6 +110,9 @@ fn on_build(
     style: &OutputArgs,
     command: impl FnOnce(&Build, &Output, &mut Report) -> Result<Outcome, Failure>,
 ) -> u8 {
+    output::begin(name, reporting.format);
+    // Without a handler an interruption ends the command as the system does.
+    let _ = interruption::watch(end_at_once);
     let mut output = Output::new(style, reporting.format);
     let mut report = Report::new(name);
     let ended = match find::locate::build(args) {
@@ -108,7 +122,10 @@ fn on_build(
             }
             report.found_build(&build);
             build.reasons.iter().for_each(|reason| output.why(reason));
-            command(&build, &output, &mut report).unwrap_or_else(|failure| {
+            let run = || command(&build, &output, &mut report);
+            // Whoever asked for a document gets one of a mistake of ours as well.
+            let ended = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Failure::mistake()));
+            ended.unwrap_or_else(|failure| {
                 output.failure(&failure, Some(&build.place));
                 failure.outcome()
             })
@@ -126,6 +143,12 @@ fn on_build(
     // Wrong usage stays wrong: what was meant to be allowed to fail has not been tried.
     let allowed = reporting.allow_failure && ended != Outcome::WrongUsage;
     let exit_code = if allowed { 0 } else { ended.exit_code() };
-    output.report(report, ended, exit_code);
-    exit_code
+    output.report(report, ended, exit_code)
+}
+
+/// The end of an interrupted command: of its children, its temporary files, and its report. The exit code.
+fn end_at_once() -> u8 {
+    child::end_all();
+    scratch::remove_all();
+    output::interrupted()
 }

@@ -223,7 +223,7 @@ fn announce(view: &View<'_>, plan: &Plan, writing: &Writing, report: &mut Report
 
 fn would_rewrite(view: &View<'_>, plan: &Plan, writing: &Writing, report: &mut Report) -> Ended {
     let diff = diff::of_steps(changes::in_diff(&writing.steps), &changes::copies(&writing.steps, &plan.request.entry));
-    view.output.text(&diff);
+    view.output.diff(&diff);
     for line in changes::packages_and_archives(&view.build.place, &writing.steps, &plan.traced) {
         view.output.line(line);
     }

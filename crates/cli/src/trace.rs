@@ -2,7 +2,6 @@
 //! its events are here; the parts below judge and draw.
 
 pub(crate) mod envelope;
-pub(crate) mod environment;
 pub(crate) mod events;
 pub(crate) mod html;
 pub(crate) mod intake;
@@ -23,9 +22,8 @@ use std::{
 
 use anyhow::Context as _;
 use serde_json::json;
-use tempfile::TempDir;
 
-use crate::{find::presets::Style, trace::request::Request};
+use crate::{find::presets::Style, scratch::Scratch, trace::request::Request};
 
 /// The scripts that run inside of the server, by the names that they have beside each other.
 const SCRIPTS: [(&str, &str); 4] = [
@@ -44,7 +42,7 @@ const LOADER: &str = "loader.mjs";
 /// goes when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    _directory: TempDir,
+    _directory: Scratch,
     path: PathBuf,
 }
 
@@ -73,8 +71,7 @@ impl Probe {
     /// # Errors
     /// When there is no directory for temporary files, or it is full.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let directory = tempfile::Builder::new().prefix("presentry-trace-").tempdir();
-        let directory = directory.context("failed to make a temporary directory")?;
+        let directory = Scratch::new("trace").context("failed to make a temporary directory")?;
         // Node gives modules their real paths.
         let path = fs::canonicalize(directory.path()).context("failed to resolve a temporary directory")?;
         for (name, text) in SCRIPTS {
@@ -125,7 +122,7 @@ impl Probe {
             "events": self.events(), "hooks": self.path.join(HOOKS), "watcher": self.path.join(WATCHER),
             "flush": self.path.join(Self::FLUSH), "marked": watched.marked, "targets": targets::names(),
             "entry": watched.entry, "required": watched.required, "lambda": watched.lambda, "called": called,
-            "requests": requests, "intake": watched.intake,
+            "requests": requests, "intake": watched.intake, "presentry": std::process::id(),
         });
         let file = self.path.join("options.json");
         fs::write(&file, text.to_string())?;

@@ -23,6 +23,7 @@ use crate::{
         instrumentation::{self, Origin, Planned, Provided},
     },
     pipeline,
+    printable::visible,
     say::{
         output::Output,
         proof::planned_exports,
@@ -100,7 +101,7 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     // Shown in a line of its own, so that the frames of `presentry check` do not drown the rest.
     proof.failures.iter().for_each(|failure| output.record(failure, Some(place)));
     found.in_the_way(output);
-    found.lines(report).iter().for_each(|(name, line)| output.text(&format!("{name:WIDTH$}{line}\n")));
+    found.lines(report).iter().for_each(|(name, line)| output.text(&format!("{name:WIDTH$}{}\n", visible(line))));
     let double_inits = start_scripts::double_inits(&args.build.app, place, &named);
     build.warnings.iter().chain(&double_inits).for_each(|warning| output.diagnostic(warning, Some(place)));
     Ok(Outcome::Inspected)

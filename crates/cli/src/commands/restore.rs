@@ -37,7 +37,7 @@ pub(crate) fn run(args: &RestoreArgs, build: &Build, output: &Output, report: &m
     if args.dry_run {
         let shown = writing.steps.iter().filter(|step| !changes::is_of_package(step));
         let diff = diff::of_steps(shown, &BTreeMap::new());
-        output.text(&diff);
+        output.diff(&diff);
         report.diff = Some(diff);
         return Ok(Outcome::WouldRestore);
     }

@@ -16,6 +16,7 @@ use presentry_rewriter::{EntryLoading, ModulePath, Proof, Sources as _, diagnost
 
 use crate::{
     args::TraceArgs,
+    child::{self, environment, group::TICK},
     diagnostics::{
         file_not_found, library_not_instrumented, node_not_found, request_failed, sentry_not_first, server_not_started,
         spans_missing, trace_needs_node,
@@ -25,6 +26,7 @@ use crate::{
         locate::Build,
         presets::{Runtime, Style},
     },
+    interruption::{self, Section},
     open::for_reading,
     outcome::Outcome,
     passes::instrumentation,
@@ -39,13 +41,13 @@ use crate::{
     },
     store::disk::DiskSources,
     trace::{
-        Probe, Watched, environment,
+        Probe, Watched,
         events::{Event, Reader, What},
         html,
         intake::{Intake, Received},
         libraries::{self, Library, Lost},
         request::{self, Answered, Request},
-        server::{self, Server, TICK},
+        server::{self, Server},
         spans::{self, Node, Sent, Trees},
         timeline,
         verdict::{Client, Expected, Process, Trace},
@@ -94,7 +96,7 @@ pub(crate) fn run(args: &TraceArgs, build: &Build, output: &Output, report: &mut
     }
     let start = Start::new(args, build, node, &expected)?;
     output.why(format!("starting `{}`", start.shown()));
-    server::watch_interruptions().context("failed to prepare for Ctrl-C")?;
+    let _section = Section::begin();
     let run = output.during("watching the server", || start.watch(args, &expected, output.echo()))?;
     report.trace = Some(wire(&run, &start, args));
     let judged = judge(&run, &start, args, &expected, output, report);
@@ -220,12 +222,10 @@ fn say_unexpected(run: &Run, args: &TraceArgs, output: &Output) {
     }
 }
 
-/// The executable. It is not resolved further: version managers look at the name they are called by.
+/// The executable.
 fn node(named: Option<&Path>) -> Result<PathBuf, Failure> {
-    let found = which::which(named.unwrap_or(Path::new("node"))).ok();
-    let found = found.and_then(|found| path::absolute(found).ok());
-    let shown = named.map(paths::show);
-    found.ok_or_else(|| node_not_found::diagnostic(shown.as_deref()).into())
+    let found = named.map_or_else(child::node, child::named);
+    found.ok_or_else(|| node_not_found::diagnostic(named.map(paths::show).as_deref()).into())
 }
 
 /// What is known of the build without running it.
@@ -463,7 +463,7 @@ impl Start {
         let mut everywhere: Option<Instant> = None;
         let mut elsewhere: Option<Instant> = None;
         loop {
-            if server::interrupted() {
+            if interruption::came() {
                 return Ok(Ended::Interrupted);
             }
             let exited = look(server, reader)?;
@@ -517,7 +517,7 @@ impl Start {
         let answers = address.map(|to| request::send(requests, to, patience));
         let mut deadline = Instant::now() + patience;
         loop {
-            if server::interrupted() {
+            if interruption::came() {
                 return Ok(Ended::Interrupted);
             }
             let exited = look(server, reader)?;
@@ -560,7 +560,7 @@ impl Start {
         let mut flushes = 0;
         let quiet = if self.serves() { QUIET } else { QUIET_CALLED };
         loop {
-            if server::interrupted() {
+            if interruption::came() {
                 return Ok(Ended::Interrupted);
             }
             let exited = look(server, reader)?;
@@ -676,7 +676,7 @@ fn show(run: &Run, report: &Report, output: &Output) {
     };
     let palette = output.stdout_palette();
     output.line(which);
-    output.line(timeline::steps(process, palette).trim_end_matches('\n'));
+    output.styled(timeline::steps(process, palette).trim_end_matches('\n'));
     for worker in trace.processes.iter().filter(|process| process.worker) {
         let sentence = worker.verdict.sentence(worker.through_hooks);
         output.why(format!("worker {}: {}", worker.pid, printable(&sentence)));
@@ -685,7 +685,7 @@ fn show(run: &Run, report: &Report, output: &Output) {
     let requests = is_up.then(|| timeline::requests(&wire.requests, &wire.other_spans, palette));
     for part in [requests.unwrap_or_default(), timeline::libraries(&wire.libraries, palette)] {
         if !part.is_empty() {
-            output.line(format!("\n{}", part.trim_end_matches('\n')));
+            output.styled(&format!("\n{}", part.trim_end_matches('\n')));
         }
     }
     output.line("");

@@ -1,5 +1,7 @@
 //! `bundle-failed`: the bundler could not bundle the SDK.
 
+use std::time::Duration;
+
 use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 
 pub(super) static CODE: Code = Code {
@@ -23,6 +25,12 @@ pub(crate) fn add_on(reason: &str) -> Diagnostic {
 pub(crate) fn trial(reason: &str) -> Diagnostic {
     let message = format!("the SDK cannot be bundled: a trial of the bundle failed: {reason}");
     Diagnostic::new(&CODE, message).hint("leave `--bundle-sdk` out")
+}
+
+/// The bundler was ended.
+pub(crate) fn too_late(limit: Duration) -> Diagnostic {
+    let message = format!("the SDK cannot be bundled: the bundler did not end within {} s", limit.as_secs());
+    Diagnostic::new(&CODE, message).hint("look at what the machine is busy with, or leave `--bundle-sdk` out")
 }
 
 pub(crate) fn diagnostic(reason: &str) -> Diagnostic {

@@ -9,6 +9,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::output::to_stderr;
+
 /// What is done sooner needs no word.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -25,7 +27,7 @@ pub(crate) fn during<T>(what: &str, work: impl FnOnce() -> T) -> T {
                 return;
             }
             if !std::io::stderr().is_terminal() {
-                eprintln!("note: {what} …");
+                to_stderr(&format!("note: {what} …\n"));
                 return;
             }
             let bar = ProgressBar::new_spinner().with_message(what.to_owned());

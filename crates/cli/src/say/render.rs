@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use clap::builder::styling::{AnsiColor, Style};
 use presentry_rewriter::diagnostics::{Diagnostic, Label, Severity};
 
-use crate::store::place::Place;
+use crate::{
+    printable::{visible, visible_code},
+    store::place::Place,
+};
 
 /// The colours of a terminal, or none.
 #[derive(Clone, Copy, Debug)]
@@ -71,13 +74,13 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic, place: Option<&Place>, palette
     let style = palette.of(diagnostic.severity);
     let head = format!("{}[{}]", diagnostic.severity.as_str(), diagnostic.code.name);
     let bold = palette.bold;
-    writeln!(text, "{style}{head}{style:#}{bold}: {}{bold:#}", diagnostic.message).expect(INFALLIBLE);
+    writeln!(text, "{style}{head}{style:#}{bold}: {}{bold:#}", visible(&diagnostic.message)).expect(INFALLIBLE);
     for label in &diagnostic.labels {
         frame(&mut text, label, place, style, palette);
     }
     if let Some(hint) = &diagnostic.hint {
         let style = palette.hint;
-        writeln!(text, "{style}hint{style:#}: {hint}").expect(INFALLIBLE);
+        writeln!(text, "{style}hint{style:#}: {}", visible(hint)).expect(INFALLIBLE);
     }
     text
 }
@@ -91,10 +94,10 @@ fn frame(text: &mut String, label: &Label, place: Option<&Place>, style: Style, 
     let quiet = palette.quiet;
     let before: String = label.line.chars().take(label.caret.start).map(blank).collect();
     let carets = "^".repeat(label.caret.len().max(1));
-    let message = if label.message.is_empty() { String::new() } else { format!(" {}", label.message) };
+    let message = if label.message.is_empty() { String::new() } else { format!(" {}", visible(&label.message)) };
     let column = label.position.column;
-    writeln!(text, "{margin}{quiet}-->{quiet:#} {path}:{number}:{column}").expect(INFALLIBLE);
-    writeln!(text, "{quiet}{number} |{quiet:#} {}", label.line).expect(INFALLIBLE);
+    writeln!(text, "{margin}{quiet}-->{quiet:#} {}:{number}:{column}", visible(&path)).expect(INFALLIBLE);
+    writeln!(text, "{quiet}{number} |{quiet:#} {}", visible_code(&label.line)).expect(INFALLIBLE);
     writeln!(text, "{quiet}{margin} |{quiet:#} {before}{style}{carets}{message}{style:#}").expect(INFALLIBLE);
 }
 

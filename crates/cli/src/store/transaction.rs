@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::{
     failure::Failure,
+    interruption::Section,
     paths::{OutputPath, is_absent},
     store::{
         manifest::{
@@ -77,6 +78,8 @@ pub(crate) enum Recovery {
 /// `next` holds the steps in their saved form. A manifest without files stands for the original build: nothing of
 /// presentry is left then.
 pub(crate) fn run(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), TransactionError> {
+    // What comes after it is the report alone.
+    let _section = Section::begin();
     let done = stage(place, next, steps).and_then(|()| apply(place, next, steps)).and_then(|()| commit(place));
     if let Err(cause) = done {
         return match undo(place, next) {

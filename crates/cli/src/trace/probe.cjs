@@ -34,6 +34,22 @@ function watch(options) {
     }
   }
 
+  // --- A server whose presentry was killed ends, as nobody else ends it; so does what it started.
+  const isChild = process.ppid === options.presentry;
+  const { kill } = process;
+  const isGone = () => {
+    // A process that was killed keeps its number until its parent takes note, but it has no children any more.
+    if (isChild && process.ppid !== options.presentry) return true;
+    try {
+      Reflect.apply(kill, process, [options.presentry, 0]);
+      return false;
+    } catch (error) {
+      return error.code === "ESRCH";
+    }
+  };
+  const end = () => Reflect.apply(kill, process, [process.platform === "win32" ? pid : 0, "SIGKILL"]);
+  setInterval(() => isGone() && end(), 500).unref();
+
   const start = { node: process.versions.node, worker: cluster.isWorker, epoch: performance.timeOrigin };
   emit("start", start, now() - performance.now());
 

@@ -1,23 +1,18 @@
-//! The server as a process group: what it prints, and its end. Nothing of it is left when the guard is dropped; on Linux
-//! that holds for processes that left the group as well.
+//! The server as a process group: what it prints, and its end.
 
 use std::{
     ffi::OsStr,
     io::{self, BufRead as _, BufReader, Read},
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    process::{Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
+use crate::child::{Group, group::TICK};
+
 /// How long the group has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(3);
-
-/// How often something is looked at that nothing tells about.
-pub(crate) const TICK: Duration = Duration::from_millis(15);
 
 /// How long pipes may stay open after their last holder was killed.
 const PIPES: Duration = Duration::from_millis(500);
@@ -25,28 +20,11 @@ const PIPES: Duration = Duration::from_millis(500);
 /// Of a server that prints without end, the last lines are kept.
 const KEPT: usize = 200;
 
-/// Set by Ctrl-C, SIGTERM and SIGHUP.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Has interruptions end the server before they end the command.
-///
-/// # Errors
-/// When the system refuses the handler.
-pub(crate) fn watch_interruptions() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst))
-}
-
-/// Whether the user wants to have it end.
-pub(crate) fn interrupted() -> bool {
-    INTERRUPTED.load(Ordering::SeqCst)
-}
-
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Child,
+    group: Group,
     printed: Arc<Mutex<Printed>>,
-    ended: bool,
 }
 
 /// What a server has printed.
@@ -64,29 +42,21 @@ impl Server {
     /// # Errors
     /// When the program cannot be started.
     pub(crate) fn start(mut command: Command, echo: Option<fn(&str)>) -> io::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        // What the server leaves behind becomes a child of this process, so that it can be found.
-        #[cfg(target_os = "linux")]
-        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-        let mut child = command.spawn()?;
+        command.stdin(Stdio::null());
+        let mut group = Group::start(command)?;
         let printed = Arc::new(Mutex::new(Printed::default()));
-        let streams: [Option<Box<dyn Read + Send>>; 2] = [
-            child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>),
-            child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>),
-        ];
+        let streams = group.streams();
         for stream in streams.into_iter().flatten() {
             lock(&printed).open += 1;
             let printed = Arc::clone(&printed);
             thread::spawn(move || gather(stream, &printed, echo));
         }
-        Ok(Self { child, printed, ended: false })
+        Ok(Self { group, printed })
     }
 
     /// The process id of the leader.
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.group.id()
     }
 
     /// How the leader has ended, if it has.
@@ -94,27 +64,12 @@ impl Server {
     /// # Errors
     /// When the system does not say.
     pub(crate) fn exited(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.child.try_wait()
+        self.group.exited()
     }
 
     /// Ends the group: SIGTERM, and SIGKILL for whoever is left after [`GRACE`].
     pub(crate) fn end(&mut self) {
-        if self.ended {
-            return;
-        }
-        self.ended = true;
-        // Those that left the group are not asked with it.
-        let below = descendants_outside(self.child.id());
-        self.signal(Signal::Terminate);
-        signal_each(&below, Signal::Terminate);
-        let deadline = Instant::now() + GRACE;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
-            thread::sleep(TICK);
-        }
-        // Also where the leader has ended: members of its group may not have.
-        self.signal(Signal::Kill);
-        let _ = self.child.wait();
-        signal_each(&descendants_outside(self.child.id()), Signal::Kill);
+        self.group.end(GRACE);
         let deadline = Instant::now() + PIPES;
         while lock(&self.printed).open > 0 && Instant::now() < deadline {
             thread::sleep(TICK);
@@ -134,26 +89,6 @@ impl Server {
     pub(crate) fn warnings(&self) -> Vec<String> {
         lock(&self.printed).warnings.clone()
     }
-
-    #[cfg(unix)]
-    fn signal(&self, signal: Signal) {
-        use rustix::process::{Pid, kill_process_group};
-        let number = signal.number();
-        if let Some(leader) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // The one error that can happen, ESRCH, says that the work is done.
-            let _ = kill_process_group(leader, number);
-        }
-    }
-
-    /// Windows has neither groups in this sense nor SIGTERM; `taskkill /T` ends the tree.
-    #[cfg(not(unix))]
-    fn signal(&mut self, signal: Signal) {
-        if matches!(signal, Signal::Terminate) {
-            let id = self.child.id().to_string();
-            let _ = Command::new("taskkill").args(["/T", "/F", "/PID", &id]).output();
-        }
-        let _ = self.child.kill();
-    }
 }
 
 impl Drop for Server {
@@ -161,62 +96,6 @@ impl Drop for Server {
         self.end();
     }
 }
-
-#[derive(Clone, Copy)]
-enum Signal {
-    Terminate,
-    Kill,
-}
-
-#[cfg(unix)]
-impl Signal {
-    fn number(self) -> rustix::process::Signal {
-        match self {
-            Signal::Terminate => rustix::process::Signal::TERM,
-            Signal::Kill => rustix::process::Signal::KILL,
-        }
-    }
-}
-
-/// The processes below this one that are not in a group. Nothing but the server is started while it runs.
-#[cfg(target_os = "linux")]
-fn descendants_outside(group: u32) -> Vec<i32> {
-    let mut below: std::collections::BTreeMap<i32, Vec<(i32, u32)>> = std::collections::BTreeMap::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        // `pid (name) state parent group …`, where the name may hold anything (proc_pid_stat(5)).
-        let mut fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().skip(1);
-        let (parent, group) = (fields.next(), fields.next());
-        let number = |field: Option<&str>| field.and_then(|field| field.parse().ok()).unwrap_or_default();
-        let group = group.and_then(|group| group.parse().ok()).unwrap_or_default();
-        below.entry(number(parent)).or_default().push((pid, group));
-    }
-    let mut found = Vec::new();
-    let mut parents = vec![rustix::process::getpid().as_raw_pid()];
-    while let Some(parent) = parents.pop() {
-        let children = below.remove(&parent).unwrap_or_default();
-        parents.extend(children.iter().map(|(pid, _)| *pid));
-        found.extend(children.iter().filter(|(_, of)| *of != group).map(|(pid, _)| *pid));
-    }
-    found
-}
-
-#[cfg(not(target_os = "linux"))]
-fn descendants_outside(_: u32) -> Vec<i32> {
-    Vec::new()
-}
-
-#[cfg(unix)]
-fn signal_each(pids: &[i32], signal: Signal) {
-    for pid in pids.iter().filter_map(|pid| rustix::process::Pid::from_raw(*pid)) {
-        // It may have ended meanwhile.
-        let _ = rustix::process::kill_process(pid, signal.number());
-    }
-}
-
-#[cfg(not(unix))]
-fn signal_each(_: &[i32], _: Signal) {}
 
 fn gather(stream: impl Read, printed: &Mutex<Printed>, echo: Option<fn(&str)>) {
     let mut reader = BufReader::new(stream);

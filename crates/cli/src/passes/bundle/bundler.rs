@@ -1,17 +1,16 @@
 //! Runs the bundler of the app in a child process of Node. The script writes nothing but what a trial
-//! needs, to the temporary directory.
+//! needs, to a directory for temporary files that goes with it.
 
 use std::{
     collections::BTreeMap,
-    io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    child::{self, ScriptError},
     diagnostics::{bundle_failed, bundler_not_found},
     failure::Failure,
 };
@@ -116,28 +115,16 @@ struct Refusal {
 
 /// Has the SDK bundled.
 pub(super) fn run(order: &Order<'_>) -> Result<Bundled, Failure> {
-    let Ok(node) = which::which("node") else {
+    let Some(node) = child::node() else {
         return Err(bundler_not_found::diagnostic("there is no `node` on the `PATH` to run it with").into());
     };
-    let request = serde_json::to_string(order).context("failed to write down what is to be bundled")?;
-    // What is set for the app's own processes, `--import` above all, must not reach this one.
-    let mut child = Command::new(&node)
-        .args(["--input-type=module", "-"])
-        .current_dir(order.app)
-        .env_remove("NODE_OPTIONS")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("failed to start `{}`", node.display()))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A command line has room for 32 kB on Windows. A child that ended early says why on its stderr.
-        let _ = stdin.write_all(format!("const request = {request};\n{SCRIPT}").as_bytes());
-    }
-    let output = child.wait_with_output().context("failed to wait for the bundler")?;
-    let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        anyhow!("the bundler ended with {} and without an answer: {}", output.status, said.trim())
+    let answered = match child::run(&node, SCRIPT, order, order.app) {
+        Ok(answered) => answered,
+        Err(ScriptError::TooLate(limit)) => return Err(bundle_failed::too_late(limit).into()),
+        Err(error) => return Err(Failure::Unexpected(anyhow::Error::from(error).context("failed to run the bundler"))),
+    };
+    let answer: Answer = serde_json::from_slice(&answered.stdout).map_err(|_| {
+        anyhow!("the bundler ended with {} and without an answer: {}", answered.status, answered.stderr)
     })?;
     match answer {
         Answer::Bundled(bundled) => Ok(*bundled),

@@ -7,10 +7,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tempfile::TempDir;
 
 use crate::{
     failure::Failure,
+    scratch::Scratch,
     store::{
         place::Place,
         view::{Kind, View},
@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct LaidOut {
     server: PathBuf,
     /// The server directory of the build, and the copy, which goes when this goes.
-    copy: Option<(PathBuf, TempDir)>,
+    copy: Option<(PathBuf, Scratch)>,
 }
 
 impl LaidOut {
@@ -31,8 +31,8 @@ impl LaidOut {
         if !view.differs_below(&modules) {
             return Ok(Self { server: place.server.clone(), copy: None });
         }
-        let made = || -> io::Result<TempDir> {
-            let directory = TempDir::with_prefix("presentry-")?;
+        let made = || -> io::Result<Scratch> {
+            let directory = Scratch::new("packages")?;
             copy(view, &modules, &directory.path().join("node_modules"))?;
             Ok(directory)
         };

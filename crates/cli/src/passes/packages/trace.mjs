@@ -1,11 +1,11 @@
-// Traces files with @vercel/nft. Reads `{ tracer, entries, app }` from stdin and writes
+// Traces files with @vercel/nft. `request` stands before it, which is `{ tracer, entries, app }`; it writes
 // `{ files: [{ path, parents }] }` to stdout, with real paths.
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { parse, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createRequire } from "node:module";
 
-const { tracer, entries, app } = JSON.parse(readFileSync(0, "utf8"));
+const { tracer, entries, app } = request;
 // What the tracer prints must not come between the lines of the answer.
 const write = process.stdout.write.bind(process.stdout);
 process.stdout.write = (...rest) => process.stderr.write(...rest);

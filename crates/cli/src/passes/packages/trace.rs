@@ -3,15 +3,16 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::passes::packages::place::{Traced, TracedPackage};
+use crate::{
+    child,
+    passes::packages::place::{Traced, TracedPackage},
+};
 
 /// The packages through which the tracer comes to an app, each a dependency of the one before it. Nitro 2 depends on the tracer;
 /// Nitro 3 depends on `nf3`, which carries its own dependencies in `dist`.
@@ -68,7 +69,7 @@ pub(crate) fn find(app: &Path) -> Result<Tracer, NoTracer> {
         let manifest = app.ancestors().map(|above| above.join(".pnp.cjs")).find(|manifest| manifest.is_file());
         return Err(manifest.map_or(NoTracer::NotInstalled, NoTracer::PlugAndPlay));
     };
-    let node = which::which("node").map_err(|_| NoTracer::NoNode)?;
+    let node = child::node().ok_or(NoTracer::NoNode)?;
     Ok(Tracer { directory, node, app: app.to_owned() })
 }
 
@@ -133,27 +134,12 @@ impl Tracer {
     }
 
     fn run(&self, entries: &[PathBuf]) -> anyhow::Result<Answer> {
-        let input = serde_json::to_vec(&Input { tracer: &self.directory, entries, app: &self.app })?;
-        let mut child = Command::new(&self.node)
-            .args(["--input-type=module", "--eval", SCRIPT])
-            .current_dir(&self.app)
-            // Options of the build, such as `--import`, are not meant for this process.
-            .env_remove("NODE_OPTIONS")
-            .env_remove("NODE_PATH")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("failed to start `{}`", self.node.display()))?;
-        // The child reads all of it before it answers, so nothing waits for each other. One that has ended already says
-        // why on its stderr.
-        let given = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&input));
-        let output = child.wait_with_output().context("failed to wait for the tracer")?;
-        if !output.status.success() || given.is_err() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            anyhow::bail!("the tracer ended with {}: {}", output.status, said.trim());
+        let input = Input { tracer: &self.directory, entries, app: &self.app };
+        let answered = child::run(&self.node, SCRIPT, &input, &self.app).context("failed to run the tracer")?;
+        if !answered.status.success() {
+            anyhow::bail!("the tracer ended with {}: {}", answered.status, answered.stderr);
         }
-        serde_json::from_slice(&output.stdout).context("the tracer answered with something else than a list of files")
+        serde_json::from_slice(&answered.stdout).context("the tracer answered with something else than a list of files")
     }
 }
 
