@@ -122,7 +122,7 @@ pub(crate) fn base(
     let passed = |name: &OsStr| given.iter().any(|given| given.value.is_none() && OsStr::new(&given.name) == name);
     let handed_on = |(name, value): (OsString, OsString)| match () {
         () if passed(&name) => Some((name, value)),
-        () if is(&name, PATH) => Some((name, absolute_entries(&value))),
+        () if is(&name, PATH) => Some((name, absolute_entries(&value)?)),
         () if PROGRAMS.iter().any(|program| is(&name, program)) => {
             Path::new(&value).is_absolute().then_some((name, value))
         }
@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn variables_of_the_app_need_a_flag() {
-        let tokens = ["SENTRY_AUTH_TOKEN", "NPM_TOKEN", "GITHUB_TOKEN", "MISE_GITHUB_TOKEN", "NVM_AUTH_HEADER", "LC_TOKEN"];
+        let tokens =
+            ["SENTRY_AUTH_TOKEN", "NPM_TOKEN", "GITHUB_TOKEN", "MISE_GITHUB_TOKEN", "NVM_AUTH_HEADER", "LC_TOKEN"];
         let shell = ["LC_ALL", "SENTRY_DSN", "DATABASE_URL", "NODE_OPTIONS", "HTTPS_PROXY"];
         let shell = || shell.iter().chain(&tokens).map(|name| (OsString::from(name), OsString::from("x")));
         let names = |given: &[&str]| {

@@ -155,7 +155,9 @@ fn signal_group(leader: u32, signal: Signal) {
 /// Windows has neither groups in this sense nor SIGTERM; `taskkill /T` ends the tree below a leader that still runs.
 #[cfg(windows)]
 fn signal_group(leader: u32, _: Signal) {
-    let Some(root) = std::env::var_os("SystemRoot").map(PathBuf::from).filter(|root| root.is_absolute()) else { return };
+    let Some(root) = std::env::var_os("SystemRoot").map(PathBuf::from).filter(|root| root.is_absolute()) else {
+        return;
+    };
     let taskkill = root.join("System32").join("taskkill.exe");
     let _ = Command::new(taskkill).args(["/T", "/F", "/PID", &leader.to_string()]).output();
 }

@@ -20,15 +20,16 @@ pub(crate) fn named(program: &Path) -> Option<PathBuf> {
     found.and_then(|found| path::absolute(found).ok())
 }
 
-/// The entries of a `PATH` that are absolute. Relative ones, and the empty one, which stands for the directory one is in,
-/// would have a checkout say what is run.
-pub(super) fn absolute_entries(path: &OsStr) -> OsString {
+/// The entries of a `PATH` that are absolute, where there are any: an empty `PATH` has one entry. Relative ones, and the empty
+/// one, which stands for the directory one is in, would have a checkout say what is run.
+pub(super) fn absolute_entries(path: &OsStr) -> Option<OsString> {
+    let entries: Vec<PathBuf> = env::split_paths(path).filter(|entry| entry.is_absolute()).collect();
     // What came out of a `PATH` fits into one.
-    env::join_paths(env::split_paths(path).filter(|entry| entry.is_absolute())).unwrap_or_default()
+    env::join_paths(&entries).ok().filter(|_| !entries.is_empty())
 }
 
 fn in_path(name: impl AsRef<OsStr>, path: &OsStr) -> Option<PathBuf> {
-    which::which_in_global(name, Some(absolute_entries(path))).ok()?.next()
+    which::which_in_global(name, Some(absolute_entries(path)?)).ok()?.next()
 }
 
 #[cfg(all(test, unix))]
@@ -52,6 +53,7 @@ mod tests {
         assert_eq!(in_path("some-program", &path(&[Path::new(""), &relative, directory.path()])), Some(program));
         assert_eq!(in_path("some-program", &path(&[&relative])), None);
         assert_eq!(in_path("some-program", OsStr::new("")), None);
-        assert_eq!(absolute_entries(OsStr::new(":.:/a:b::/c")), "/a:/c");
+        assert_eq!(absolute_entries(OsStr::new(":.:/a:b::/c")), Some("/a:/c".into()));
+        assert_eq!(absolute_entries(OsStr::new(":.:")), None);
     }
 }

@@ -92,7 +92,15 @@ impl Output {
         let palette = if colored { Palette::colored() } else { Palette::plain() };
         let to_terminal = args.color == ColorArg::Always || io::stdout().is_terminal();
         let stdout_palette = if to_terminal { palette } else { Palette::plain() };
-        Self { format, quiet: args.quiet, verbose: args.verbose, palette, stdout_palette, said: RefCell::default(), lost: RefCell::default() }
+        Self {
+            format,
+            quiet: args.quiet,
+            verbose: args.verbose,
+            palette,
+            stdout_palette,
+            said: RefCell::default(),
+            lost: RefCell::default(),
+        }
     }
 
     /// Says why each choice is made, as `-v` asks for, unless the run is to be quiet.

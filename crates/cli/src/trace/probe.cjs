@@ -344,19 +344,6 @@ function watch(options) {
   };
   cluster.on("fork", (worker) => emit("fork", { forked: worker.process.pid }));
 
-  // --- The end of whoever asked for this is the end of the server, also when nobody is left to end it.
-  if (!cluster.isWorker && process.platform !== "win32") {
-    const parent = process.ppid;
-    setInterval(() => {
-      if (process.ppid === parent) return;
-      try {
-        process.kill(-pid, "SIGKILL");
-      } catch {
-        // A process that the server started leads no group.
-      }
-    }, 500).unref();
-  }
-
   // --- Evaluation: a hook that was registered before all others is called last, and appends a statement to the modules
   // whose end is to be seen. It says nothing about the hooks of the program.
   own(syncHooksAreSound() ? "registerHooks" : "register", "early");

@@ -5,6 +5,8 @@ mod archive;
 mod builds;
 mod bundle;
 mod check;
+#[cfg(unix)]
+mod children;
 mod codes;
 mod docs;
 mod dry_run;

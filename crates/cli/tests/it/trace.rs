@@ -699,7 +699,7 @@ fn an_interruption_does_not_wait_for_a_request() {
 }
 
 #[cfg(unix)]
-fn eventually<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn eventually<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
         if let Some(value) = condition() {
@@ -711,14 +711,14 @@ fn eventually<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
 }
 
 #[cfg(unix)]
-fn send(signal: &str, pid: &str) -> bool {
+pub(crate) fn send(signal: &str, pid: &str) -> bool {
     let kill = Command::new("kill").args(["-s", signal, pid]).stderr(Stdio::null()).status();
     kill.is_ok_and(|status| status.success())
 }
 
 /// A process that has ended and that nobody has asked about counts as gone.
 #[cfg(unix)]
-fn lives(pid: &str) -> bool {
+pub(crate) fn lives(pid: &str) -> bool {
     let state = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
     let state = String::from_utf8_lossy(&state.stdout);
     !state.trim().is_empty() && !state.trim_start().starts_with('Z')
