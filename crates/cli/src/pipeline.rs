@@ -4,7 +4,7 @@
 
 use presentry_rewriter::{
     ChangeKind, ExportStyle, InlinedInstrumentation, Mode, Outcome, Proof, Request, Sources,
-    diagnostics::{Diagnostic, Severity, unknown_export},
+    diagnostics::{Diagnostic, Severity, Subject, unknown_export},
     plan, prove_with,
 };
 
@@ -357,20 +357,17 @@ fn refuse_unknown_names(args: &RewriteArgs, build: &Build, exports: &[String]) -
 }
 
 fn where_it_was_named(diagnostic: Diagnostic, names: &Names) -> Diagnostic {
-    let of = |name: &&String| diagnostic.message.starts_with(&format!("`{name}` "));
-    match names.names.iter().find(of).and_then(|name| names.label(name)) {
-        Some(label) => diagnostic.label(label.clone()),
-        None => diagnostic,
-    }
+    let label = match diagnostic.subject.as_deref() {
+        Some(Subject::Export(name)) => names.label(name).cloned(),
+        _ => None,
+    };
+    label.into_iter().fold(diagnostic, Diagnostic::label)
 }
 
-/// The rewriter knows what is wrong; where it was said is known here.
+/// The rewriter knows which name is wrong; where the configuration has it is known here.
 fn where_it_looked(diagnostic: Diagnostic, args: &RewriteArgs, build: &Build) -> Diagnostic {
-    match diagnostic.code.name {
-        "unknown-export" => match build.options.wrapped(&args.wrap) {
-            Setting::Given { value, .. } => where_it_was_named(diagnostic, &value),
-            _ => diagnostic,
-        },
+    match build.options.wrapped(&args.wrap) {
+        Setting::Given { value, .. } => where_it_was_named(diagnostic, &value),
         _ => diagnostic,
     }
 }

@@ -191,6 +191,34 @@ pub struct Label {
     pub in_build: bool,
 }
 
+/// What a diagnostic is about, for a caller that knows more of it or can mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The instrumentation is not in the build.
+    MissingInstrumentation,
+    /// The instrumentation is in the build and cannot be loaded before the runtime.
+    UnfitInstrumentation,
+    /// The build lacks a module that it imports.
+    MissingModule,
+    /// The entry does not export this name.
+    Export(String),
+    /// The SDK cannot be bundled.
+    Bundling {
+        /// Why.
+        reason: String,
+        /// What would help, beside leaving it in its packages.
+        cure: Option<&'static str>,
+    },
+}
+
+impl Subject {
+    /// Whether another instrumentation may help.
+    #[must_use]
+    pub fn is_instrumentation(&self) -> bool {
+        matches!(self, Subject::MissingInstrumentation | Subject::UnfitInstrumentation | Subject::MissingModule)
+    }
+}
+
 /// Something a user should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -204,13 +232,15 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// What it is about, where a caller can do more with it.
+    pub subject: Option<Box<Subject>>,
 }
 
 impl Diagnostic {
     /// A diagnostic without places or hint.
     #[must_use]
     pub fn new(code: &'static Code, message: impl Into<String>) -> Self {
-        Self { code, severity: code.severity, message: message.into(), labels: Vec::new(), hint: None }
+        Self { code, severity: code.severity, message: message.into(), labels: Vec::new(), hint: None, subject: None }
     }
 
     /// Adds a place.
@@ -218,6 +248,23 @@ impl Diagnostic {
     pub fn label(mut self, label: Label) -> Self {
         self.labels.push(label);
         self
+    }
+
+    /// Sets the subject.
+    #[must_use]
+    pub fn about(mut self, subject: Subject) -> Self {
+        self.subject = Some(Box::new(subject));
+        self
+    }
+
+    /// Sets why the SDK cannot be bundled, and the hint that goes with it.
+    #[must_use]
+    pub fn about_bundling(self, reason: impl Into<String>, cure: Option<&'static str>) -> Self {
+        let hint = match cure {
+            Some(cure) => format!("{cure}, or leave `--bundle-sdk` out"),
+            None => "leave `--bundle-sdk` out".to_owned(),
+        };
+        self.about(Subject::Bundling { reason: reason.into(), cure }).hint(hint)
     }
 
     /// Sets the hint.

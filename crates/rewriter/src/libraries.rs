@@ -13,6 +13,7 @@ use crate::{
     diagnostics::{Diagnostic, Label, codes},
     graph::{Edge, Graph, PackageEdge},
     packages::Means,
+    sdk::is_of_sentry,
     sources::ModulePath,
     specifier::{Target, package_name},
 };
@@ -93,13 +94,6 @@ pub fn instrumented() -> impl Iterator<Item = &'static str> {
 
 fn patch(package: &str) -> Option<Patch> {
     LIBRARIES.binary_search_by(|(name, _)| (*name).cmp(package)).ok().map(|at| LIBRARIES[at].1)
-}
-
-/// Packages of the SDK, and what it is made of: they load no library before `init`, and nothing of the build.
-pub(crate) fn is_of_sentry(package: &str) -> bool {
-    const SCOPES: [&str; 4] = ["@sentry/", "@sentry-internal/", "@opentelemetry/", "@apm-js-collab/"];
-    SCOPES.iter().any(|scope| package.starts_with(scope))
-        || matches!(package, "import-in-the-middle" | "require-in-the-middle")
 }
 
 /// A request of a package that is made before Sentry has started.

@@ -10,8 +10,9 @@ use crate::{
     channels::injects_channels,
     diagnostics::{Diagnostic, Severity, codes},
     graph::{Closure, Graph, Module, PackageEdge},
-    libraries::{Load, follow, is_of_sentry, lost},
+    libraries::{Load, follow, lost},
     order::{self, Reach, Run},
+    sdk::is_of_sentry,
     sources::{ModulePath, Sources},
     specifier::{Target, package_name},
     starts::may_start_sentry,
@@ -274,7 +275,7 @@ fn judge_packages(
         failures.push(codes::static_edge_to_runtime(graph, entry, file, &chain));
         return Ok(Vec::new());
     }
-    let of_sentry = |load: &&Load| is_of_sentry(package_name(&load.specifier));
+    let of_sentry = |load: &&Load| is_of_sentry(&load.specifier);
     let sdk: Vec<Load> = loads.iter().filter(of_sentry).cloned().collect();
     let mut names = Vec::new();
     for early in lost(graph, &loaded, &before, &sdk)? {
@@ -471,10 +472,8 @@ fn foreign_packages<'c>(
     for module in runtime {
         of_runtime.extend(graph.closure(module)?.packages.into_iter().map(|package| package.specifier));
     }
-    let belongs_to_sentry =
-        |specifier: &str| specifier.starts_with("@sentry/") || specifier.starts_with("@opentelemetry/");
     Ok(of_entry
         .filter(bare)
-        .filter(|package| of_runtime.contains(&package.specifier) && !belongs_to_sentry(&package.specifier))
+        .filter(|package| of_runtime.contains(&package.specifier) && !is_of_sentry(&package.specifier))
         .collect())
 }

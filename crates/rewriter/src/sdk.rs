@@ -93,9 +93,12 @@ pub(crate) fn is_starting_name(name: &str) -> bool {
     name == "default" || STARTS.contains(&name) || CLIENTS.contains(&name)
 }
 
-/// Whether a package belongs to the SDK: its calls do not fail, and it loads nothing of the build.
+/// Whether a package, or the one of a specifier, is of the SDK or of what the SDK is made of: it loads no library before
+/// `init`, loads nothing of the build, and its calls do not fail.
 pub(crate) fn is_of_sentry(specifier: &str) -> bool {
-    specifier.starts_with("@sentry/") || specifier.starts_with("@opentelemetry/")
+    const SCOPES: [&str; 4] = ["@sentry/", "@sentry-internal/", "@opentelemetry/", "@apm-js-collab/"];
+    SCOPES.iter().any(|scope| specifier.starts_with(scope))
+        || matches!(package_name(specifier), "import-in-the-middle" | "require-in-the-middle")
 }
 
 #[cfg(test)]

@@ -18,22 +18,25 @@ same, and starts as slowly as before."#,
 
 /// A package that can be neither bundled nor left out.
 pub(crate) fn add_on(reason: &str) -> Diagnostic {
-    Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}")).hint("leave `--bundle-sdk` out")
+    failed(reason, None)
 }
 
 /// The SDK injects channels into libraries, and did not when its bundle was tried.
 pub(crate) fn trial(reason: &str) -> Diagnostic {
-    let message = format!("the SDK cannot be bundled: a trial of the bundle failed: {reason}");
-    Diagnostic::new(&CODE, message).hint("leave `--bundle-sdk` out")
+    failed(&format!("a trial of the bundle failed: {reason}"), None)
 }
 
 /// The bundler was ended.
 pub(crate) fn too_late(limit: Duration) -> Diagnostic {
-    let message = format!("the SDK cannot be bundled: the bundler did not end within {} s", limit.as_secs());
-    Diagnostic::new(&CODE, message).hint("look at what the machine is busy with, or leave `--bundle-sdk` out")
+    let reason = format!("the bundler did not end within {} s", limit.as_secs());
+    failed(&reason, Some("look at what the machine is busy with"))
 }
 
+/// The bundler has stopped, for this reason.
 pub(crate) fn diagnostic(reason: &str) -> Diagnostic {
-    Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}"))
-        .hint("install the packages of the app anew and build it again, or leave `--bundle-sdk` out")
+    failed(reason, Some("install the packages of the app anew and build it again"))
+}
+
+fn failed(reason: &str, cure: Option<&'static str>) -> Diagnostic {
+    Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}")).about_bundling(reason, cure)
 }

@@ -1,6 +1,6 @@
 //! `bundle-skipped`: the SDK stays in its packages, as it cannot be bundled.
 
-use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
+use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity, Subject};
 
 pub(super) static CODE: Code = Code {
     name: "bundle-skipped",
@@ -12,18 +12,23 @@ starts as slowly as before, and `--prune` takes nothing out. `--bundle-sdk` refu
 `--no-bundle-sdk` nobody tries."#,
 };
 
-/// `cause` is what `--bundle-sdk` would have been refused with.
-pub(crate) fn diagnostic(reason: &str, cause: Option<&Diagnostic>) -> Diagnostic {
-    let reason = reason.strip_prefix("the SDK cannot be bundled: ").unwrap_or(reason);
-    let mut diagnostic = Diagnostic::new(&CODE, format!("the SDK is not bundled: {reason}"));
-    diagnostic.labels = cause.map(|cause| cause.labels.clone()).unwrap_or_default();
-    let cure = match cause {
-        // Its hint ends with what nobody has said here.
-        Some(cause) => cause.hint.as_deref().and_then(|hint| hint.strip_suffix(", or leave `--bundle-sdk` out")),
-        None => Some("run with `--bundle-sdk` to see all that is in the way"),
+/// `refusal` is what `--bundle-sdk` would have been refused with.
+pub(crate) fn refused(refusal: &Diagnostic) -> Diagnostic {
+    let (reason, cure) = match refusal.subject.as_deref() {
+        Some(Subject::Bundling { reason, cure }) => (reason, *cure),
+        _ => (&refusal.message, None),
     };
+    let labels = refusal.labels.iter().cloned();
+    let diagnostic =
+        labels.fold(Diagnostic::new(&CODE, format!("the SDK is not bundled: {reason}")), Diagnostic::label);
     match cure {
         Some(cure) => diagnostic.hint(format!("{cure}; or say `--no-bundle-sdk`")),
         None => diagnostic.hint("say `--no-bundle-sdk`"),
     }
+}
+
+/// Bundling failed in a way that has no code.
+pub(crate) fn unexpected(error: &anyhow::Error) -> Diagnostic {
+    Diagnostic::new(&CODE, format!("the SDK is not bundled: {error:#}"))
+        .hint("run with `--bundle-sdk` to see all that is in the way; or say `--no-bundle-sdk`")
 }

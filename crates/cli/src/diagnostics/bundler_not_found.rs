@@ -13,6 +13,8 @@ cannot be loaded. In an image that holds the build alone there are no packages o
 };
 
 pub(crate) fn diagnostic(reason: &str) -> Diagnostic {
-    Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}"))
-        .hint("install the packages of the app, or `npm install --save-dev esbuild` (or `rolldown`), or leave `--bundle-sdk` out")
+    Diagnostic::new(&CODE, format!("the SDK cannot be bundled: {reason}")).about_bundling(
+        reason,
+        Some("install the packages of the app, or `npm install --save-dev esbuild` (or `rolldown`)"),
+    )
 }

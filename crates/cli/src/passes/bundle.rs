@@ -49,12 +49,12 @@ const CODE: &str = "sentry";
 /// wrong with the build itself without a bundle as well, the rewrite without it says.
 pub(crate) fn skipped(failure: &Failure) -> Diagnostic {
     match failure {
-        Failure::Refused(refusals) | Failure::NotProven(refusals) => {
-            let first = refusals.first();
-            bundle_skipped::diagnostic(first.map_or("it is refused", |refusal| &refusal.message), first)
-        }
-        Failure::Usage(wrong) => bundle_skipped::diagnostic(&wrong.message, Some(wrong)),
-        Failure::Unexpected(error) => bundle_skipped::diagnostic(&format!("{error:#}"), None),
+        Failure::Refused(refusals) | Failure::NotProven(refusals) => match refusals.first() {
+            Some(refusal) => bundle_skipped::refused(refusal),
+            None => bundle_skipped::unexpected(&anyhow::anyhow!("it is refused")),
+        },
+        Failure::Usage(wrong) => bundle_skipped::refused(wrong),
+        Failure::Unexpected(error) => bundle_skipped::unexpected(error),
     }
 }
 

@@ -17,7 +17,8 @@ use std::{
 use presentry_parser::SourceSyntax;
 use presentry_rewriter::{
     ChangeKind, FileChange, InlinedInstrumentation, ModulePath, Outcome, Overlay, Plan, Sources,
-    diagnostics::Diagnostic, is_script,
+    diagnostics::{Diagnostic, Subject},
+    is_script,
 };
 use serde::Deserialize;
 
@@ -47,15 +48,6 @@ const VITE_OUTPUT: &str = ".vinxi/build/ssr";
 
 /// The list of what Vite built of which source.
 const VITE_MANIFEST: &str = ".vite/manifest.json";
-
-/// What a plan is refused with when another instrumentation may help.
-const CURABLE: [&str; 5] = [
-    "instrumentation-missing",
-    "missing-module",
-    "instrumentation-shares-runtime",
-    "instrumentation-imports-elsewhere",
-    "instrumentation-in-runtime",
-];
 
 /// Where an instrumentation comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,13 +218,13 @@ pub(crate) fn planned(
     };
     let mut first = with(provided, InlinedInstrumentation::TakeOut, original, make);
     let curable = first.plan.outcome == Outcome::Refused
-        && first.plan.diagnostics.iter().any(|diagnostic| CURABLE.contains(&diagnostic.code.name));
+        && first.plan.diagnostics.iter().any(|one| one.subject.as_deref().is_some_and(Subject::is_instrumentation));
     if !(curable || gathered.is_lacking()) || named.is_some() && original.exists(&built) {
         where_chunks_were_looked_for(&mut first.plan, build);
         return Ok(first);
     }
-    let refusal = first.plan.diagnostics.first().map(|diagnostic| diagnostic.code.name);
-    let missing = curable && refusal == Some("instrumentation-missing");
+    let refusal = first.plan.diagnostics.first().and_then(|diagnostic| diagnostic.subject.as_deref());
+    let missing = curable && refusal == Some(&Subject::MissingInstrumentation);
     let why = why_not_as_built(&first.plan, curable, &gathered);
     let mut failed = Vec::new();
     let mut refused = None;
@@ -299,7 +291,8 @@ fn why_not_as_built(plan: &Plan, curable: bool, gathered: &along::Gathered) -> S
 fn where_chunks_were_looked_for(plan: &mut Plan, build: &Build) {
     let Some(app) = &build.app else { return };
     let looked = show(&app.join(VITE_OUTPUT));
-    for diagnostic in plan.diagnostics.iter_mut().filter(|diagnostic| diagnostic.code.name == "missing-module") {
+    let missing = |diagnostic: &&mut Diagnostic| diagnostic.subject.as_deref() == Some(&Subject::MissingModule);
+    for diagnostic in plan.diagnostics.iter_mut().filter(missing) {
         diagnostic.hint = Some(format!(
             "it is not in `{looked}` either, and there is no source to compile: build again, and run `presentry` in the \
              same checkout"

@@ -956,7 +956,7 @@ fn where_it_is_only_wished_for_the_build_is_rewritten_all_the_same() {
     for (app, reason) in [
         (without_esbuild(), "there is neither esbuild nor rolldown among the packages of the app"),
         (without_sdk(), "neither in the build nor among the packages of the app"),
-        (with_second_copy(), "the package `graphql` asks for `@sentry/solidstart` itself"),
+        (with_second_copy(), "the package `graphql` loads `@sentry/solidstart` itself"),
     ] {
         let original = app.snapshot();
         app.succeeds(&["--no-bundle-sdk", "--packages-elsewhere"]);

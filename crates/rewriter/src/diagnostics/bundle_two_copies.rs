@@ -12,21 +12,20 @@ pub(super) static CODE: Code = Code {
     explanation: r#"Where the SDK is bundled, every module of the build has to take Sentry from the bundle, or there are two copies of the SDK of which
 only one was initialised. Static imports, re-exports and `import()` of a literal are made to name the bundle. `require("@sentry/…")`,
 `import.meta.resolve("@sentry/…")` and an `import()` that puts the name together cannot be, nor can a package in
-`node_modules` that asks for the SDK itself. `presentry` without `--bundle-sdk` leaves the SDK in its packages then."#,
+`node_modules` that loads the SDK itself. `presentry` without `--bundle-sdk` leaves the SDK in its packages then."#,
 };
-
-const HINT: &str = "import the SDK by a plain `import` there, or leave `--bundle-sdk` out";
 
 /// A place in a script of the build.
 pub(crate) fn bundle_two_copies(path: &ModulePath, text: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(&CODE, format!("`{path}` asks for the SDK in a way that cannot be made to name the bundle"))
+    let message = format!("`{path}` names the SDK in a way that cannot be made to name the bundle");
+    Diagnostic::new(&CODE, message.clone())
         .label(Label::new(path, text, span, ""))
-        .hint(HINT)
+        .about_bundling(message, Some("import the SDK by a plain `import` there"))
 }
 
-/// A package that is not bundled, and asks for the SDK.
+/// A package that is not bundled, and imports the SDK.
 #[must_use]
 pub fn sdk_of_package(package: &str, file: &str, specifier: &str) -> Diagnostic {
-    let message = format!("the package `{package}` asks for `{specifier}` itself, in `{file}`");
-    Diagnostic::new(&CODE, message).hint("leave `--bundle-sdk` out")
+    let message = format!("the package `{package}` loads `{specifier}` itself, in `{file}`");
+    Diagnostic::new(&CODE, message.clone()).about_bundling(message, None)
 }

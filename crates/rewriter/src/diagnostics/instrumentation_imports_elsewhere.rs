@@ -1,6 +1,6 @@
 //! `instrumentation-imports-elsewhere`: the instrumentation imports a path outside of the build.
 
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic, Severity, Subject};
 use crate::graph::{Edge, Graph, Module};
 use presentry_parser::ModuleRequest;
 
@@ -24,6 +24,7 @@ pub(crate) fn instrumentation_imports_elsewhere(module: &Module, request: &Modul
         &CODE,
         format!("the instrumentation in `{}` imports `{specifier}`, outside of the build", module.path),
     )
+    .about(Subject::UnfitInstrumentation)
     .label(module.label(request.statement, ""))
     .hint("run `presentry` where the sources of the app are, or build without `autoInjectServerSentry`")
 }
@@ -31,7 +32,8 @@ pub(crate) fn instrumentation_imports_elsewhere(module: &Module, request: &Modul
 /// The same for the last edge of a chain of imports.
 pub(crate) fn imports_elsewhere(graph: &Graph<'_>, specifier: &str, chain: &[Edge]) -> Diagnostic {
     let importer = chain.last().map_or("", |edge| edge.from.as_str());
-    let diagnostic = Diagnostic::new(&CODE, format!("`{importer}` imports `{specifier}`, outside of the build"));
+    let diagnostic = Diagnostic::new(&CODE, format!("`{importer}` imports `{specifier}`, outside of the build"))
+        .about(Subject::UnfitInstrumentation);
     super::with_chain(diagnostic, graph, chain)
         .hint("put what it imports into the server directory, or import it as a package of the app")
 }

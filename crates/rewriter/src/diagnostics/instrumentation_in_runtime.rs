@@ -1,6 +1,6 @@
 //! `instrumentation-in-runtime`: the code that starts Sentry cannot be taken out of the module it stands in.
 
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic, Severity, Subject};
 use crate::sources::ModulePath;
 
 pub(super) static CODE: Code = Code {
@@ -13,6 +13,6 @@ imports, and it cannot be split out without guessing."#,
 };
 
 pub(crate) fn instrumentation_in_runtime(module: &ModulePath, reason: &str) -> Diagnostic {
-    Diagnostic::new(&CODE, format!("`Sentry.init()` stands in `{module}` and cannot be taken out: {reason}"))
+    Diagnostic::new(&CODE, format!("`Sentry.init()` stands in `{module}` and cannot be taken out: {reason}")).about(Subject::UnfitInstrumentation)
         .hint("build without `autoInjectServerSentry`, so that the instrumentation is a file of its own, and run `presentry` again")
 }

@@ -1,6 +1,6 @@
 //! `instrumentation-missing`: the instrumentation is not in the build.
 
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic, Severity, Subject};
 use crate::sources::ModulePath;
 
 pub(super) static CODE: Code = Code {
@@ -12,7 +12,7 @@ copies `instrument.server.mjs` beside the entry when the config is wrapped in `w
 };
 
 pub(crate) fn instrumentation_missing(instrumentation: &ModulePath) -> Diagnostic {
-    Diagnostic::new(&CODE, format!("`{instrumentation}` is not there, or is no ES module")).hint(
+    Diagnostic::new(&CODE, format!("`{instrumentation}` is not there, or is no ES module")).about(Subject::MissingInstrumentation).hint(
         "wrap the config in `withSentry` so that the build emits it, or name the built file with `--instrumentation`",
     )
 }

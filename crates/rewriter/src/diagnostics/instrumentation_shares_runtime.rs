@@ -1,6 +1,6 @@
 //! `instrumentation-shares-runtime`: the instrumentation imports something from the runtime.
 
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic, Severity, Subject};
 use crate::graph::Module;
 use presentry_parser::ModuleRequest;
 
@@ -15,7 +15,7 @@ instrumentation has its own copy."#,
 
 pub(crate) fn instrumentation_shares_runtime(module: &Module, request: &ModuleRequest) -> Diagnostic {
     let specifier = &request.specifier.value;
-    Diagnostic::new(&CODE, format!("the instrumentation in `{}` imports from the runtime, `{specifier}`", module.path))
+    Diagnostic::new(&CODE, format!("the instrumentation in `{}` imports from the runtime, `{specifier}`", module.path)).about(Subject::UnfitInstrumentation)
         .label(module.label(request.statement, ""))
         .hint("build without `autoInjectServerSentry`, so that the instrumentation is a file of its own, and run `presentry` again")
 }

@@ -1,6 +1,6 @@
 //! `missing-module`: a file that the server needs to start is not in the build.
 
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic, Severity, Subject};
 use crate::{
     graph::{Edge, Graph},
     sources::ModulePath,
@@ -18,7 +18,8 @@ the chunks that Vite split off it when the app uses the same local module: they 
 };
 
 pub(crate) fn missing_module(graph: &Graph<'_>, missing: &ModulePath, chain: &[Edge]) -> Diagnostic {
-    let diagnostic = Diagnostic::new(&CODE, format!("`{missing}` is imported, but is not in the build"));
+    let diagnostic = Diagnostic::new(&CODE, format!("`{missing}` is imported, but is not in the build"))
+        .about(Subject::MissingModule);
     super::with_chain(diagnostic, graph, chain)
         .hint("copy it from `.vinxi/build/ssr`, or keep the instrumentation free of modules that the app imports, too")
 }
@@ -27,5 +28,6 @@ pub(crate) fn missing_module(graph: &Graph<'_>, missing: &ModulePath, chain: &[E
 #[must_use]
 pub fn missing_file(specifier: &str, importer: &str) -> Diagnostic {
     Diagnostic::new(&CODE, format!("`{importer}` imports `{specifier}`, which is not in the build"))
+        .about(Subject::MissingModule)
         .hint("build again, and copy the whole output directory; `presentry check` tells whether something is missing")
 }

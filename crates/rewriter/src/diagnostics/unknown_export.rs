@@ -1,6 +1,6 @@
 //! `unknown-export`: a function that is to be wrapped is no export of the entry.
 
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic, Severity, Subject};
 
 pub(super) static CODE: Code = Code {
     name: "unknown-export",
@@ -16,5 +16,6 @@ pub fn unknown_export(name: &str, exports: &[String]) -> Diagnostic {
     let list = exports.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let list = if list.is_empty() { "nothing".to_owned() } else { list };
     Diagnostic::new(&CODE, format!("`{name}` is no export of the entry, which exports {list}"))
+        .about(Subject::Export(name.to_owned()))
         .hint("name the functions that the platform calls")
 }
