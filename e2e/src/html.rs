@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::document::{Check, Entry, Judged};
 use crate::evidence::{Exports, Log, Phase};
 use crate::report::{Overview, Row, Standing};
+use crate::visible::visible;
 
 mod drawing;
 
@@ -67,9 +68,7 @@ pub fn page(overview: &Overview<'_>) -> String {
         }
     };
     // HTML has no way to write control characters, such as those of terminal colours.
-    let shown =
-        |character: char| if character.is_control() && !"\n\t".contains(character) { '\u{fffd}' } else { character };
-    page.into_string().chars().map(shown).collect()
+    visible(&page.into_string())
 }
 
 /// How many cells each column has proven.
@@ -407,11 +406,14 @@ mod tests {
         hostile.phases[0].name = text.to_owned();
         hostile.evidence.timelines[0].of = text.to_owned();
         hostile.evidence.exports[0].kinds.insert(text.to_owned(), text.to_owned());
-        hostile.evidence.logs[0].command = format!("{text}\u{1b}[1m");
+        hostile.evidence.logs[0].command = format!("{text}\u{1b}[1m\u{202e}");
         let document = document(vec![hostile]);
         let page = page(&Overview::new(&document, &[], &[]));
         assert_eq!(page.matches("<script>").count(), 1);
-        assert!(!page.contains("<img") && page.contains("\u{fffd}[1m") && !page.contains('\u{1b}'), "{page}");
+        assert!(
+            !page.contains("<img") && page.contains("\u{fffd}[1m") && !page.contains(['\u{1b}', '\u{202e}']),
+            "{page}"
+        );
         assert_eq!(prose("`<a>` b").into_string(), "<code>&lt;a&gt;</code> b");
         assert_eq!(prose("a `<b").into_string(), "a `&lt;b");
     }

@@ -3,6 +3,7 @@
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::document::{Check, Document, Entry, Judged, OURS};
+use crate::visible::visible;
 
 /// The whole document.
 ///
@@ -11,7 +12,7 @@ use crate::document::{Check, Document, Entry, Judged, OURS};
 pub fn xml(document: &Document) -> Result<String, quick_junit::SerializeError> {
     let mut report = Report::new("presentry");
     report.add_test_suites(document.scenarios.iter().map(suite));
-    report.to_string()
+    Ok(visible(&report.to_string()?))
 }
 
 fn suite(entry: &Entry) -> TestSuite {
@@ -72,7 +73,7 @@ mod tests {
     #[test]
     fn a_suite_has_our_checks_and_the_sdks_are_properties() {
         let mut known = judged(7, false, Some("upstream"));
-        known.seen = "a < b \u{1b}[1m".to_owned();
+        known.seen = "a < b \u{1b}[1m\u{202e}]]></system-out>".to_owned();
         let ours = column(OURS, vec![judged(1, true, None), judged(2, false, None), known]);
         let mut run = entry("basic", vec![ours, column(SDK, vec![judged(4, false, None)])]);
         run.columns.push(column("bundled", vec![judged(1, true, None)]));
@@ -92,6 +93,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "`{part}` is not in\n{text}");
         }
-        assert!(!text.contains('\u{1b}'), "XML 1.0 has no such character");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "XML 1.0 has no such character, or nobody sees it");
+        assert_eq!(text.matches("</system-out>").count(), text.matches("<system-out>").count(), "{text}");
     }
 }

@@ -42,6 +42,7 @@ pub mod timeline;
 pub mod toolchain;
 pub mod trace;
 pub mod tree;
+pub mod visible;
 pub mod workbench;
 
 pub use matrix::{Cell, Matrix};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::evidence::Phase;
+use crate::visible::visible;
 
 const WIDTH: usize = 44;
 
@@ -117,10 +118,10 @@ impl Console {
         Console { shown, bar, about: about.to_owned(), lines: Mutex::default() }
     }
 
-    /// Prints `text` as it is.
+    /// Prints `text`, in which servers and builds may have their words.
     pub fn print(&self, text: &str) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.text.push_str(text);
+        lines.text.push_str(&visible(text));
         // The bar takes the last line of the terminal, so a line that is not whole yet waits. The bar names the step.
         let whole = match self.bar.bar {
             Some(_) => lines.text.rfind('\n').map_or(0, |end| end + 1),
@@ -205,10 +206,10 @@ mod tests {
         let console = Console::new(Shown::Nowhere);
         let failed: Result<(), &str> = console.step("npm ci", || Err("no"));
         assert_eq!(failed, Err("no"));
-        console.print("end\n");
+        console.print("\u{1b}end\n");
         let text = console.text();
         assert!(
-            text.starts_with("  npm ci ..") && text.contains(" failed after ") && text.ends_with("end\n"),
+            text.starts_with("  npm ci ..") && text.contains(" failed after ") && text.ends_with("\u{fffd}end\n"),
             "{text}"
         );
     }

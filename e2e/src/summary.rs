@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::document::{Check, Entry};
 use crate::report::{Overview, Row, Standing};
+use crate::visible::{visible, words_of_markdown};
 
 /// The name of the file in a report.
 pub const FILE: &str = "summary.md";
@@ -95,15 +96,11 @@ fn news(entry: &Entry) -> Vec<String> {
 /// One line of Markdown, from what a program printed: no markup comes out of it, and it is not long.
 pub(crate) fn line_text(text: &str) -> String {
     let line = without_place(text).split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut line: String = match line.char_indices().nth(SEEN) {
+    let line: String = match line.char_indices().nth(SEEN) {
         Some((end, _)) => format!("{} …", &line[..end]),
         None => line,
     };
-    // A span of code that was cut, or that holds a quote of its own, would take the rest of the line with it.
-    if line.matches('`').count() % 2 == 1 {
-        line.push('`');
-    }
-    line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    words_of_markdown(&visible(&line))
 }
 
 /// Without the place of the repository in paths that lead to what the harness made: it differs from machine to machine.

@@ -7,7 +7,7 @@ const { rewrite } = require("./index.cjs");
 const { PresentryError, UsageError } = require("./lib/errors.cjs");
 const { executable } = require("./lib/executable.cjs");
 const { flags } = require("./lib/options.cjs");
-const { render } = require("./lib/render.cjs");
+const { render, visible } = require("./lib/render.cjs");
 const { depsToTrace, filesToTrace } = require("./lib/trace-include.cjs");
 
 /** What Nitro knows better than its user. */
@@ -106,9 +106,9 @@ async function finish(nitro, options) {
     throw new BuildError([{ code: "another-build", severity: "error", message, hint, labels: [] }], report);
   }
   if (proof?.holds) {
-    nitro.logger.success(`presentry: Sentry starts before everything else in \`${build.entry}\` (proven)`);
+    nitro.logger.success(`presentry: Sentry starts before everything else in \`${visible(build.entry)}\` (proven)`);
   } else {
-    nitro.logger.info(`presentry: \`${build.entry}\` imports the instrumentation first; nothing is proven`);
+    nitro.logger.info(`presentry: \`${visible(build.entry)}\` imports the instrumentation first; nothing is proven`);
   }
 }
 

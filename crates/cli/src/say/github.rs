@@ -12,7 +12,7 @@ use anyhow::Context as _;
 
 use crate::{
     paths::show,
-    printable::printable,
+    printable::{printable, visible},
     say::report::{DiagnosticReport, Report, TraceReport},
     store::manifest::WireChange,
 };
@@ -46,9 +46,9 @@ fn annotation(diagnostic: &DiagnosticReport, workspace: Option<&Path>) -> String
         properties.push(format!("col={}", label.column));
     }
     properties.push(format!("title={}", property(diagnostic.code.unwrap_or("presentry"))));
-    let mut message = diagnostic.message.clone();
+    let mut message = visible(&diagnostic.message);
     if let Some(hint) = &diagnostic.hint {
-        write!(message, "\nhint: {hint}").expect(INFALLIBLE);
+        write!(message, "\nhint: {}", visible(hint)).expect(INFALLIBLE);
     }
     format!("::{} {}::{}\n", diagnostic.severity, properties.join(","), data(&message))
 }
@@ -68,7 +68,7 @@ fn data(text: &str) -> String {
 
 /// A property of a workflow command, escaped as `@actions/core` does it in `escapeProperty`.
 fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    data(&visible(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
 fn summary(report: &Report) -> String {
@@ -121,12 +121,14 @@ fn summary(report: &Report) -> String {
     }
     for diagnostic in &report.diagnostics {
         let (severity, name) = (diagnostic.severity, diagnostic.code.map(|name| format!(" `{name}`")));
-        writeln!(text, "- **{severity}**{}: {}", name.unwrap_or_default(), diagnostic.message).expect(INFALLIBLE);
+        writeln!(text, "- **{severity}**{}: {}", name.unwrap_or_default(), sentence(&diagnostic.message))
+            .expect(INFALLIBLE);
         for label in &diagnostic.labels {
-            writeln!(text, "  - `{}:{}:{}`", label.path, label.line, label.column).expect(INFALLIBLE);
+            let at = format!("{}:{}:{}", label.path, label.line, label.column);
+            writeln!(text, "  - {}", code(&at)).expect(INFALLIBLE);
         }
         if let Some(hint) = &diagnostic.hint {
-            writeln!(text, "  - hint: {hint}").expect(INFALLIBLE);
+            writeln!(text, "  - hint: {}", sentence(hint)).expect(INFALLIBLE);
         }
     }
     if !report.diagnostics.is_empty() {
@@ -172,13 +174,32 @@ fn spans(trace: &TraceReport) -> String {
     text
 }
 
-/// Text that someone else wrote, as words of Markdown: what is punctuation in ASCII is a reference, so that it has no
-/// meaning in Markdown, in HTML, or to GitHub (`@name`, `#1`).
+/// Text that someone else wrote, as words of Markdown, where long text is cut.
 fn prose(text: &str) -> String {
+    words(&printable(text))
+}
+
+/// A sentence of ours with names of others in it, which stand between backticks. A name that holds one itself has the parts
+/// change their places, and each is harmless in either.
+fn sentence(text: &str) -> String {
+    let text = visible(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    let last = parts.len() - 1;
+    let part = |(number, part): (usize, &&str)| match number % 2 {
+        0 => words(part),
+        _ if number == last => format!("&#96;{}", words(part)),
+        _ => code(part),
+    };
+    parts.iter().enumerate().map(part).collect()
+}
+
+/// Visible text as words of Markdown: what is punctuation in ASCII is a reference, so that it has no meaning in Markdown, in
+/// HTML, or to GitHub (`@name`, `#1`, `www.`).
+fn words(visible: &str) -> String {
     let mut words = String::new();
-    for character in printable(text).chars() {
+    for character in visible.chars() {
         match character {
-            '-' | ',' | ' ' | '/' | '(' | ')' => words.push(character),
+            '-' | ',' | ' ' | '/' | '(' | ')' | ';' | '\'' => words.push(character),
             _ if character.is_ascii_punctuation() => {
                 write!(words, "&#{};", u32::from(character)).expect(INFALLIBLE);
             }
@@ -188,8 +209,13 @@ fn prose(text: &str) -> String {
     words
 }
 
-/// Text as code in a cell of a table.
+/// Text as code, also in a cell of a table.
 fn code(text: &str) -> String {
+    let text = visible(text);
+    // Between backticks there is no way to write one, and no empty text.
+    if text.contains('`') || text.trim().is_empty() {
+        return format!("<code>{}</code>", words(&text));
+    }
     format!("`{}`", text.replace('|', "\\|"))
 }
 
@@ -205,6 +231,17 @@ mod tests {
         assert!(!escaped.contains(['|', '`', '<', '>', '[', ']', '*', '@', ':', '\n']), "{escaped}");
         assert_eq!(prose("GET /a-b (query)"), "GET /a-b (query)");
         assert_eq!(prose("www.x"), "www&#46;x");
+    }
+
+    #[test]
+    fn names_in_sentences_are_no_markup() {
+        assert_eq!(sentence("`a.mjs` reaches `b|c`, before"), "`a.mjs` reaches `b\\|c`, before");
+        // A name with a backtick, before and after the parts change their places.
+        let hostile = sentence("`x` reaches `a`<img src=x>[l](u)`b`, then `<script>`");
+        assert!(!hostile.contains("<img") && !hostile.contains("[l]"), "{hostile}");
+        assert_eq!(sentence("one ` alone <b>"), "one &#96; alone &#60;b&#62;");
+        assert_eq!(code("a`<b>"), "<code>a&#96;&#60;b&#62;</code>");
+        assert_eq!(code("a\n|"), "`a\\n\\|`");
     }
 
     #[test]
@@ -224,7 +261,7 @@ mod tests {
         };
         assert_eq!(
             annotation(&diagnostic, None),
-            "::error file=a%2Cb%3Ac%25.mjs,line=3,col=7,title=static-edge-to-runtime::100%25 of `a`,%0Ab: c%0Ahint: run it\n"
+            "::error file=a%2Cb%3Ac%25.mjs,line=3,col=7,title=static-edge-to-runtime::100%25 of `a`,\\nb: c%0Ahint: run it\n"
         );
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
+    printable::is_hidden,
     say::report::{LibraryReport, ProcessReport, RequestReport, SpanReport, TraceReport},
     trace::{timeline::duration, verdict::StepKind},
 };
@@ -166,10 +167,7 @@ fn escape(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
             '\n' | '\t' => escaped.push(character),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                escaped.extend(character.escape_unicode());
-            }
-            _ if character.is_control() => escaped.extend(character.escape_unicode()),
+            _ if is_hidden(character) => escaped.extend(character.escape_unicode()),
             _ => escaped.push(character),
         }
     }

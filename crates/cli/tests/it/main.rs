@@ -12,6 +12,7 @@ mod docs;
 mod dry_run;
 mod find;
 mod formats;
+mod hostile;
 mod inspect;
 mod instrumentation;
 mod interruption;
