@@ -61,6 +61,8 @@ pub struct Request {
     pub sdk: bool,
     /// Whether the copy that was built stays.
     pub keep: bool,
+    /// Whether the start of Sentry is vouched for where it cannot be proven.
+    pub trust_init: bool,
 }
 
 /// What it is done with.
@@ -347,9 +349,9 @@ impl Run<'_> {
     fn rewrite(&mut self) -> Result<()> {
         let dry = self.document(&["rewrite", "--dry-run"], "dry-run")?;
         let diff = dry["diff"].as_str().unwrap_or_default();
-        self.step(&self.in_app(), BTreeMap::new(), presentry(&["--dry-run"]), exit_of(&dry));
+        self.step(&self.in_app(), BTreeMap::new(), presentry(&self.trusting(&["--dry-run"])), exit_of(&dry));
         let Told { ran, mut document } = self.console.step("presentry", || self.tell(&["rewrite", "-v"], "rewrite"))?;
-        self.step(&self.in_app(), BTreeMap::new(), presentry(&["-v"]), ran.exit);
+        self.step(&self.in_app(), BTreeMap::new(), presentry(&self.trusting(&["-v"])), ran.exit);
         if let Some(document) = document.as_object_mut() {
             document.insert("diff".to_owned(), dry["diff"].clone());
         }
@@ -420,7 +422,7 @@ impl Run<'_> {
         let name = whose.name();
         let inspect = self.document(&["inspect"], &format!("inspect-{name}"))?;
         let check = self.console.step(&format!("presentry check, {name}"), || self.tell(&["check", "-v"], "check"))?;
-        self.step(&self.in_app(), BTreeMap::new(), presentry(&["check", "-v"]), check.ran.exit);
+        self.step(&self.in_app(), BTreeMap::new(), presentry(&self.trusting(&["check", "-v"])), check.ran.exit);
         let env_files = self.env_files();
         // A machine that does other work as well takes long.
         let mut args = vec!["trace", "-v", "--timeout", "120", "."];
@@ -428,7 +430,7 @@ impl Run<'_> {
         args.extend(env_files.iter().map(String::as_str));
         let trace = self.console.step(&format!("presentry trace, {name}"), || self.tell(&args, "trace"))?;
         let nowhere = BTreeMap::from([("SENTRY_DSN".to_owned(), render::NOWHERE.to_owned())]);
-        self.step(&self.in_app(), nowhere, presentry(&args), trace.ran.exit);
+        self.step(&self.in_app(), nowhere, presentry(&self.trusting(&args)), trace.ran.exit);
         for (file, text) in [("check.txt", &check.ran.text), ("trace.txt", &trace.ran.text)] {
             self.output.write(&format!("builds/{name}/{file}"), text.as_bytes())?;
         }
@@ -483,8 +485,20 @@ impl Run<'_> {
         Ok(serde_json::from_str(&stdout).unwrap_or_default())
     }
 
+    /// The arguments, with what vouches for the start of Sentry where a command takes that.
+    fn trusting<'w>(&self, args: &[&'w str]) -> Vec<&'w str> {
+        let mut args = args.to_vec();
+        let first = args.first().copied().unwrap_or_default();
+        let proves = first.starts_with('-') || ["rewrite", "check", "trace", "inspect"].contains(&first);
+        if self.request.trust_init && proves {
+            args.insert(usize::from(!first.starts_with('-')), "--trust-init");
+        }
+        args
+    }
+
     fn call_presentry(&self, args: &[&str]) -> Invocation {
-        let call = Invocation::new(self.shop.binary, &self.app).args(args.iter().copied()).env("SENTRY_DSN", &self.dsn);
+        let args = self.trusting(args);
+        let call = Invocation::new(self.shop.binary, &self.app).args(args).env("SENTRY_DSN", &self.dsn);
         self.shop.node.first_on_path(call)
     }
 

@@ -85,11 +85,19 @@ export interface TraceOptions extends BuildOptions {
   env?: Record<string, string | undefined>;
   /** A file for the trace as a page. */
   html?: string;
+  /** Packages that the build lacks are supplied where the server runs. */
+  packagesElsewhere?: boolean;
+  /** Vouch for the start of Sentry where it cannot be proven. */
+  trustInit?: boolean;
 }
 
 export interface InspectOptions extends BuildOptions {
   /** The built instrumentation, where it is not `instrument.server.mjs` beside the entry. */
   instrumentation?: string;
+  /** Packages that the build lacks are supplied where the server runs. */
+  packagesElsewhere?: boolean;
+  /** Vouch for the start of Sentry where it cannot be proven. */
+  trustInit?: boolean;
 }
 
 export interface RestoreOptions extends BuildOptions {

@@ -152,6 +152,9 @@ pub(crate) struct Repro {
     /// Leave out the build that the SDK wraps alone.
     #[arg(long)]
     pub(crate) no_sdk: bool,
+    /// Vouch for the start of Sentry where it cannot be proven.
+    #[arg(long)]
+    pub(crate) trust_init: bool,
     /// Have the package manager ask the registry for everything again.
     #[arg(long)]
     pub(crate) no_cache: bool,

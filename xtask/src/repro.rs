@@ -59,8 +59,16 @@ impl flags::Repro {
                 out
             }
         };
-        let request =
-            Request { app, pins, preset: self.preset, out, cache: !self.no_cache, sdk: !self.no_sdk, keep: self.keep };
+        let request = Request {
+            app,
+            pins,
+            preset: self.preset,
+            out,
+            cache: !self.no_cache,
+            sdk: !self.no_sdk,
+            keep: self.keep,
+            trust_init: self.trust_init,
+        };
         let workshop = Workshop {
             binary: &binary,
             toolchain: &toolchain,

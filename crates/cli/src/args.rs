@@ -243,7 +243,7 @@ impl RewriteArgs {
 }
 
 /// What a start of Sentry counts for that cannot be proven.
-pub(crate) fn trust(vouched: bool) -> InitTrust {
+fn trust(vouched: bool) -> InitTrust {
     if vouched { InitTrust::Vouched } else { InitTrust::Proof }
 }
 
@@ -252,7 +252,9 @@ impl RewriteArgs {
     pub(crate) fn of_inspect(args: &InspectArgs) -> Self {
         let matches = Self::augment_args(clap::Command::new("rewrite")).get_matches_from(["rewrite"]);
         let defaults = Self::from_arg_matches(&matches).expect("every argument has a default");
-        Self { build: args.build.clone(), instrumentation: args.instrumentation.clone(), ..defaults }
+        let TrustArgs { packages_elsewhere, trust_init } = args.trust;
+        let (build, instrumentation) = (args.build.clone(), args.instrumentation.clone());
+        Self { build, instrumentation, packages_elsewhere, trust_init, ..defaults }
     }
 }
 
@@ -262,6 +264,16 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) build: BuildArgs,
 
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// What is not asked of the build itself.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct TrustArgs {
     /// Packages that the build lacks are supplied where the server runs
     #[arg(long)]
     pub(crate) packages_elsewhere: bool,
@@ -269,9 +281,13 @@ pub(crate) struct CheckArgs {
     /// Vouch for the start of Sentry where it cannot be proven
     #[arg(long)]
     pub(crate) trust_init: bool,
+}
 
-    #[command(flatten)]
-    pub(crate) report: ReportArgs,
+impl TrustArgs {
+    /// What a start of Sentry counts for that cannot be proven.
+    pub(crate) fn trust(self) -> InitTrust {
+        trust(self.trust_init)
+    }
 }
 
 /// The arguments of `presentry trace`.
@@ -321,6 +337,9 @@ pub(crate) struct TraceArgs {
     pub(crate) html: Option<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+
+    #[command(flatten)]
     pub(crate) report: ReportArgs,
 
     /// Options of Node.js, after `--`
@@ -337,6 +356,9 @@ pub(crate) struct InspectArgs {
     /// The instrumentation, where it is not `instrument.server.*`: a built file, or a source that is compiled
     #[arg(long, value_name = "FILE")]
     pub(crate) instrumentation: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,

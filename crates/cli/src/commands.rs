@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod presets;
+mod proven;
 pub(crate) mod restore;
 pub(crate) mod rewrite;
 pub(crate) mod shell;

@@ -14,6 +14,7 @@ pub(crate) mod double_init;
 pub(crate) mod edge_runtime;
 pub(crate) mod file_not_found;
 pub(crate) mod instrumentation_import;
+pub(crate) mod instrumentation_name;
 pub(crate) mod instrumentation_not_found;
 pub(crate) mod instrumentation_outside;
 pub(crate) mod instrumentation_syntax;
@@ -60,6 +61,7 @@ static OWN: &[&Code] = &[
     &edge_runtime::CODE,
     &file_not_found::CODE,
     &instrumentation_import::CODE,
+    &instrumentation_name::CODE,
     &instrumentation_not_found::CODE,
     &instrumentation_outside::CODE,
     &instrumentation_syntax::CODE,

@@ -12,6 +12,7 @@ use crate::{
     args::{ExportsArg, RewriteArgs},
     failure::Failure,
     find::{
+        init_in_runtime,
         locate::Build,
         options::{Names, Setting, WRAPPED},
         presets::loading_text,
@@ -113,7 +114,8 @@ fn judge(view: &View<'_>, plan: &mut Plan) -> Result<Writing, Failure> {
     if !plan.is_refused() {
         refuse_unknown_names(view.args, build, &plan.rewriting.exports)?;
         let double = start_scripts::double_inits(&view.args.build.app, &build.place, &plan.request.instrumentation);
-        plan.rewriting.diagnostics.extend(build.warnings.iter().cloned().chain(double));
+        let in_runtime = plan.rewriting.proof.as_ref().and_then(|proof| init_in_runtime::warning(build, proof));
+        plan.rewriting.diagnostics.extend(build.warnings.iter().cloned().chain(double).chain(in_runtime));
         prove_whole(view, plan)?;
     }
     show(view, plan)?;
@@ -310,7 +312,8 @@ fn keep_sdk_wrapper(view: &View<'_>, proof: &Proof, report: &mut Report) -> Resu
     report.tried_proof(place, proof);
     let supply = Supply::of(view.build, view.args.packages_elsewhere);
     let lacks = packages::lacks(place, &view.args.build.app, proof, supply)?;
-    allow(view, lacks)?;
+    let in_runtime = init_in_runtime::warning(view.build, proof);
+    allow(view, proof.warnings.iter().cloned().chain(lacks).chain(in_runtime).collect())?;
     say_packages(proof, view.output);
     view.output.line(format!("{ALREADY_FIRST}: the wrapper of the SDK is proven, and is kept"));
     Ok(Ended::AlreadyFirst)

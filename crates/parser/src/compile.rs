@@ -4,6 +4,9 @@
 mod commonjs;
 mod environment;
 mod modules;
+mod undeclared;
+
+use std::collections::BTreeSet;
 
 use swc_core::{
     common::{
@@ -22,6 +25,7 @@ use swc_core::{
 
 pub use environment::{Environment, EnvironmentValue};
 pub use modules::{ModuleUse, UseKind};
+pub use undeclared::GlobalNames;
 
 use crate::{
     error::SyntaxError,
@@ -103,6 +107,8 @@ pub struct Compiled {
     pub source_map: String,
     /// Whether the source is CommonJS. Nothing can be imported from the result then.
     pub was_commonjs: bool,
+    /// The names that it reads and nothing declares, and those that it gives to other modules.
+    pub names: GlobalNames,
 }
 
 /// Compiles a source: types, enums and namespaces become JavaScript, imports that only types use go, `import.meta.env`
@@ -183,7 +189,11 @@ fn compile_here(
     }
     let mut program = Program::Module(module);
     resolver(marks.unresolved, marks.top_level, options.syntax.has_types()).process(&mut program);
+    let mut ambient = BTreeSet::new();
     if options.syntax.has_types() {
+        if let Program::Module(module) = &program {
+            ambient = undeclared::ambient_names(module);
+        }
         strip(&mut program, &marks, options.verbatim_module_syntax);
     }
     let Program::Module(module) = &mut program else {
@@ -198,6 +208,7 @@ fn compile_here(
     if !errors.is_empty() {
         return Err(moved(errors));
     }
+    let names = undeclared::global_names(module, &marks, ambient, was_commonjs, before);
     modules::rewrite(module, rewrite, before);
     program.mutate(hygiene());
     program.mutate(fixer(None));
@@ -205,7 +216,7 @@ fn compile_here(
         return Err(vec![error("the text is no module".to_owned(), Span { start: 0, end: 0 })]);
     };
     let (compiled, mappings) = print(module, &sources)?;
-    let compiled = Compiled { was_commonjs, ..compiled };
+    let compiled = Compiled { was_commonjs, names, ..compiled };
     let (_, errors) = parse(&compiled.code);
     if errors.is_empty() { Ok(compiled) } else { Err(moved(in_source(errors, &compiled.code, &mappings))) }
 }
@@ -252,7 +263,8 @@ fn print(module: &Module, sources: &Lrc<SourceMap>) -> Result<(Compiled, Mapping
     let map = sources.build_source_map(&mappings, None, WithContents);
     map.to_writer(&mut source_map).map_err(|reason| failed(format!("the source map cannot be printed: {reason}")))?;
     let utf8 = |bytes| String::from_utf8(bytes).map_err(|reason| failed(format!("the result is not text: {reason}")));
-    Ok((Compiled { code: utf8(code)?, source_map: utf8(source_map)?, was_commonjs: false }, mappings))
+    let (code, source_map) = (utf8(code)?, utf8(source_map)?);
+    Ok((Compiled { code, source_map, was_commonjs: false, names: GlobalNames::default() }, mappings))
 }
 
 /// A map that holds the text of its source, which is not deployed.

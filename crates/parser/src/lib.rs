@@ -8,6 +8,7 @@ mod bindings;
 mod compile;
 mod error;
 mod evaluation;
+mod globals;
 mod namespaces;
 mod nesting;
 mod parse;
@@ -21,13 +22,15 @@ pub use analyze::analyze;
 pub use app_config::{AppConfig, AutoInject, ConfigSyntax, Known, ListItem, app_config};
 pub use bindings::{Binding, FunctionShape, ModuleAnalysis, Value, Write};
 pub use compile::{
-    CompileOptions, Compiled, Environment, EnvironmentValue, ModuleUse, SourceSyntax, UseKind, compile, is_binding_name,
+    CompileOptions, Compiled, Environment, EnvironmentValue, GlobalNames, ModuleUse, SourceSyntax, UseKind, compile,
+    is_binding_name,
 };
 pub use error::SyntaxError;
 pub use evaluation::{
     Argument, Assignment, Class, ClassId, Evaluation, Expression, ExpressionKind, Function, FunctionId, Logical, Loop,
     LoopKind, Member, MemberKind, Name, Pattern, Property, Slot, SlotId, Step, evaluation,
 };
+pub use globals::{COMMONJS_ALONE, is_defined_by_node};
 pub use namespaces::namespace_members;
 pub use parse::parse;
 pub use position::{Position, line_text, position};

@@ -18,7 +18,7 @@ use crate::{
     overlay::Overlay,
     plan::{ChangeKind, FileChange, Outcome, Plan},
     prefilter::{literals, may_name},
-    proof::prove,
+    proof::{InitTrust, prove_with},
     sources::{ModulePath, Sources},
     specifier::{Target, package_name, relative, resolve},
 };
@@ -179,9 +179,9 @@ pub struct Bundle {
 /// The modules keep every position that a source map may name as long as the new specifier is no longer than the old
 /// one; where it is longer, what stands behind it on its line moves.
 #[must_use]
-pub fn with_bundle(sources: &dyn Sources, plan: Plan, entry: &ModulePath, bundle: &Bundle) -> Plan {
+pub fn with_bundle(sources: &dyn Sources, plan: Plan, entry: &ModulePath, bundle: &Bundle, trust: InitTrust) -> Plan {
     match repointed(sources, &plan, entry, bundle) {
-        Ok(changes) => proven_again(sources, plan, entry, changes),
+        Ok(changes) => proven_again(sources, plan, entry, changes, trust),
         Err(error) => {
             Plan { outcome: Outcome::Refused, changes: Vec::new(), proof: None, diagnostics: vec![*error], ..plan }
         }
@@ -245,14 +245,20 @@ fn repoint(module: &Module, literal: &StringLiteral, bundle: &Bundle) -> Option<
     Some(TextEdit { span, replacement: format!("{directory}{}", padded(name.to_owned(), missing)) })
 }
 
-fn proven_again(sources: &dyn Sources, plan: Plan, entry: &ModulePath, changes: Vec<FileChange>) -> Plan {
+fn proven_again(
+    sources: &dyn Sources,
+    plan: Plan,
+    entry: &ModulePath,
+    changes: Vec<FileChange>,
+    trust: InitTrust,
+) -> Plan {
     let plan = Plan { changes, ..plan };
     let overlay = planned(sources, &plan);
     let left = Graph::new(&overlay);
     if let Err(error) = refuse_leftovers(&left, &plan) {
         return Plan { outcome: Outcome::Refused, changes: Vec::new(), proof: None, diagnostics: vec![*error], ..plan };
     }
-    let proof = prove(&overlay, entry);
+    let proof = prove_with(&overlay, entry, trust);
     drop(left);
     drop(overlay);
     if !proof.holds() {

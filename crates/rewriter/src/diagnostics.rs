@@ -20,12 +20,14 @@ mod instrumentation_imports_elsewhere;
 mod instrumentation_in_runtime;
 mod instrumentation_missing;
 mod instrumentation_shares_runtime;
+mod instrumentation_throws;
 mod library_before_init;
 mod limited_tracing;
 mod live_binding;
 mod missing_module;
 mod no_free_name;
 mod not_utf8;
+mod runtime_not_awaited;
 mod runtime_not_deferred;
 mod sentry_not_started;
 mod static_edge_to_package;
@@ -38,6 +40,7 @@ mod unresolved_star_export;
 mod unwrappable_export;
 
 pub use bundle_two_copies::sdk_of_package;
+pub use instrumentation_in_runtime::init_in_runtime;
 pub use missing_module::missing_file;
 pub use unknown_export::unknown_export;
 pub use unreadable::unreadable;
@@ -49,6 +52,7 @@ use presentry_parser::{Position, Span};
 use crate::{
     graph::{Edge, Graph, LoadError, Module},
     order::Place,
+    proof::Stage,
     sources::ModulePath,
 };
 
@@ -75,12 +79,14 @@ pub(crate) mod codes {
         instrumentation_in_runtime::instrumentation_in_runtime,
         instrumentation_missing::instrumentation_missing,
         instrumentation_shares_runtime::instrumentation_shares_runtime,
+        instrumentation_throws::instrumentation_throws,
         library_before_init::library_before_init,
         limited_tracing::limited_tracing,
         live_binding::live_binding,
         missing_module::missing_module,
         no_free_name::no_free_name,
         not_utf8::not_utf8,
+        runtime_not_awaited::runtime_not_awaited,
         runtime_not_deferred::runtime_not_deferred,
         sentry_not_started::sentry_not_started,
         static_edge_to_package::static_edge_to_package,
@@ -121,12 +127,14 @@ static ALL: &[&Code] = &[
     &instrumentation_in_runtime::CODE,
     &instrumentation_missing::CODE,
     &instrumentation_shares_runtime::CODE,
+    &instrumentation_throws::CODE,
     &library_before_init::CODE,
     &limited_tracing::CODE,
     &live_binding::CODE,
     &missing_module::CODE,
     &no_free_name::CODE,
     &not_utf8::CODE,
+    &runtime_not_awaited::CODE,
     &runtime_not_deferred::CODE,
     &sentry_not_started::CODE,
     &static_edge_to_package::CODE,
@@ -198,6 +206,8 @@ pub enum Subject {
     MissingInstrumentation,
     /// The instrumentation is in the build and cannot be loaded before the runtime.
     UnfitInstrumentation,
+    /// What starts Sentry is a part of the runtime, and the labels show the calls.
+    InitInRuntime,
     /// The build lacks a module that it imports.
     MissingModule,
     /// The entry does not export this name.
@@ -215,7 +225,13 @@ impl Subject {
     /// Whether another instrumentation may help.
     #[must_use]
     pub fn is_instrumentation(&self) -> bool {
-        matches!(self, Subject::MissingInstrumentation | Subject::UnfitInstrumentation | Subject::MissingModule)
+        matches!(
+            self,
+            Subject::MissingInstrumentation
+                | Subject::UnfitInstrumentation
+                | Subject::InitInRuntime
+                | Subject::MissingModule
+        )
     }
 }
 
@@ -340,6 +356,14 @@ impl Label {
             cut.push('…');
         }
         (cut, caret..caret + length)
+    }
+}
+
+/// What is advised where a build is not as a facade leaves it.
+fn advice(stage: &Stage, planned: impl FnOnce(&ModulePath) -> String) -> String {
+    match stage {
+        Stage::Found => "run `presentry` on the build".to_owned(),
+        Stage::Planned(instrumentation) => planned(instrumentation),
     }
 }
 

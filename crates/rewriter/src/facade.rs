@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     digest::Digest,
+    main_checks::MAIN,
     plan::EntryLoading,
     sources::ModulePath,
     specifier::{literal, string_literal},
@@ -19,6 +20,10 @@ pub(crate) const PASSAGE_EXPORT: &str = "runtime";
 /// does not name one, and the map beside the facade belongs to the moved entry.
 pub(crate) const NO_SOURCE_MAP: &str = "//# sourceMappingURL=data:application/json;base64,\
                              eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbXSwibmFtZXMiOltdLCJtYXBwaW5ncyI6IiJ9\n";
+
+/// Ends the process where nothing looks at a promise: Sentry handles its rejection, which would end in exit code 0 with no
+/// server.
+const FAILING: &str = "(_error) => { process.exitCode = 1; process.nextTick(() => { throw _error; }); }";
 
 /// What the first line of a facade says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +66,10 @@ pub(crate) struct Facade<'a> {
     pub(crate) loading: EntryLoading,
     /// The directory in which Node keeps compiled code, absolute or relative to that of the facade.
     pub(crate) compile_cache: Option<&'a str>,
+    /// The modules that the moved entry loads without waiting for them.
+    pub(crate) floating: &'a [ModulePath],
+    /// Whether the moved entry asks whether this is the main module.
+    pub(crate) tells_main: bool,
 }
 
 /// An export of a facade in the `wrap` style.
@@ -76,7 +85,32 @@ impl Facade<'_> {
         let hashbang = self.hashbang.map(|line| format!("{line}\n")).unwrap_or_default();
         let instrumentation = literal(self.entry, self.instrumentation);
         let cache = self.compile_cache.map(enabling_cache).unwrap_or_default();
-        format!("{hashbang}{MARK}{} {}\nimport {instrumentation};\n{cache}", self.version, self.replaced)
+        let main = match self.tells_main {
+            true => format!("globalThis[Symbol.for({} + import.meta.url)] = import.meta.main;\n", string_literal(MAIN)),
+            false => String::new(),
+        };
+        format!("{hashbang}{MARK}{} {}\nimport {instrumentation};\n{cache}{main}", self.version, self.replaced)
+    }
+
+    /// What sees to the exit code where the moved entry does not: Sentry handles the rejection of an `import()` that
+    /// nothing awaits.
+    fn floats(&self) -> String {
+        let watched = |file: &ModulePath| format!("import({}).catch({FAILING});\n", literal(self.entry, file));
+        self.floating.iter().map(watched).collect()
+    }
+
+    /// The facade without top-level await for a runtime whose exports are empty objects: new ones do as well.
+    pub(crate) fn of_constants(&self, exports: &[String]) -> String {
+        let mut text = self.head();
+        text.push_str(&format!("import({}).catch({FAILING});\n", literal(self.entry, self.moved)));
+        text.push_str(&self.floats());
+        let names = local_names(exports);
+        let pairs = || exports.iter().zip(&names);
+        text.extend(pairs().map(|(_, local)| format!("const {local} = {{}};\n")));
+        let list: Vec<String> = pairs().map(|(name, local)| format!("{local} as {}", export_name(name))).collect();
+        text.push_str(&format!("export {{ {} }};\n", list.join(", ")));
+        text.push_str(NO_SOURCE_MAP);
+        text
     }
 
     /// The facade that awaits the runtime and passes every export on as the value it is.
@@ -111,6 +145,7 @@ impl Facade<'_> {
             (false, true) => text.push_str(&format!("const {{ {} }} = _runtime;\n", members(": "))),
             (false, false) => text.push_str(&format!("const {{ {} }} = {import};\n", members(": "))),
         }
+        text.push_str(&self.floats());
         if !exports.is_empty() {
             let pairs = exports.iter().zip(&names);
             let list: Vec<String> = pairs.map(|(name, local)| format!("{local} as {}", export_name(name))).collect();
@@ -130,9 +165,8 @@ impl Facade<'_> {
         };
         text.push_str(&format!("const _runtime = import({});\n", literal(self.entry, from)));
         // Sentry handles the rejection of a floating import(), which would end in exit code 0 with no server.
-        text.push_str(
-            "_runtime.catch((_error) => { process.exitCode = 1; process.nextTick(() => { throw _error; }); });\n",
-        );
+        text.push_str(&format!("_runtime.catch({FAILING});\n"));
+        text.push_str(&self.floats());
         let names: Vec<String> = exports.iter().map(|export| export.name.clone()).collect();
         let locals = local_names(&names);
         for (export, local) in exports.iter().zip(&locals) {

@@ -18,6 +18,7 @@ mod value;
 use self::{evaluator::Evaluator, modules::Targets, state::State, value::Value};
 pub(crate) use self::{
     log::{EarlyPackage, LostBy, Why},
+    modules::serving_entry,
     reach::Reach,
     state::{Condition, ConditionKind, Place},
 };
@@ -46,6 +47,8 @@ pub(crate) struct Run {
     pub(crate) handed_out: bool,
     /// Options of `init` by which something is lost.
     pub(crate) options: Vec<(Place, LostBy)>,
+    /// The places at which the evaluation ends in an error that nothing catches.
+    pub(crate) thrown: Vec<Place>,
     /// Whether the run was given up, since it has too many steps.
     pub(crate) exhausted: bool,
 }
@@ -77,6 +80,7 @@ pub(crate) fn run(graph: &Graph<'_>, entry: &ModulePath) -> Result<Run, Box<Diag
         unknown: log.unknown.into_iter().collect(),
         handed_out: log.handed_out,
         options: log.options.into_iter().collect(),
+        thrown: log.thrown.into_iter().collect(),
         exhausted,
     })
 }

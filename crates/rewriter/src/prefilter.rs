@@ -161,6 +161,27 @@ pub(crate) fn exports_constant(module: &[u8], name: &str) -> bool {
     local_of_last_clause(module, name).is_some_and(|(local, body)| !may_be_assigned(body, local))
 }
 
+/// Whether a module surely exports an empty object under a name, and does nothing else with it: its declaration is the only
+/// place that names it. May say no too often, never yes wrongly.
+pub(crate) fn exports_empty_object(module: &[u8], name: &str) -> bool {
+    let Some((local, body)) = local_of_last_clause(module, name) else { return false };
+    let is_part = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'\\') || !byte.is_ascii())
+    };
+    let whole = |at: &usize| {
+        !is_part(at.checked_sub(1).and_then(|before| body.get(before))) && !is_part(body.get(at + local.len()))
+    };
+    let mut places = memmem::find_iter(body, local.as_bytes()).filter(whole);
+    let (Some(at), None) = (places.next(), places.next()) else { return false };
+    let before = body[..at].trim_ascii_end();
+    let is_declared = [&b"const"[..], b"var", b"let"].iter().any(|word| {
+        before.strip_suffix(*word).is_some_and(|before| before.last().is_none_or(|byte| matches!(byte, b'\n' | b';')))
+    });
+    let value = body[at + local.len()..].trim_ascii_start().strip_prefix(b"=").map(<[u8]>::trim_ascii_start);
+    let rest = value.and_then(|value| value.strip_prefix(b"{")).and_then(|value| skip_space(value).strip_prefix(b"}"));
+    is_declared && rest.is_some_and(|rest| matches!(rest.first(), None | Some(b';' | b'\n' | b'\r')))
+}
+
 /// The local name behind an export in the clause at the end of a module, and what stands before the clause.
 fn local_of_last_clause<'m>(module: &'m [u8], name: &str) -> Option<(&'m str, &'m [u8])> {
     let start = memmem::rfind(module, b"export")?;

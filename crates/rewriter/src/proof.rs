@@ -3,15 +3,17 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use memchr::memmem;
 use presentry_parser::{RequestForm, Span};
 
 use crate::{
     channels::injects_channels,
-    diagnostics::{Diagnostic, Severity, codes},
+    diagnostics::{Diagnostic, Label, Severity, codes},
+    facade::facade_header,
+    floating::floating_imports,
     graph::{Closure, Graph, Module, PackageEdge},
     libraries::{Load, follow, lost},
-    order::{self, Reach, Run},
+    order::{self, Reach, Run, serving_entry},
+    runtime::{inits_behind, is_imported_back, is_nitro_runtime, serving},
     sdk::is_of_sentry,
     sources::{ModulePath, Sources},
     specifier::{Target, package_name},
@@ -35,6 +37,8 @@ pub struct Proof {
     pub untried_bundle: Option<ModulePath>,
     /// The packages that are loaded before Sentry starts, in no certain order.
     pub early_packages: Vec<EarlyPackage>,
+    /// Calls of `init` in the runtime, which replace the client that was there first if they are reached.
+    pub later_inits: Vec<Label>,
     /// How certain it is.
     pub verdict: Verdict,
     /// Why it does not hold; empty when it holds.
@@ -70,6 +74,15 @@ impl Verdict {
             Self::NotProven => "not proven",
         }
     }
+}
+
+/// Where a build stands when it is proven, which decides what can be advised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// As it was found: presentry may not have rewritten it.
+    Found,
+    /// As a rewrite for this instrumentation would leave it.
+    Planned(ModulePath),
 }
 
 /// What a start of Sentry that cannot be proven counts for.
@@ -114,6 +127,7 @@ impl Proof {
             runtime: Vec::new(),
             untried_bundle: None,
             early_packages: Vec::new(),
+            later_inits: Vec::new(),
             verdict: Verdict::NotProven,
             failures: vec![failure],
             warnings: Vec::new(),
@@ -145,11 +159,24 @@ pub fn prove(sources: &dyn Sources, entry: &ModulePath) -> Proof {
 /// Like [`prove`], where a start of Sentry that cannot be proven may be vouched for.
 #[must_use]
 pub fn prove_with(sources: &dyn Sources, entry: &ModulePath, trust: InitTrust) -> Proof {
-    let graph = Graph::new(sources);
-    prove_in(&graph, entry, trust).unwrap_or_else(|diagnostic| Proof::failed(entry, *diagnostic))
+    prove_at(sources, entry, trust, &Stage::Found)
 }
 
-fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<Proof, Box<Diagnostic>> {
+/// Like [`prove_with`], with advice for where the build stands.
+pub(crate) fn prove_at(sources: &dyn Sources, entry: &ModulePath, trust: InitTrust, stage: &Stage) -> Proof {
+    let graph = Graph::new(sources);
+    prove_in(&graph, entry, trust, stage).unwrap_or_else(|diagnostic| Proof::failed(entry, *diagnostic))
+}
+
+/// The calls of `init` of a package of Sentry in a module and what it imports statically.
+///
+/// # Errors
+/// When a module cannot be read.
+pub fn inits_in(sources: &dyn Sources, module: &ModulePath) -> Result<Vec<Label>, Box<Diagnostic>> {
+    inits_behind(&Graph::new(sources), module)
+}
+
+fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust, stage: &Stage) -> Result<Proof, Box<Diagnostic>> {
     let Some(module) = graph.load(entry)? else {
         return Ok(Proof::failed(entry, codes::entry_not_found(entry)));
     };
@@ -161,32 +188,36 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
         None => BTreeSet::new(),
     };
     let runtime = dynamic_targets(graph, &closure)?;
+    let serving = serving_modules(graph, entry, instrumentation.as_ref(), &runtime)?;
+    let is_runtime_itself = is_nitro_runtime(graph, entry) || is_imported_back(graph, entry, runtime.iter())?;
     let mut failures = Vec::new();
-    if instrumentation.is_none() {
-        failures.push(codes::sentry_not_started(entry));
+    let ends = run.reach == Reach::NOWHERE && !run.exhausted && !run.thrown.is_empty();
+    if ends {
+        failures.push(codes::instrumentation_throws(graph, &run));
+    } else if instrumentation.is_none() {
+        failures.push(codes::sentry_not_started(entry, stage));
     }
+    // A module that starts Sentry in the scope of the runtime.
+    let holds_its_runtime = |path: &ModulePath| started_in(&run, path) && is_nitro_runtime(graph, path);
     let mut warnings = Vec::new();
     let started = instrumentation.is_some();
     let early = nearest(&closure, |path| started && path != entry && !allowed.contains(path))
         .or_else(|| nearest(&closure, |path| runtime.contains(path)))
-        .or_else(|| nearest(&closure, |path| is_nitro_runtime(graph, path) && path != entry));
-    let early = match early {
-        None => shared_runtime(graph, &closure, instrumentation.as_ref(), &runtime)?,
-        early => early,
-    };
+        .or_else(|| nearest(&closure, |path| serving.contains(path)))
+        .or_else(|| nearest(&closure, |path| holds_its_runtime(path) && path != entry));
     match (early, &instrumentation) {
         (Some(early), _) => {
             let chain = closure.chain(&early);
-            failures.push(codes::static_edge_to_runtime(graph, entry, &early, &chain));
+            failures.push(codes::static_edge_to_runtime(graph, entry, &early, &chain, stage));
         }
         // The instrumentation asks for the entry, so what the entry loads is what the instrumentation waits for.
         (None, Some(path)) if path != entry && allowed.contains(entry) => {
             let mut chain = closure.chain(path);
             chain.extend(graph.closure(path)?.chain(entry));
-            failures.push(codes::static_edge_to_runtime(graph, entry, entry, &chain));
+            failures.push(codes::static_edge_to_runtime(graph, entry, entry, &chain, stage));
         }
-        (None, _) if runtime.is_empty() || is_nitro_runtime(graph, entry) => {
-            failures.push(codes::runtime_not_deferred(entry));
+        (None, _) if runtime.is_empty() || is_runtime_itself => {
+            failures.push(codes::runtime_not_deferred(entry, stage));
         }
         _ => {}
     }
@@ -215,7 +246,7 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
         }
         let mut chain = closure.chain(&first.edge.from);
         chain.push(first.edge.clone());
-        failures.push(codes::static_edge_to_package(graph, entry, &names, &chain));
+        failures.push(codes::static_edge_to_package(graph, entry, &names, &chain, stage));
     }
     // What is linked too early is the cause of all else that comes too early.
     let mut verdict = if instrumentation.is_some() {
@@ -225,11 +256,21 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
     };
     let mut lost = Vec::new();
     if failures.is_empty() {
-        lost = judge_packages(graph, entry, &closure, &run, &mut failures, &mut warnings)?;
+        lost = judge_packages(graph, &closure, &run, stage, &mut failures, &mut warnings)?;
     }
     if !failures.is_empty() {
         verdict = Verdict::NotProven;
     }
+    let mut later_inits = Vec::new();
+    for module in if failures.is_empty() { runtime.iter() } else { Default::default() } {
+        let found = inits_behind(graph, module)?;
+        let is_own = |label: &Label| closure.paths().any(|path| path.as_str() == label.path);
+        later_inits.extend(found.into_iter().filter(|label| !is_own(label)));
+    }
+    later_inits.sort_by(|a: &Label, b| (&a.path, a.span).cmp(&(&b.path, b.span)));
+    later_inits.dedup();
+    let floating = not_awaited(graph, &module, &runtime)?;
+    warnings.extend(floating.into_iter().filter(|_| failures.is_empty()));
     let packages: BTreeSet<&str> = closure.packages.iter().map(|package| package_name(&package.specifier)).collect();
     Ok(Proof {
         entry: entry.clone(),
@@ -239,6 +280,7 @@ fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust) -> Result<P
         runtime: runtime.into_iter().collect(),
         untried_bundle,
         early_packages: run.packages.into_iter().map(early_package).collect(),
+        later_inits,
         verdict,
         failures,
         warnings,
@@ -254,9 +296,9 @@ fn early_package(found: order::EarlyPackage) -> EarlyPackage {
 /// Sentry instruments.
 fn judge_packages(
     graph: &Graph<'_>,
-    entry: &ModulePath,
     closure: &Closure,
     run: &Run,
+    stage: &Stage,
     failures: &mut Vec<Diagnostic>,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Vec<String>, Box<Diagnostic>> {
@@ -272,7 +314,7 @@ fn judge_packages(
     if let Some((file, edge)) = loaded.back.iter().find(|(file, _)| !closure.contains(file)) {
         let mut chain = loaded.chain(&edge.from);
         chain.push(edge.clone());
-        failures.push(codes::static_edge_to_runtime(graph, entry, file, &chain));
+        failures.push(codes::static_edge_to_runtime(graph, closure.start(), file, &chain, stage));
         return Ok(Vec::new());
     }
     let of_sentry = |load: &&Load| is_of_sentry(&load.specifier);
@@ -300,6 +342,9 @@ fn judge_order(
     failures: &mut Vec<Diagnostic>,
     warnings: &mut Vec<Diagnostic>,
 ) -> Verdict {
+    if run.reach == Reach::NOWHERE && !failures.is_empty() {
+        return Verdict::NotProven;
+    }
     let may_be_late = run.reach.has(Reach::TOO_LATE);
     let mut starts = run.reach.has(Reach::STARTED);
     // Where it starts on no other path, one behind a failure starts only when something fails.
@@ -332,6 +377,26 @@ fn judge_order(
         codes::init_not_reached(graph, entry, run)
     });
     Verdict::NotProven
+}
+
+/// The warning for an entry that exports nothing and does not wait for the runtime: with Sentry, an error while it is
+/// loaded ends in exit code 0.
+fn not_awaited(
+    graph: &Graph<'_>,
+    entry: &Module,
+    runtime: &BTreeSet<ModulePath>,
+) -> Result<Option<Diagnostic>, Box<Diagnostic>> {
+    let exports = !entry.record.local_export_entries.is_empty() || !entry.record.indirect_export_entries.is_empty();
+    if exports || facade_header(entry.text.as_bytes()).is_some() {
+        return Ok(None);
+    }
+    let floating = floating_imports(graph, entry).into_iter().find(|(file, _)| runtime.contains(file));
+    Ok(floating.map(|(_, span)| codes::runtime_not_awaited(entry, span)))
+}
+
+/// Whether a module starts Sentry.
+fn started_in(run: &Run, path: &ModulePath) -> bool {
+    run.starts.iter().any(|(place, _)| place.module == *path)
 }
 
 /// The module that is the instrumentation: the entry itself when it starts Sentry, else the first static import of the
@@ -387,50 +452,40 @@ fn dynamic_targets(graph: &Graph<'_>, closure: &Closure) -> Result<BTreeSet<Modu
     Ok(targets)
 }
 
-/// A module that the instrumentation shares with the runtime and that is the runtime itself: what the entry exports comes
-/// from it. What else they share is harmless unless it loads a library, the entry, or a module that imports the entry,
-/// which is looked at elsewhere.
-fn shared_runtime(
+/// The modules that serve: what the runtime exports is declared in them, and so are the exports of the entry where they
+/// come by static imports. What else the instrumentation shares with the runtime is harmless unless it loads a library,
+/// the entry, or a module that imports the entry, which is looked at elsewhere.
+fn serving_modules(
     graph: &Graph<'_>,
-    closure: &Closure,
+    entry: &ModulePath,
     instrumentation: Option<&ModulePath>,
     runtime: &BTreeSet<ModulePath>,
-) -> Result<Option<ModulePath>, Box<Diagnostic>> {
-    let start = closure.start();
-    let is_own = |path: &ModulePath| path != start && Some(path) != instrumentation;
-    let mut shared = BTreeSet::new();
-    for path in closure.paths().filter(|path| is_own(path)) {
-        let is_bundle = graph.load(path)?.is_some_and(|module| module.bundle.is_some());
-        shared.extend((!is_bundle).then(|| path.clone()));
+) -> Result<BTreeSet<ModulePath>, Box<Diagnostic>> {
+    let Some(module) = graph.load(entry)? else { return Ok(BTreeSet::new()) };
+    let of_entry: BTreeSet<ModulePath> = file_targets(graph, &module).collect();
+    let mut serves = serving_entry(graph, entry, &of_entry)?;
+    let roots = if of_entry.is_empty() { runtime } else { &of_entry };
+    for root in roots {
+        serves.extend(serving(graph, root)?);
     }
-    if shared.is_empty() {
-        return Ok(None);
-    }
-    for target in runtime {
-        let Some(module) = graph.load(target)? else { continue };
-        for entry in &module.record.indirect_export_entries {
-            let specifier = &module.record.requested_modules[entry.request].specifier.value;
-            if let Target::File(file) = graph.resolve(target, specifier)
-                && shared.contains(&file)
-            {
-                return Ok(Some(file));
-            }
-        }
-    }
-    Ok(None)
+    serves.retain(|path| {
+        let is_bundle = graph.load(path).ok().flatten().is_some_and(|module| module.bundle.is_some());
+        !is_bundle && path != entry && (Some(path) != instrumentation || is_nitro_runtime(graph, path))
+    });
+    Ok(serves)
+}
+
+/// The modules of the build that a module loads by `import()`.
+fn file_targets(graph: &Graph<'_>, module: &Module) -> impl Iterator<Item = ModulePath> {
+    graph.dynamic_edges(module).into_iter().filter_map(|(target, _)| match target {
+        Target::File(file) => Some(file),
+        _ => None,
+    })
 }
 
 /// The module of a closure that is wanted, with the shortest chain from its start.
 fn nearest(closure: &Closure, wanted: impl Fn(&ModulePath) -> bool) -> Option<ModulePath> {
     closure.paths().filter(|path| wanted(path)).min_by_key(|path| closure.chain(path).len()).cloned()
-}
-
-/// Whether a module holds the Nitro runtime, whatever its name: the part that reads the runtime config from the
-/// environment (`nitropack/src/runtime/internal/config.ts`, 2.8 to 2.13) is in every server build, and a minifier keeps
-/// the name of an environment variable.
-pub(crate) fn is_nitro_runtime(graph: &Graph<'_>, path: &ModulePath) -> bool {
-    let module = graph.load(path).ok().flatten();
-    module.is_some_and(|module| memmem::find(module.text.as_bytes(), b"NITRO_ENV_PREFIX").is_some())
 }
 
 fn is_changed_bundle(graph: &Graph<'_>, path: &ModulePath) -> bool {

@@ -2,21 +2,24 @@
 
 use std::{borrow::Cow, rc::Rc};
 
-use presentry_parser::{ImportName, RequestForm, StringLiteral};
+use presentry_parser::{ImportName, RequestForm, Span, StringLiteral};
 
 use crate::{
-    diagnostics::{Diagnostic, codes},
+    diagnostics::{Diagnostic, codes, init_in_runtime},
     digest::Digest,
     edits::{TextEdit, apply},
     entry_refs::{BackImporter, back_importers, moved_name, repoint},
     exports::{Resolution, export_names, resolve_export},
     facade::{Facade, Forwarder, PASSAGE_EXPORT, facade_header, passage},
+    floating::floating_imports,
     graph::{Graph, Module},
     kinds::{ExportKind, origin},
+    main_checks::{MainChecks, main_checks},
     overlay::Overlay,
     plan::{ChangeKind, EntryLoading, ExportStyle, FileChange, Mode, Outcome, Plan, Request},
-    prefilter::exports_constant,
-    proof::{InitTrust, prove_with},
+    prefilter::{exports_constant, exports_empty_object},
+    proof::{InitTrust, Stage, prove_at, prove_with},
+    runtime::inits_behind,
     sdk_wrapper::{self, Wrapper, wrapper_instrumentation},
     sources::{ModulePath, Sources},
     specifier::Target,
@@ -74,7 +77,7 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
     if facade_header(entry.text.as_bytes()).is_some() {
         return own_facade(&graph, &entry, request.trust);
     }
-    let wrapper = sdk_wrapper::find(&graph, &entry, request.inlined)?;
+    let wrapper = sdk_wrapper::find(&graph, &entry, request)?;
     if request.mode == Mode::TopLevelImport {
         return top_level::rewrite(&graph, request, &entry, wrapper.as_ref(), warnings);
     }
@@ -82,15 +85,20 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
         return take_over_wrapper(&graph, request, &entry, &wrapper);
     }
     if graph.load(&request.instrumentation)?.is_none() {
-        return Err(Box::new(codes::instrumentation_missing(&request.instrumentation)));
+        let in_runtime = inits_behind(&graph, &request.entry)?;
+        return Err(Box::new(match in_runtime.is_empty() {
+            true => codes::instrumentation_missing(&request.instrumentation),
+            false => init_in_runtime(None, in_runtime),
+        }));
     }
     let exports = export_names(&graph, &entry)?;
     warn_of_live_bindings(&graph, &entry, &exports, warnings)?;
-    warn_of_main_checks(&entry, warnings);
+    let asks_if_main = main_checks(&entry);
+    warnings.extend(asks_if_main.as_ref().and_then(|asks| asks.cannot_be_kept(&entry)));
     let importers = back_importers(&graph, &request.entry, warnings)?;
     let moved = free_sibling(sources, &request.entry, !importers.is_empty())?;
     let mut changes = Vec::new();
-    let moved_text = moved_text(&graph, &entry, &request.instrumentation, &importers, &moved)?;
+    let moved_text = moved_text(&graph, &entry, request, &importers, &moved, asks_if_main.as_ref())?;
     changes.push(FileChange {
         path: moved.clone(),
         kind: ChangeKind::MovedEntry,
@@ -107,7 +115,11 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
             mode_from: None,
         });
     }
-    with_facade(&graph, request, &entry, &moved, exports, changes)
+    let of_entry = OfEntry {
+        floating: floating_imports(&graph, &entry).into_iter().map(|(file, _)| file).collect(),
+        tells_main: asks_if_main.is_some_and(|asks| asks.needs_main()),
+    };
+    with_facade(&graph, request, &entry, &moved, exports, changes, &of_entry)
 }
 
 /// The entry was wrapped by the SDK: its instrumentation becomes a file of its own, and the entry exports the runtime's
@@ -137,7 +149,16 @@ fn take_over_wrapper(
         Some(module) => export_names(&as_built, &module)?,
         None => Vec::new(),
     };
-    with_facade(&as_built, request, entry, &moved, exports, changes)
+    with_facade(&as_built, request, entry, &moved, exports, changes, &OfEntry::default())
+}
+
+/// What the facade does for an entry that moves as it was.
+#[derive(Default)]
+struct OfEntry {
+    /// What it loads without waiting for it.
+    floating: Vec<ModulePath>,
+    /// Whether it asks whether it is the main module.
+    tells_main: bool,
 }
 
 /// Adds the facade to the other changes, and proves them.
@@ -148,6 +169,7 @@ fn with_facade(
     moved: &ModulePath,
     exports: Vec<String>,
     mut changes: Vec<FileChange>,
+    of_entry: &OfEntry,
 ) -> Result<Plan, Box<Diagnostic>> {
     let sources = graph.sources();
     let through = exports.iter().any(|name| name == "then").then(|| free_sibling(sources, moved, true)).transpose()?;
@@ -170,13 +192,19 @@ fn with_facade(
         passage: through.as_ref(),
         loading: request.loading,
         compile_cache: request.compile_cache.as_deref(),
+        floating: &of_entry.floating,
+        tells_main: of_entry.tells_main,
     };
     let facade = match &request.exports {
         ExportStyle::Await => {
             if request.loading == EntryLoading::Required {
                 return Err(Box::new(codes::entry_cannot_await(None, request.entry.as_str())));
             }
-            facade.awaiting(&exports)
+            if needs_no_await(graph, request, entry, &exports)? {
+                facade.of_constants(&exports)
+            } else {
+                facade.awaiting(&exports)
+            }
         }
         ExportStyle::Wrap(wrapped) => {
             // In a build that was wrapped by the SDK the moved entry has the runtime's own values.
@@ -208,7 +236,8 @@ fn prove_changes(
         for change in &changes {
             overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
         }
-        let proof = prove_with(&overlay, &request.entry, request.trust);
+        let stage = Stage::Planned(request.instrumentation.clone());
+        let proof = prove_at(&overlay, &request.entry, request.trust, &stage);
         let graph = Graph::new(&overlay);
         if let (true, Some(facade)) = (proof.holds(), graph.load(&request.entry)?) {
             let shown = export_names(&graph, &facade)?;
@@ -296,14 +325,22 @@ fn forwarders(
 
 /// A host that calls `require()` cannot wait for a top-level await anywhere in the static closure.
 fn refuse_awaiting_closure(graph: &Graph<'_>, request: &Request) -> Result<(), Box<Diagnostic>> {
-    for path in graph.closure(&request.instrumentation)?.paths() {
+    match first_await(graph, &request.instrumentation)? {
+        Some((module, span)) => Err(Box::new(codes::entry_cannot_await(Some((&module, span)), request.entry.as_str()))),
+        None => Ok(()),
+    }
+}
+
+/// A top-level await in a module, or in what it imports.
+fn first_await(graph: &Graph<'_>, module: &ModulePath) -> Result<Option<(Rc<Module>, Span)>, Box<Diagnostic>> {
+    for path in graph.closure(module)?.paths() {
         if let Some(module) = graph.load(path)?
-            && let Some(span) = module.record.top_level_awaits.first()
+            && let Some(span) = module.record.top_level_awaits.first().copied()
         {
-            return Err(Box::new(codes::entry_cannot_await(Some((&module, *span)), request.entry.as_str())));
+            return Ok(Some((module, span)));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The text of the moved entry: the original, but for imports of itself, which name the moved entry now, and for a
@@ -311,18 +348,20 @@ fn refuse_awaiting_closure(graph: &Graph<'_>, request: &Request) -> Result<(), B
 fn moved_text(
     graph: &Graph<'_>,
     entry: &Module,
-    instrumentation: &ModulePath,
+    request: &Request,
     importers: &[BackImporter],
     moved: &ModulePath,
+    asks_if_main: Option<&MainChecks>,
 ) -> Result<String, Box<Diagnostic>> {
-    let mut edits = Vec::new();
+    let mut edits = asks_if_main.map(|asks| asks.edits(entry, moved)).unwrap_or_default();
     for importer in importers.iter().filter(|importer| importer.module.path == entry.path) {
         edits.extend(repointing(graph, importer, moved)?);
     }
     if let Some(first) = entry.record.requested_modules.first() {
         // `withSentry` with `autoInjectServerSentry: "top-level-import"` puts exactly this line before the entry.
         let line = "\n".len();
-        let names_it = graph.resolve(&entry.path, &first.specifier.value) == Target::File(instrumentation.clone());
+        let names_it =
+            graph.resolve(&entry.path, &first.specifier.value) == Target::File(request.instrumentation.clone());
         if first.form == RequestForm::Bare && names_it && first.statement.start == 0 {
             let mut span = first.statement;
             if entry.text[span.end..].starts_with('\n') {
@@ -377,7 +416,7 @@ fn warn_of_live_bindings(
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<(), Box<Diagnostic>> {
     for name in exports {
-        if is_surely_constant(graph, entry, name)? {
+        if is_surely(graph, entry, name, exports_constant)? {
             continue;
         }
         let resolution = resolve_export(graph, &entry.path, name)?;
@@ -391,20 +430,40 @@ fn warn_of_live_bindings(
     Ok(())
 }
 
-/// Whether a cheap look at the module that an export is taken from tells that it never changes: the runtime need not be
-/// parsed then.
-fn is_surely_constant(graph: &Graph<'_>, entry: &Module, name: &str) -> Result<bool, Box<Diagnostic>> {
+/// Whether a cheap look at the module that an export is taken from tells something of it, as that it never changes: the
+/// runtime need not be parsed then.
+fn is_surely(
+    graph: &Graph<'_>,
+    entry: &Module,
+    name: &str,
+    look: fn(&[u8], &str) -> bool,
+) -> Result<bool, Box<Diagnostic>> {
     let mut indirect = entry.record.indirect_export_entries.iter();
-    let Some(export) = indirect.find(|export| export.export_name.value == name) else { return Ok(false) };
+    let Some(export) = indirect.find(|export| export.export_name.value == name) else {
+        return Ok(look(entry.text.as_bytes(), name));
+    };
     let ImportName::Name(imported) = &export.import_name else { return Ok(false) };
     let specifier = &entry.record.requested_modules[export.request].specifier.value;
     let Target::File(file) = graph.resolve(&entry.path, specifier) else { return Ok(false) };
     let bytes = graph.sources().read(&file).map_err(|error| Box::new(codes::unreadable(&error)))?;
-    Ok(bytes.is_some_and(|bytes| exports_constant(&bytes, &imported.value)))
+    Ok(bytes.is_some_and(|bytes| look(&bytes, &imported.value)))
 }
 
-fn warn_of_main_checks(entry: &Module, warnings: &mut Vec<Diagnostic>) {
-    let main = entry.record.import_metas.iter().find(|meta| meta.property.as_deref() == Some("main"));
-    let asks = main.map(|meta| meta.span).or(entry.record.main_checks.first().copied());
-    warnings.extend(asks.map(|span| codes::entry_asks_if_main(entry, span)));
+/// Whether the facade can go without top-level await, so that a startup file may `require()` it: every export is an empty
+/// object that nothing touches, as the one of Nitro's `node-server`, and a new one does as well.
+fn needs_no_await(
+    graph: &Graph<'_>,
+    request: &Request,
+    entry: &Module,
+    exports: &[String],
+) -> Result<bool, Box<Diagnostic>> {
+    if request.loading != EntryLoading::Process || exports.is_empty() || exports.iter().any(|name| name == "then") {
+        return Ok(false);
+    }
+    for name in exports {
+        if !is_surely(graph, entry, name, exports_empty_object)? {
+            return Ok(false);
+        }
+    }
+    Ok(first_await(graph, &request.instrumentation)?.is_none())
 }

@@ -1,6 +1,9 @@
 //! Which packages of Sentry start it for a server, and by which exports. One row for each package.
 
-use crate::specifier::package_name;
+use memchr::memmem;
+use presentry_parser::{ImportName, Span};
+
+use crate::{graph::Module, specifier::package_name};
 
 /// A package whose `init` starts Sentry in a Node server.
 struct ServerPackage {
@@ -99,6 +102,32 @@ pub(crate) fn is_of_sentry(specifier: &str) -> bool {
     const SCOPES: [&str; 4] = ["@sentry/", "@sentry-internal/", "@opentelemetry/", "@apm-js-collab/"];
     SCOPES.iter().any(|scope| specifier.starts_with(scope))
         || matches!(package_name(specifier), "import-in-the-middle" | "require-in-the-middle")
+}
+
+/// The calls of `init` of a server package in the text of a module, by the bindings that it imports.
+pub(crate) fn calls_of_init(module: &Module) -> Vec<Span> {
+    let mut calls = Vec::new();
+    for import in &module.record.import_entries {
+        let specifier = &module.record.requested_modules[import.request].specifier.value;
+        if server_package(specifier.strip_prefix("npm:").unwrap_or(specifier)).is_none() {
+            continue;
+        }
+        let starts: Vec<String> = match &import.import_name {
+            ImportName::Name(name) if STARTS.contains(&name.value.as_str()) => vec![format!("{}(", import.local_name)],
+            ImportName::Name(name) if name.value != "default" => continue,
+            _ => STARTS.iter().map(|start| format!("{}.{start}(", import.local_name)).collect(),
+        };
+        for call in &starts {
+            let is_whole = |at: &usize| {
+                let before = module.text[..*at].chars().next_back();
+                !before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '.'))
+            };
+            let found = memmem::find_iter(module.text.as_bytes(), call.as_bytes()).filter(is_whole);
+            calls.extend(found.map(|start| Span { start, end: start + call.len() - 1 }));
+        }
+    }
+    calls.sort_unstable();
+    calls
 }
 
 #[cfg(test)]

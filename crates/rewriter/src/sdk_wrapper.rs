@@ -17,7 +17,7 @@ use crate::{
     graph::{Graph, Module},
     order::starts_itself,
     plan::{ChangeKind, FileChange, InlinedInstrumentation, Request},
-    proof::is_nitro_runtime,
+    runtime::is_nitro_runtime,
     sources::ModulePath,
     specifier::{Target, literal, relative, resolve},
     starts::may_start_sentry,
@@ -48,7 +48,7 @@ pub(crate) struct Wrapper {
 pub(crate) fn find(
     graph: &Graph<'_>,
     entry: &Rc<Module>,
-    inlined: InlinedInstrumentation,
+    request: &Request,
 ) -> Result<Option<Wrapper>, Box<Diagnostic>> {
     let mut candidates = vec![entry.path.clone()];
     candidates.extend(graph.static_edges(entry).into_iter().filter_map(|(target, _)| match target {
@@ -64,7 +64,7 @@ pub(crate) fn find(
         if !starts_itself(graph, &path) {
             continue;
         }
-        return take_apart(graph, entry, &module, inlined);
+        return take_apart(graph, entry, &module, request);
     }
     Ok(None)
 }
@@ -74,14 +74,17 @@ fn take_apart(
     graph: &Graph<'_>,
     entry: &Rc<Module>,
     module: &Rc<Module>,
-    inlined: InlinedInstrumentation,
+    request: &Request,
 ) -> Result<Option<Wrapper>, Box<Diagnostic>> {
+    let inlined = request.inlined;
     // What is imported by a statement of its own, or in a forwarder, is the runtime.
     let Some((import, runtime)) = runtime_import(graph, module) else {
-        if is_nitro_runtime(graph, &module.path) {
+        let is_beside = inlined == InlinedInstrumentation::TakeOut && graph.load(&request.instrumentation)?.is_some();
+        if module.path == entry.path && is_nitro_runtime(graph, &module.path) && !is_beside {
             return Err(Box::new(codes::instrumentation_in_runtime(&module.path, IN_RUNTIME)));
         }
-        // The instrumentation itself, imported by a static import of the entry.
+        // The instrumentation itself, imported by a static import of the entry, or the runtime with a plugin that starts
+        // Sentry: no wrapper.
         return Ok(None);
     };
     if is_nitro_runtime(graph, &module.path) {

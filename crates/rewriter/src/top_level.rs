@@ -10,6 +10,7 @@ use crate::{
     order::{self, Reach},
     overlay::Overlay,
     plan::{ChangeKind, FileChange, Outcome, Plan, Request},
+    proof::Stage,
     sdk_wrapper::{Wrapper, wrapper_instrumentation},
     sources::Sources as _,
     specifier::{Target, literal},
@@ -72,7 +73,10 @@ fn judge(overlay: &Overlay<'_>, request: &Request) -> Result<Vec<String>, Box<Di
     let closure = graph.closure(&request.instrumentation)?;
     let starts = order::run(&graph, &request.instrumentation)?.reach.has(Reach::STARTED);
     if !imports_first(&graph, &entry, request) || !starts {
-        return Err(Box::new(codes::sentry_not_started(&request.entry)));
+        return Err(Box::new(codes::sentry_not_started(
+            &request.entry,
+            &Stage::Planned(request.instrumentation.clone()),
+        )));
     }
     if let Some(missing) = closure.paths().find(|path| !overlay.exists(path)) {
         return Err(Box::new(codes::missing_module(&graph, missing, &closure.chain(missing))));

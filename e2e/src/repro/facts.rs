@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Everything that the report says.
@@ -186,12 +186,45 @@ pub enum Verdict {
     Refused(Vec<String>),
     /// The rewritten build is not proven.
     NotProven(Vec<String>),
-    /// The rewritten build is proven, and a start showed otherwise.
-    NotFirst,
-    /// The rewritten build is proven, and no start could be watched, for these reasons.
-    NotStarted(Vec<String>),
+    /// The rewritten build is right as far as presentry tells, and a start showed otherwise.
+    NotFirst(Certainty),
+    /// The rewritten build is right as far as presentry tells, and no start could be watched, for these reasons.
+    NotStarted(Certainty, Vec<String>),
     /// All is well.
-    Holds,
+    Holds(Certainty),
+}
+
+/// How certain presentry is of a build that it calls right, as its documents say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Certainty {
+    /// On every path.
+    #[serde(rename = "proven")]
+    Proven,
+    /// On each path on which Sentry starts at all.
+    #[serde(rename = "proven under a condition")]
+    UnderCondition,
+    /// Somebody vouches for it.
+    #[serde(rename = "vouched for")]
+    VouchedFor,
+}
+
+impl Certainty {
+    /// The word of the documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Certainty::Proven => "proven",
+            Certainty::UnderCondition => "proven under a condition",
+            Certainty::VouchedFor => "vouched for",
+        }
+    }
+
+    /// What a document of presentry says of a build that is right. One of an early version knows no difference.
+    fn of(document: &Value) -> Option<Self> {
+        match &document["proof"]["verdict"] {
+            Value::Null => Some(Certainty::Proven),
+            verdict => Self::deserialize(verdict).ok(),
+        }
+    }
 }
 
 impl Verdict {
@@ -209,11 +242,17 @@ impl Verdict {
             Verdict::NotProven(codes) => {
                 format!("The rewritten build is not proven: {}.", named(codes))
             }
-            Verdict::NotFirst => "The rewritten build is proven, and Sentry is not first when it starts.".to_owned(),
-            Verdict::NotStarted(codes) => {
-                format!("The rewritten build is proven, and its start could not be watched: {}.", named(codes))
+            Verdict::NotFirst(certainty) => {
+                format!("The rewritten build is {}, and Sentry is not first when it starts.", certainty.as_str())
             }
-            Verdict::Holds => "Sentry starts first in the rewritten build: proven, and seen at a start.".to_owned(),
+            Verdict::NotStarted(certainty, codes) => format!(
+                "The rewritten build is {}, and its start could not be watched: {}.",
+                certainty.as_str(),
+                named(codes)
+            ),
+            Verdict::Holds(certainty) => {
+                format!("Sentry starts first in the rewritten build: {}, and seen at a start.", certainty.as_str())
+            }
         }
     }
 }
@@ -240,13 +279,12 @@ impl Facts {
         let Some(build) = self.of(Whose::Presentry).filter(|_| rewrite.ran.success()) else {
             return Verdict::Refused(owned(codes(&rewrite.document)));
         };
-        if !build.check.success() {
-            return Verdict::NotProven(owned(codes(&build.inspect)));
-        }
+        let certainty = Certainty::of(&build.inspect).filter(|_| build.check.success());
+        let Some(certainty) = certainty else { return Verdict::NotProven(owned(codes(&build.inspect))) };
         match (build.trace.success(), build.first()) {
-            (true, Some(true)) => Verdict::Holds,
-            (_, Some(false)) => Verdict::NotFirst,
-            _ => Verdict::NotStarted(owned(build.trace_codes())),
+            (true, Some(true)) => Verdict::Holds(certainty),
+            (_, Some(false)) => Verdict::NotFirst(certainty),
+            _ => Verdict::NotStarted(certainty, owned(build.trace_codes())),
         }
     }
 
@@ -288,7 +326,7 @@ pub(super) mod tests {
         let trace = if first == Some(true) { 0 } else { 1 };
         Build {
             whose,
-            inspect: json!({ "diagnostics": [
+            inspect: json!({ "proof": { "verdict": "proven" }, "diagnostics": [
                 { "severity": "error", "code": "static-edge-to-runtime" },
                 { "severity": "warning", "code": "stale-build" },
                 { "severity": "error", "code": "static-edge-to-runtime" },
@@ -326,9 +364,15 @@ pub(super) mod tests {
     #[test]
     fn each_way_has_its_verdict() {
         let rewritten = |check, first| facts(vec![build(Whose::Presentry, check, first)], 0).verdict();
-        assert_eq!(rewritten(0, Some(true)), Verdict::Holds);
-        assert_eq!(rewritten(0, Some(false)), Verdict::NotFirst);
-        assert_eq!(rewritten(0, None), Verdict::NotStarted(vec!["server-not-started".to_owned()]));
+        assert_eq!(rewritten(0, Some(true)), Verdict::Holds(Certainty::Proven));
+        assert_eq!(rewritten(0, Some(false)), Verdict::NotFirst(Certainty::Proven));
+        let codes = vec!["server-not-started".to_owned()];
+        assert_eq!(rewritten(0, None), Verdict::NotStarted(Certainty::Proven, codes));
+        let mut conditional = build(Whose::Presentry, 0, Some(true));
+        conditional.inspect["proof"]["verdict"] = json!("proven under a condition");
+        let conditional = facts(vec![conditional], 0).verdict();
+        assert_eq!(conditional, Verdict::Holds(Certainty::UnderCondition));
+        assert!(conditional.sentence().contains("proven under a condition"));
         assert_eq!(rewritten(1, Some(true)), Verdict::NotProven(vec!["static-edge-to-runtime".to_owned()]));
         let refused = facts(vec![build(Whose::Unrewritten, 1, Some(false))], 1);
         assert_eq!(refused.verdict(), Verdict::Refused(vec!["no-entry".to_owned()]));

@@ -109,9 +109,9 @@ fn chain(facts: &Facts, verdict: &Verdict) -> String {
         Verdict::DoesNotBuild => ("The end of the build", facts.build.as_ref()),
         Verdict::Refused(_) => ("What presentry says", facts.rewrite.as_ref().map(|rewrite| &rewrite.ran)),
         Verdict::NotProven(_) => ("The import chain", rewritten.map(|build| &build.check)),
-        Verdict::NotFirst | Verdict::NotStarted(_) => ("What was seen", rewritten.map(|build| &build.trace)),
+        Verdict::NotFirst(_) | Verdict::NotStarted(..) => ("What was seen", rewritten.map(|build| &build.trace)),
         Verdict::NoServer => ("What presentry says", facts.rewrite.as_ref().map(|rewrite| &rewrite.ran)),
-        Verdict::Holds => {
+        Verdict::Holds(_) => {
             // What the app would do without presentry is why it is there.
             ("The import chain of the build as it is built", facts.of(Whose::Unrewritten).map(|build| &build.check))
         }

@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::facts::Certainty;
 use super::*;
 use crate::progress::Shown;
 
@@ -134,6 +135,7 @@ impl Bed {
             cache: true,
             sdk: true,
             keep: false,
+            trust_init: false,
         };
         change(&mut request);
         let workshop = Workshop {
@@ -171,7 +173,7 @@ fn the_app_stays_as_it_is_and_the_directory_has_everything() {
     let before = everything(&bed.app());
     let made = bed.make();
     assert_eq!(everything(&bed.app()), before);
-    assert_eq!(made.facts.verdict(), Verdict::Holds);
+    assert_eq!(made.facts.verdict(), Verdict::Holds(Certainty::Proven));
     for file in [
         "REPORT.md",
         "commands.sh",

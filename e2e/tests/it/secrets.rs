@@ -209,6 +209,7 @@ fn make(directory: &Path, app: PathBuf) -> Made {
         cache: true,
         sdk: false,
         keep: false,
+        trust_init: false,
     };
     let workshop = Workshop {
         binary: &program("presentry", PRESENTRY),

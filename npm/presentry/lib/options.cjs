@@ -8,6 +8,10 @@ const build = {
   preset: ["--preset", "string"],
   outputDir: ["--output-dir", "string"],
 };
+const trust = {
+  packagesElsewhere: ["--packages-elsewhere", "boolean"],
+  trustInit: ["--trust-init", "boolean"],
+};
 const report = {
   allowFailure: ["--allow-failure", "boolean"],
 };
@@ -26,12 +30,11 @@ const OPTIONS = {
     compileCache: ["--compile-cache", "boolean or string"],
     keepSdkWrapper: ["--keep-sdk-wrapper", "boolean"],
     noTrace: ["--no-trace", "boolean"],
-    packagesElsewhere: ["--packages-elsewhere", "boolean"],
-    trustInit: ["--trust-init", "boolean"],
+    ...trust,
     strict: ["--strict", "boolean"],
     ...report,
   },
-  check: { ...build, packagesElsewhere: ["--packages-elsewhere", "boolean"], trustInit: ["--trust-init", "boolean"], ...report },
+  check: { ...build, ...trust, ...report },
   trace: {
     ...build,
     instrumentation: ["--instrumentation", "string"],
@@ -44,9 +47,10 @@ const OPTIONS = {
     envFile: ["--env-file", "strings"],
     env: ["--env", "variables"],
     html: ["--html", "string"],
+    ...trust,
     ...report,
   },
-  inspect: { ...build, instrumentation: ["--instrumentation", "string"], ...report },
+  inspect: { ...build, instrumentation: ["--instrumentation", "string"], ...trust, ...report },
   restore: { ...build, dryRun: ["--dry-run", "boolean"], ...report },
 };
 

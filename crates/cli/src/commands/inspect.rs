@@ -9,6 +9,7 @@ use presentry_rewriter::{
 
 use crate::{
     args::{InspectArgs, RewriteArgs},
+    commands::proven::proven,
     failure::Failure,
     find::{
         locate::Build,
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     let _lock = for_reading(build, output)?;
     let disk = DiskSources::new(&place.server);
     let manifest = place.manifest()?.filter(|manifest| !manifest.files.is_empty());
-    let request = request(build, &named, manifest.as_ref());
+    let request = Request { trust: args.trust.trust(), ..request(build, &named, manifest.as_ref()) };
     let (earlier, unknown) = match manifest.map(|manifest| history::track(place, manifest)).transpose() {
         Ok(earlier) => (earlier.unwrap_or_default(), Vec::new()),
         Err(Failure::Refused(diagnostics)) => (Earlier::default(), diagnostics),
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     let rewrite = RewriteArgs::of_inspect(args);
     let view = View::new(build, &rewrite, output, &earlier)?;
     let original = &view.modules;
-    let proof = prove(&disk, &build.entry);
+    let proof = proven(build, &disk, &args.trust)?;
     let remembered = Some(request.instrumentation.clone()).filter(|_| args.instrumentation.is_none());
     let make = |sources: &dyn Sources, path: &ModulePath, inlined: InlinedInstrumentation| {
         let request = Request { instrumentation: path.clone(), inlined, ..request.clone() };
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
         };
     let replaces = planned.inlined == InlinedInstrumentation::Replace && is_inlined(original, &build.entry);
     let sources = planned.provided.over(original);
-    if let Some(bundled) = bundle::remembered(&planned.plan, &sources, &earlier.tracked, build)? {
+    if let Some(bundled) = bundle::remembered(&planned.plan, &sources, &earlier.tracked, build, request.trust)? {
         planned.plan = bundled;
     }
     let planned = Plan::new(planned, request.clone());
@@ -103,8 +104,16 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     found.in_the_way(output);
     found.lines(report).iter().for_each(|(name, line)| output.text(&format!("{name:WIDTH$}{}\n", visible(line))));
     let double_inits = start_scripts::double_inits(&args.build.app, place, &named);
-    build.warnings.iter().chain(&double_inits).for_each(|warning| output.diagnostic(warning, Some(place)));
+    // What a rewrite would warn of was shown above.
+    let of_proof = proof.warnings.iter().filter(|warning| !found_already(plan, warning));
+    let warnings = build.warnings.iter().chain(&double_inits).chain(of_proof);
+    warnings.for_each(|warning| output.diagnostic(warning, Some(place)));
     Ok(Outcome::Inspected)
+}
+
+/// Whether a plan says the same of the build as it will be.
+fn found_already(plan: &Rewriting, warning: &Diagnostic) -> bool {
+    plan.diagnostics.iter().any(|diagnostic| diagnostic.code == warning.code)
 }
 
 const WIDTH: usize = 17;
@@ -318,10 +327,11 @@ impl Found<'_> {
         if self.proof.holds() {
             let (modules, packages) = (self.proof.closure.len(), self.proof.packages.join(", "));
             let packages = if packages.is_empty() { "no package".to_owned() } else { packages };
-            return format!("holds: {modules} modules and {packages} before the runtime");
+            let verdict = self.proof.verdict.as_str();
+            return format!("{verdict}: {modules} modules and {packages} before the runtime");
         }
         let codes: Vec<&str> = self.proof.failures.iter().map(|failure| failure.code.name).collect();
-        format!("does not hold: {}; `presentry check` shows where", codes.join(", "))
+        format!("not proven: {}; `presentry check` shows where", codes.join(", "))
     }
 
     fn rewrite_line(&self) -> String {

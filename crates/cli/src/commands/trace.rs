@@ -12,11 +12,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use presentry_rewriter::{EntryLoading, ModulePath, Proof, Sources as _, diagnostics::Diagnostic, prove};
+use presentry_rewriter::{EntryLoading, ModulePath, Proof, Sources as _, Verdict, diagnostics::Diagnostic, prove};
 
 use crate::{
     args::TraceArgs,
     child::{self, environment, group::TICK},
+    commands::proven::proven,
     diagnostics::{
         file_not_found, library_not_instrumented, node_not_found, request_failed, sentry_not_first, server_not_started,
         spans_missing, trace_needs_node,
@@ -93,6 +94,9 @@ pub(crate) fn run(args: &TraceArgs, build: &Build, output: &Output, report: &mut
     let (proof, expected) = expected(args, build, report)?;
     if proof.untried_bundle.is_some() {
         return Err(Failure::NotProven(proof.failures));
+    }
+    if matches!(proof.verdict, Verdict::UnderCondition | Verdict::VouchedFor) {
+        output.note(format!("that Sentry starts first is {}; this is one start", proof.verdict.as_str()));
     }
     let start = Start::new(args, build, node, &expected)?;
     output.why(format!("starting `{}`", start.shown()));
@@ -232,7 +236,7 @@ fn node(named: Option<&Path>) -> Result<PathBuf, Failure> {
 fn expected(args: &TraceArgs, build: &Build, report: &mut Report) -> Result<(Proof, Expected), Failure> {
     let place = &build.place;
     let disk = DiskSources::new(&place.server);
-    let proof = prove(&disk, &build.entry);
+    let proof = proven(build, &disk, &args.trust)?;
     report.tried_proof(place, &proof);
     let beside = instrumentation::built(build, args.instrumentation.as_deref())?;
     let instrumentation = proof.instrumentation.clone().or_else(|| disk.exists(&beside).then_some(beside));

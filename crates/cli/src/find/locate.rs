@@ -360,6 +360,12 @@ fn of_entry(args: &BuildArgs, named: &Path, preset: Option<&'static Preset>) -> 
         output = metadata.directory;
         break;
     }
+    if found.is_none()
+        && preset.is_none()
+        && let Some(edge) = edge_of(&server, &entry, is_of_app.then_some(args.app.as_path()))?
+    {
+        return Err(edge_runtime::diagnostic(edge).into());
+    }
     reasons.push(format!("the host loads the entry as: {}", loading_text(loading)));
     let place = Place::open(server, output, parent(named))?;
     let stale = built.filter(|_| is_of_app);
@@ -369,6 +375,38 @@ fn of_entry(args: &BuildArgs, named: &Path, preset: Option<&'static Preset>) -> 
     let warnings = stale.into_iter().collect();
     let app = is_of_app.then(|| args.app.clone());
     Ok(Located::Server(Box::new(Build { app, place, entry, loading, found, reasons, options, warnings })))
+}
+
+/// What Vercel reads beside a function.
+const VERCEL_FUNCTION: &str = ".vc-config.json";
+
+/// The edge preset of an entry whose `nitro.json` does not lie above it: some presets write the server and `nitro.json` to
+/// different trees.
+fn edge_of(server: &Path, entry: &ModulePath, app: Option<&Path>) -> Result<Option<&'static str>, Failure> {
+    #[derive(serde::Deserialize)]
+    struct Function {
+        runtime: Option<String>,
+    }
+    let is_below = |name: &str| server.iter().any(|part| part == name);
+    if is_below("edge-functions") {
+        return Ok(Some("netlify-edge"));
+    }
+    if is_below("_worker.js") || entry.as_str() == "_worker.js" {
+        return Ok(Some("cloudflare-pages"));
+    }
+    let function = fs::read(server.join(VERCEL_FUNCTION)).ok();
+    let function = function.and_then(|text| serde_json::from_slice::<Function>(&text).ok());
+    if function.and_then(|function| function.runtime).is_some_and(|runtime| runtime == "edge") {
+        return Ok(Some("vercel-edge"));
+    }
+    let mut presets = Vec::new();
+    for directory in
+        app.into_iter().flat_map(|app| presets::output_directories().into_iter().map(|name| app.join(name)))
+    {
+        presets.extend(nitro_json::read(&directory)?.and_then(|metadata| presets::find(&metadata.preset)));
+    }
+    let all_edge = presets.iter().all(|preset| preset.runtime == Runtime::Edge);
+    Ok(presets.first().filter(|_| all_edge).map(|preset| preset.name))
 }
 
 /// `chosen` says that the directory was named, so that a build in another one is not meant.

@@ -12,7 +12,8 @@ use std::{
 
 use presentry_parser::commonjs_wrappers;
 use presentry_rewriter::{
-    AskedFor, Bundle, ModulePath, Outcome, PackageImports, Plan as Rewriting, Sources, bundle_header, bundle_line,
+    AskedFor, Bundle, InitTrust, ModulePath, Outcome, PackageImports, Plan as Rewriting, Sources, bundle_header,
+    bundle_line,
     diagnostics::{Diagnostic, sdk_of_package},
     injects_channels, is_script, package_imports, package_name, sealed, tried, with_bundle,
 };
@@ -125,7 +126,7 @@ fn bundled(view: &View<'_>, plan: &Plan) -> Result<Option<(Rewriting, Remaining)
         remaining.modules.push(path.clone());
         remaining.note_requests_of(&place.server, &String::from_utf8_lossy(bytes));
     }
-    Ok(Some((with_bundle(&sources, plan.rewriting.clone(), &view.build.entry, &bundle), remaining)))
+    Ok(Some((with_bundle(&sources, plan.rewriting.clone(), &view.build.entry, &bundle, plan.request.trust), remaining)))
 }
 
 /// The plan that an earlier run with a bundle has carried out, as far as it is the same as one without; `None` where
@@ -135,10 +136,11 @@ pub(crate) fn remembered(
     sources: &dyn Sources,
     tracked: &[Tracked],
     build: &Build,
+    trust: InitTrust,
 ) -> Result<Option<Rewriting>, Failure> {
     let Ok(PackageImports { sdk, .. }) = package_imports(sources, plan) else { return Ok(None) };
     let bundle = written_before(&build.place, tracked, &sdk)?;
-    Ok(bundle.map(|bundle| with_bundle(sources, plan.clone(), &build.entry, &bundle)))
+    Ok(bundle.map(|bundle| with_bundle(sources, plan.clone(), &build.entry, &bundle, trust)))
 }
 
 /// Whether the files of an earlier run hold a bundle that can stay.

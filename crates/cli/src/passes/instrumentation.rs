@@ -17,7 +17,7 @@ use std::{
 use presentry_parser::SourceSyntax;
 use presentry_rewriter::{
     ChangeKind, FileChange, InlinedInstrumentation, ModulePath, Outcome, Overlay, Plan, Sources,
-    diagnostics::{Diagnostic, Subject},
+    diagnostics::{Diagnostic, Subject, init_in_runtime},
     is_script,
 };
 use serde::Deserialize;
@@ -25,7 +25,7 @@ use serde::Deserialize;
 use crate::{
     diagnostics::{instrumentation_not_found, instrumentation_outside},
     failure::Failure,
-    find::{locate::Build, options::Setting},
+    find::{locate::Build, options::Setting, source_map},
     paths::{existing_file, module_path, show},
     store::history,
 };
@@ -256,6 +256,7 @@ pub(crate) fn planned(
         (true, _) => Err(Failure::Refused(failed)),
         (false, true) => {
             where_chunks_were_looked_for(&mut first.plan, build);
+            name_the_source(&mut first.plan, build);
             first.plan.diagnostics.append(&mut failed);
             Ok(first)
         }
@@ -297,6 +298,18 @@ fn where_chunks_were_looked_for(plan: &mut Plan, build: &Build) {
             "it is not in `{looked}` either, and there is no source to compile: build again, and run `presentry` in the \
              same checkout"
         ));
+    }
+}
+
+/// The source of a call that the runtime makes is known here.
+fn name_the_source(plan: &mut Plan, build: &Build) {
+    let in_runtime = |diagnostic: &&mut Diagnostic| diagnostic.subject.as_deref() == Some(&Subject::InitInRuntime);
+    for diagnostic in plan.diagnostics.iter_mut().filter(in_runtime) {
+        let source = diagnostic.labels.first().zip(build.app.as_deref());
+        let source = source.and_then(|(label, app)| source_map::source_of(&build.place.server, app, label));
+        if let Some(source) = source {
+            *diagnostic = init_in_runtime(Some(&source), std::mem::take(&mut diagnostic.labels));
+        }
     }
 }
 

@@ -66,7 +66,7 @@ static CASES: &[Case] = &[
     case("edge-runtime", 1, &[], edge),
     case("edge-runtime", 1, &["--entry", ENTRY], edge),
     case("entry-asks-if-main", 0, &[], || {
-        with_entry("if (import.meta.main) {}\nexport { n as default } from './chunks/nitro/nitro.mjs';\n")
+        with_entry("isMain(import.meta);\nexport { n as default } from './chunks/nitro/nitro.mjs';\n")
     }),
     case("entry-cannot-await", 1, &["--exports", "wrap"], || {
         let app = with_runtime("import 'graphql';\nexport function n() {}\n");
@@ -130,9 +130,11 @@ static CASES: &[Case] = &[
         app
     }),
     case("instrumentation-in-runtime", 1, &[], || {
-        with_runtime(
+        let app = with_runtime(
             "import * as Sentry from '@sentry/solidstart';\nSentry.init({});\nconst prefix = process.env.NITRO_ENV_PREFIX;\nexport const n = {};\n",
-        )
+        );
+        app.remove(".output/server/instrument.server.mjs");
+        app
     }),
     // What the SDK's `experimental_dynamic-import` writes when the instrumentation and the runtime both use `h3`.
     case("instrumentation-shares-runtime", 1, &[], || {
@@ -159,6 +161,11 @@ export { default_sentryWrapped as default };
         app.write("start.css", "");
         app
     }),
+    case("instrumentation-throws", 1, &[], || instrumented("throw new Error('no DSN');\n")),
+    case("runtime-not-awaited", 0, &["check"], || {
+        with_entry("import './instrument.server.mjs';\nimport('./chunks/nitro/nitro.mjs');\n")
+    }),
+    case("instrumentation-name", 1, &[], || with_source("console.log(__BUILD__);\n")),
     case("instrumentation-import", 1, &[], || with_source("import './nowhere';\n")),
     case("instrumentation-syntax", 1, &[], || with_source("const view = <div/>;\n")),
     case("interrupted", 1, &["--dry-run"], interrupted),

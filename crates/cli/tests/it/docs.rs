@@ -38,6 +38,9 @@ fn the_readme_shows_what_the_command_prints_and_writes() {
         let chunk = format!(".output/server/chunks/build/route-{number}.mjs");
         app.write(&chunk, "export { withSentryRouterRouting } from '@sentry/solidstart/router.mjs';\n");
     }
+    // Nitro's server exports an empty object.
+    let runtime = ".output/server/chunks/nitro/nitro.mjs";
+    app.write(runtime, app.read(runtime).replace("{ envPrefix }", "{}"));
     assert_eq!(app.succeeds(&["--bundle-sdk=if-possible"]), block("$ presentry").split_once('\n').unwrap().1);
     // The digest is that of another entry, and the facade ends with an empty source map.
     let facade = app.read(".output/server/index.mjs");

@@ -29,7 +29,7 @@ fn a_fresh_build() {
             instrumentation  .output/server/instrument.server.mjs
             loaded at once   chunks/nitro/nitro.mjs
             exports          default (object)
-            proof            does not hold: sentry-not-started, static-edge-to-runtime, static-edge-to-package; `presentry check` shows where
+            proof            not proven: sentry-not-started, static-edge-to-runtime, static-edge-to-package; `presentry check` shows where
             presentry        would rewrite this build; `presentry --dry-run` shows the diff
             with --import    node --import ./.output/server/instrument.server.mjs .output/server/index.mjs
             package.json     "start": "node --import ./.output/server/instrument.server.mjs .output/server/index.mjs"
@@ -64,7 +64,7 @@ fn a_rewritten_build() {
             loaded at once   instrument.server.mjs
             loaded later     entry.mjs
             exports          default (object)
-            proof            holds: 2 modules and @sentry/solidstart before the runtime
+            proof            proven: 2 modules and @sentry/solidstart before the runtime
             presentry        has nothing to do
             with --import    node --import ./.output/server/instrument.server.mjs .output/server/index.mjs; not needed for this build
             package.json     "start": "node --import ./.output/server/instrument.server.mjs .output/server/index.mjs"
@@ -97,7 +97,7 @@ fn a_build_that_the_sdk_wrapped() {
             loaded at once   chunks/nitro/nitro.mjs
             loaded later     chunks/nitro/nitro.mjs
             exports          handler (unknown), listener (object)
-            proof            does not hold: static-edge-to-runtime, static-edge-to-package; `presentry check` shows where
+            proof            not proven: static-edge-to-runtime, static-edge-to-package; `presentry check` shows where
             presentry        would rewrite this build; `presentry --dry-run` shows the diff
             options          autoInjectServerSentry: not set (default)
                              experimental_entrypointWrappedFunctions: default, handler, server (default)

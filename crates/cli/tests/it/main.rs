@@ -10,6 +10,7 @@ mod children;
 mod codes;
 mod docs;
 mod dry_run;
+mod field;
 mod find;
 mod formats;
 mod hostile;

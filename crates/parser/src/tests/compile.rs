@@ -575,3 +575,44 @@ fn kinds_of_uses() {
     assert!(compiled.is_ok());
     assert_eq!(kinds, [UseKind::Require, UseKind::Static, UseKind::Dynamic], "`node:module` is imported as well");
 }
+
+#[test]
+fn names_that_nothing_defines() {
+    let values = BTreeMap::from([("DEV".to_owned(), EnvironmentValue::Flag(false))]);
+    let environment = Environment { values, node_env: None };
+    let undeclared = |text: &str| {
+        let options = CompileOptions {
+            syntax: SourceSyntax::TypeScript,
+            source: "a.ts",
+            verbatim_module_syntax: false,
+            environment: &environment,
+        };
+        let names = compile(text, &options, &mut |_| None).unwrap().names;
+        names.undeclared.into_iter().map(|(name, span)| (name, span.of(text).to_owned())).collect::<Vec<_>>()
+    };
+    let names = |text: &str| undeclared(text).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(
+        undeclared("declare const __BUILD__: string;\nf(`a${__BUILD__}`);\nimport { f } from 'f';"),
+        [("__BUILD__".to_owned(), "__BUILD__".to_owned())]
+    );
+    assert_eq!(
+        names("const config = useRuntimeConfig(); log({ VERSION, a: config }); declare global { var VERSION: 1 }"),
+        ["VERSION", "log", "useRuntimeConfig"]
+    );
+    assert_eq!(names("export const f = () => __DEV__ && window.location; __dirname"), ["__DEV__", "__dirname"]);
+    assert_eq!(names("window.a"), ["window"]);
+    // What is there, what is asked for, what is caught, what the module itself defines, and what only types name.
+    for text in [
+        "console.log(process.env.A, Buffer, globalThis.X, new URLPattern(), navigator, Infinity, undefined)",
+        "const release = typeof __BUILD__ === 'undefined' ? '' : __BUILD__; console.log(release)",
+        "let a; try { a = useRuntimeConfig().a } catch {} console.log(a)",
+        "globalThis.__BUILD__ ??= '1'; Object.assign(globalThis, { A: 1 }); console.log(__BUILD__, A)",
+        "(globalThis as any).__BUILD__ = 1; console.log(__BUILD__)",
+        "Object.defineProperty(globalThis, 'B', { value: 1 }); console.log(B)",
+        "type A = __T__; interface B extends C {} const a: D = 1 as E; console.log(a satisfies F)",
+        "function f() { return arguments.length } out: for (;;) { break out } class A { B = 1; static C() {} } f(A)",
+        "if (import.meta.env.DEV) { __ONLY_IN_DEVELOPMENT__ }",
+    ] {
+        assert_eq!(names(text), [""; 0], "{text}");
+    }
+}

@@ -1,6 +1,6 @@
 //! `init-after-runtime`: the runtime is loaded, and Sentry starts after it.
 
-use super::{Code, Diagnostic, Severity, with_place};
+use super::{Code, Diagnostic, Severity, Subject, with_place};
 use crate::{graph::Graph, order::Run};
 
 pub(super) static CODE: Code = Code {
@@ -21,5 +21,7 @@ pub(crate) fn init_after_runtime(graph: &Graph<'_>, run: &Run) -> Diagnostic {
     for (place, _) in &run.starts {
         diagnostic = with_place(diagnostic, graph, place, "Sentry starts here");
     }
-    diagnostic.hint("load the runtime after `Sentry.init()`, or not at all: the facade loads it")
+    diagnostic
+        .about(Subject::UnfitInstrumentation)
+        .hint("load the runtime after `Sentry.init()`, or not at all: the facade loads it")
 }

@@ -1,6 +1,6 @@
 //! `library-before-init`: a library that Sentry instruments is loaded before Sentry has started.
 
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic, Severity, Subject};
 use crate::{
     graph::Graph,
     libraries::{Early, labels},
@@ -30,5 +30,5 @@ pub(crate) fn library_before_init(graph: &Graph<'_>, early: &Early) -> Diagnosti
     let hint = format!(
         "have `{loader}` import it after `Sentry.init()`, with `await import(…)`, or take it out of the instrumentation{users}"
     );
-    Diagnostic { severity, ..diagnostic.hint(hint) }
+    Diagnostic { severity, ..diagnostic.about(Subject::UnfitInstrumentation).hint(hint) }
 }

@@ -1,7 +1,7 @@
 //! `runtime-not-deferred`: the entry loads no module of the build dynamically, so the runtime is in its static closure.
 
 use super::{Code, Diagnostic, Severity};
-use crate::sources::ModulePath;
+use crate::{proof::Stage, sources::ModulePath};
 
 pub(super) static CODE: Code = Code {
     name: "runtime-not-deferred",
@@ -11,7 +11,9 @@ pub(super) static CODE: Code = Code {
 the runtime is in the entry itself, and its imports were linked before `Sentry.init()` could run."#,
 };
 
-pub(crate) fn runtime_not_deferred(entry: &ModulePath) -> Diagnostic {
+pub(crate) fn runtime_not_deferred(entry: &ModulePath, stage: &Stage) -> Diagnostic {
     Diagnostic::new(&CODE, format!("`{entry}` is the runtime itself: it loads no module of the build by `import()`"))
-        .hint("run `presentry` on the build")
+        .hint(super::advice(stage, |instrumentation| {
+            format!("let `{instrumentation}` be a module of its own, beside the entry")
+        }))
 }

@@ -1,7 +1,7 @@
 //! `sentry-not-started`: nothing in the static closure of the entry calls `init` of a `@sentry/*` package.
 
 use super::{Code, Diagnostic, Severity};
-use crate::sources::ModulePath;
+use crate::{proof::Stage, sources::ModulePath};
 
 pub(super) static CODE: Code = Code {
     name: "sentry-not-started",
@@ -14,10 +14,17 @@ The call is looked for by its binding, not by its name: it must be the `init` of
 reached when the module is evaluated."#,
 };
 
-pub(crate) fn sentry_not_started(entry: &ModulePath) -> Diagnostic {
+pub(crate) fn sentry_not_started(entry: &ModulePath, stage: &Stage) -> Diagnostic {
+    let hint = match stage {
+        Stage::Found => {
+            "run `presentry` on the build; if it did run, call `Sentry.init()` at the top level of the instrumentation"
+                .to_owned()
+        }
+        Stage::Planned(instrumentation) => format!("call `Sentry.init()` at the top level of `{instrumentation}`"),
+    };
     Diagnostic::new(
         &CODE,
         format!("no module in the static closure of `{entry}` calls `init` of a `@sentry/*` package"),
     )
-    .hint("run `presentry` on the build; if it did run, call `Sentry.init()` at the top level of the instrumentation")
+    .hint(hint)
 }

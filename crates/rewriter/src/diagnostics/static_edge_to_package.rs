@@ -3,6 +3,7 @@
 use super::{Code, Diagnostic, Severity};
 use crate::{
     graph::{Edge, Graph},
+    proof::Stage,
     sources::ModulePath,
 };
 
@@ -21,8 +22,11 @@ pub(crate) fn static_edge_to_package(
     entry: &ModulePath,
     packages: &[&str],
     chain: &[Edge],
+    stage: &Stage,
 ) -> Diagnostic {
     let names: Vec<String> = packages.iter().map(|package| format!("`{package}`")).collect();
     let message = format!("`{entry}` imports {} statically, before `Sentry.init()` can run", names.join(", "));
-    super::with_chain(Diagnostic::new(&CODE, message), graph, chain).hint("run `presentry` on the build")
+    super::with_chain(Diagnostic::new(&CODE, message), graph, chain).hint(super::advice(stage, |instrumentation| {
+        format!("let `{instrumentation}` be a module of its own, which imports no library")
+    }))
 }

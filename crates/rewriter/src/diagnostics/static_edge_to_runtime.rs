@@ -1,8 +1,9 @@
 //! `static-edge-to-runtime`: the static closure of the entry reaches the runtime.
 
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic, Severity, Subject};
 use crate::{
     graph::{Edge, Graph},
+    proof::Stage,
     sources::ModulePath,
 };
 
@@ -21,7 +22,13 @@ pub(crate) fn static_edge_to_runtime(
     entry: &ModulePath,
     to: &ModulePath,
     chain: &[Edge],
+    stage: &Stage,
 ) -> Diagnostic {
     let message = format!("`{entry}` reaches `{to}` by static imports, before `Sentry.init()` can run");
-    super::with_chain(Diagnostic::new(&CODE, message), graph, chain).hint("run `presentry` on the build")
+    super::with_chain(Diagnostic::new(&CODE, message), graph, chain).about(Subject::UnfitInstrumentation).hint(super::advice(stage, |instrumentation| {
+        format!(
+            "`{instrumentation}` imports a part of the runtime: move what it needs into a module that the server does not use, \
+             or name the source of the instrumentation with `--instrumentation`"
+        )
+    }))
 }

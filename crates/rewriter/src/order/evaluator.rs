@@ -251,6 +251,14 @@ impl<'g> Evaluator<'g> {
     // Failures and suspensions.
 
     /// Something fails here, or may.
+    /// An error is certain here.
+    pub(super) fn throws(&mut self, state: &State, place: Place) {
+        if self.catchers.is_empty() {
+            self.log.thrown.insert(place.clone());
+        }
+        self.fail(state, place);
+    }
+
     pub(super) fn fail(&mut self, state: &State, place: Place) {
         let Some(mut catcher) = self.catchers.pop() else { return };
         let condition = self.tests.last().cloned().unwrap_or(Condition { place, kind: ConditionKind::Failure });
@@ -337,7 +345,7 @@ impl<'g> Evaluator<'g> {
             }
             Step::Throw(value) => {
                 self.expression(frame, value, &mut state)?;
-                self.fail(&state, frame.place(value.at));
+                self.throws(&state, frame.place(value.at));
                 None
             }
             Step::Jump { is_continue, label } => {

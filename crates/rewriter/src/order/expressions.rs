@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use presentry_parser::{
-    Argument, Assignment, Expression, ExpressionKind as Kind, Logical, MemberKind, Name, Pattern, Property, SlotId,
+    Argument, Assignment, COMMONJS_ALONE, Expression, ExpressionKind as Kind, Logical, MemberKind, Name, Pattern,
+    Property, SlotId, is_defined_by_node,
 };
 
 use super::{
@@ -81,7 +82,7 @@ impl Evaluator<'_> {
             Kind::Text(text) => Value::Text(text.as_str().into()),
             Kind::Slot(slot) => self.read(frame, *slot, expression, state)?,
             Kind::Global(name) if COMMONJS_ALONE.contains(&name.as_str()) => {
-                self.fail(state, frame.place(expression.at));
+                self.throws(state, frame.place(expression.at));
                 return None;
             }
             Kind::Global(name) => {
@@ -1112,114 +1113,6 @@ fn setter(class: &Rc<ClassValue>, name: Option<&str>) -> Option<Value> {
         let Value::Class(parent) = &class.parent else { return None };
         class = parent.clone();
     }
-}
-
-/// Names that CommonJS has and ES modules lack: reading one of them throws.
-const COMMONJS_ALONE: [&str; 5] = ["require", "module", "exports", "__dirname", "__filename"];
-
-/// Whether reading a name that nothing in the module declares gives a value in every supported version of Node
-/// (<https://nodejs.org/docs/latest-v20.x/api/globals.html>). A name that is missing here may throw.
-fn is_defined_by_node(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "AbortController",
-        "AbortSignal",
-        "AggregateError",
-        "Array",
-        "ArrayBuffer",
-        "Atomics",
-        "BigInt",
-        "BigInt64Array",
-        "BigUint64Array",
-        "Blob",
-        "Boolean",
-        "BroadcastChannel",
-        "Buffer",
-        "DataView",
-        "Date",
-        "Error",
-        "EvalError",
-        "Event",
-        "EventTarget",
-        "FinalizationRegistry",
-        "Float32Array",
-        "Float64Array",
-        "FormData",
-        "Function",
-        "Headers",
-        "Infinity",
-        "Int16Array",
-        "Int32Array",
-        "Int8Array",
-        "Intl",
-        "JSON",
-        "Map",
-        "Math",
-        "MessageChannel",
-        "MessageEvent",
-        "MessagePort",
-        "NaN",
-        "Number",
-        "Object",
-        "Promise",
-        "Proxy",
-        "RangeError",
-        "ReadableStream",
-        "ReferenceError",
-        "Reflect",
-        "RegExp",
-        "Request",
-        "Response",
-        "Set",
-        "SharedArrayBuffer",
-        "String",
-        "Symbol",
-        "SyntaxError",
-        "TextDecoder",
-        "TextEncoder",
-        "TransformStream",
-        "TypeError",
-        "URIError",
-        "URL",
-        "URLSearchParams",
-        "Uint16Array",
-        "Uint32Array",
-        "Uint8Array",
-        "Uint8ClampedArray",
-        "WeakMap",
-        "WeakRef",
-        "WeakSet",
-        "WebAssembly",
-        "WritableStream",
-        "atob",
-        "btoa",
-        "clearImmediate",
-        "clearInterval",
-        "clearTimeout",
-        "console",
-        "decodeURIComponent",
-        "encodeURIComponent",
-        "eval",
-        "fetch",
-        "global",
-        "globalThis",
-        "isNaN",
-        "parseFloat",
-        "parseInt",
-        "performance",
-        "process",
-        "crypto",
-        "decodeURI",
-        "encodeURI",
-        "escape",
-        "isFinite",
-        "queueMicrotask",
-        "setImmediate",
-        "setInterval",
-        "setTimeout",
-        "structuredClone",
-        "undefined",
-    ];
-    NAMES.contains(&name)
 }
 
 /// A name that nothing in the module declares.

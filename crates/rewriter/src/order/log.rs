@@ -56,6 +56,8 @@ pub(crate) struct Log {
     /// Whether a function that starts Sentry was given to something that is not followed.
     pub(crate) handed_out: bool,
     pub(crate) options: BTreeSet<(Place, LostBy)>,
+    /// Errors that nothing catches.
+    pub(crate) thrown: BTreeSet<Place>,
     /// The functions that were called.
     pub(crate) called: BTreeSet<(ModulePath, usize)>,
     /// Why code runs at a time that is not known, where it does.

@@ -15,10 +15,11 @@ use crate::{
     diagnostics::Diagnostic,
     exports::{Resolution, resolve_export},
     graph::{Graph, Module, stands_for},
-    proof::is_nitro_runtime,
+    runtime::{is_nitro_runtime, serving},
     sdk,
     sources::ModulePath,
     specifier::Target,
+    starts::may_start_sentry,
 };
 
 /// How far a module has come.
@@ -56,7 +57,7 @@ impl Targets {
     /// Reads them from the entry: what it, or a module of its closure, loads by `import()`.
     pub(super) fn of(graph: &Graph<'_>, entry: &ModulePath) -> Result<Self, Box<Diagnostic>> {
         let closure = graph.closure(entry)?;
-        let mut of_entry = BTreeSet::new();
+        let mut of_entry: BTreeSet<ModulePath> = BTreeSet::new();
         let mut of_all = BTreeSet::new();
         for path in closure.paths() {
             let Some(module) = graph.load(path)? else { continue };
@@ -69,14 +70,21 @@ impl Targets {
                 }
             }
         }
-        let candidates = if of_entry.is_empty() { of_all } else { of_entry };
+        let candidates = if of_entry.is_empty() { of_all } else { of_entry.clone() };
         let mut marked = BTreeSet::new();
         for candidate in &candidates {
             if graph.closure(candidate)?.paths().any(|path| is_nitro_runtime(graph, path)) {
                 marked.insert(candidate.clone());
             }
         }
-        let roots = if marked.is_empty() { candidates } else { marked };
+        let mut roots = if marked.is_empty() { candidates } else { marked };
+        // What such a module exports is declared in the chunk that serves, which the instrumentation may share.
+        for root in roots.clone() {
+            roots.extend(serving(graph, &root)?);
+        }
+        for module in serving_entry(graph, entry, &of_entry)? {
+            roots.insert(module);
+        }
         let mut targets = Self { roots, is_dangerous: false };
         for path in closure.paths() {
             let Some(module) = graph.load(path)? else { continue };
@@ -105,17 +113,17 @@ impl Targets {
     }
 
     /// Whether a module is the runtime itself: what it imports is evaluated with it.
-    fn is_root(&self, graph: &Graph<'_>, path: &ModulePath) -> bool {
-        self.roots.contains(path) || is_nitro_runtime(graph, path)
+    fn is_root(&self, path: &ModulePath) -> bool {
+        self.roots.contains(path)
     }
 
     /// Whether loading a module at run time loads the runtime, or a part of it with its libraries.
     pub(super) fn is_runtime(&self, graph: &Graph<'_>, path: &ModulePath) -> Result<bool, Box<Diagnostic>> {
-        if self.is_root(graph, path) {
+        if self.is_root(path) {
             return Ok(true);
         }
         let closure = graph.closure(path)?;
-        if closure.paths().any(|path| self.is_root(graph, path)) {
+        if closure.paths().any(|path| self.is_root(path)) {
             return Ok(true);
         }
         let loads = closure.packages.iter().any(|package| !sdk::is_of_sentry(&package.specifier));
@@ -126,6 +134,32 @@ impl Targets {
         }
         Ok(false)
     }
+}
+
+/// What the entry itself serves from by static imports. A module that starts Sentry is not the runtime for that, unless it
+/// holds what Nitro's does.
+pub(crate) fn serving_entry(
+    graph: &Graph<'_>,
+    entry: &ModulePath,
+    loaded: &BTreeSet<ModulePath>,
+) -> Result<BTreeSet<ModulePath>, Box<Diagnostic>> {
+    let mut serves = serving(graph, entry)?;
+    let Some(module) = graph.load(entry)? else { return Ok(serves) };
+    if !loaded.is_empty()
+        && module.record.local_export_entries.is_empty()
+        && module.record.indirect_export_entries.is_empty()
+    {
+        // An entry that exports nothing and loads something by `import()` imports what prepares that.
+        serves.clear();
+    }
+    serves.retain(|path| {
+        let starts = |module: &Rc<Module>| may_start_sentry(module.text.as_bytes()) && !is_nitro_runtime(graph, path);
+        let may_start = graph.closure(path).is_ok_and(|closure| {
+            closure.paths().any(|path| graph.load(path).ok().flatten().is_some_and(|module| starts(&module)))
+        });
+        !may_start
+    });
+    Ok(serves)
 }
 
 impl Evaluator<'_> {
@@ -244,7 +278,7 @@ impl Evaluator<'_> {
     fn request(&mut self, target: &Target, place: Place, state: &mut State) -> Option<()> {
         match target {
             Target::File(file) => {
-                if self.targets.is_root(self.graph, file) {
+                if self.targets.is_root(file) {
                     self.load_runtime(place, state);
                     return Some(());
                 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
 use presentry_rewriter::{
-    AskedFor, Bundle, ModulePath, Outcome, Plan, bundle_header, bundle_line, package_imports, plan, prove, sealed,
-    tried, with_bundle,
+    AskedFor, Bundle, InitTrust, ModulePath, Outcome, Plan, bundle_header, bundle_line, package_imports, plan, prove,
+    sealed, tried, with_bundle,
 };
 
 use crate::written::{INSTRUMENTATION, applied, build, path, request, show_plan};
@@ -30,7 +30,7 @@ export { n as default } from './chunks/nitro/nitro.mjs';
 fn bundled(text: &str, modules: &[(&str, &str)]) -> Plan {
     let files = build(&format!("{INSTRUMENTATION}{RUNTIME}{text}"));
     let planned = plan(&files, &request());
-    let bundled = with_bundle(&files, planned, &path("index.mjs"), &bundle(modules));
+    let bundled = with_bundle(&files, planned, &path("index.mjs"), &bundle(modules), InitTrust::Proof);
     if bundled.outcome == Outcome::Rewritten {
         assert!(prove(&applied(files, &bundled), &path("index.mjs")).holds());
     }

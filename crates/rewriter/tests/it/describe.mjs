@@ -1,6 +1,6 @@
 // Imports a server entry and prints what an importer sees: one JSON object, names and value kinds.
 import { pathToFileURL } from "node:url";
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { describe } from "./values.mjs";
 
 // What AWS Lambda gives to its functions.
@@ -13,6 +13,9 @@ console.log = console.info = () => {};
 // A namespace with a `then` cannot be the result of `await import()`, so a static import is used.
 const source = `import * as namespace from ${JSON.stringify(pathToFileURL(process.argv[2]).href)}; export { namespace };`;
 const { namespace } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+// A facade without top-level await loads the runtime meanwhile.
+const [, runtime] = /^import\("(.*)"\)\.catch/m.exec(readFileSync(process.argv[2], "utf8")) ?? [];
+if (runtime) await import(new URL(runtime, pathToFileURL(process.argv[2])).href);
 const exports = {};
 for (const name of Object.keys(namespace).sort()) exports[name] = describe(namespace[name]);
 // The functions named after the entry are called, with a `this` and two arguments.

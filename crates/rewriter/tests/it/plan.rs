@@ -48,10 +48,8 @@ export { nodeServer as n };
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
-            const { default: _default } = await import("./entry.mjs").catch((_error) => {
-              process.exitCode = 1;
-              throw _error;
-            });
+            import("./entry.mjs").catch((_error) => { process.exitCode = 1; process.nextTick(() => { throw _error; }); });
+            const _default = {};
             export { _default as default };
             warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
               instrument.server.mjs:2:1: Sentry.init({});
@@ -352,11 +350,12 @@ new Worker(new URL('./index.mjs', import.meta.url));
             --- entry.mjs (moved entry)
             export let count = 0;
             export function next() { count += 1; }
-            if (import.meta.main) next();
+            if (globalThis[Symbol.for("presentry.main " + new URL("./index.mjs", import.meta.url).href)]) next();
             import './worker-host.mjs';
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
+            globalThis[Symbol.for("presentry.main " + import.meta.url)] = import.meta.main;
             const { count: _count, next: _next } = await import("./entry.mjs").catch((_error) => {
               process.exitCode = 1;
               throw _error;
@@ -369,8 +368,6 @@ new Worker(new URL('./index.mjs', import.meta.url));
               instrument.server.mjs:2:1: Sentry.init({});
             warning[live-binding]: the export `count` is assigned in a function, and importers will not see the new value
               index.mjs:2:26: export function next() { count += 1; }
-            warning[entry-asks-if-main]: `index.mjs` asks whether it is the main module, and behind the facade it is not
-              index.mjs:3:5: if (import.meta.main) next();
             warning[entry-url]: `worker-host.mjs` names the entry by its URL, which is the facade now
               worker-host.mjs:2:12: new Worker(new URL('./index.mjs', import.meta.url));
         "#]],
@@ -652,4 +649,157 @@ fn top_level_import_of_what_starts_nothing_is_refused() {
         error[sentry-not-started]: no module in the static closure of `index.mjs` calls `init` of a `@sentry/*` package
     "#]]
     .assert_eq(&show_plan(&planned));
+}
+
+#[test]
+fn an_entry_that_asks_if_it_is_the_main_module_reads_what_the_facade_would() {
+    check(
+        "--- index.mjs
+import { pathToFileURL } from 'node:url';
+const run = () => import('./app.mjs');
+if (import.meta.url === pathToFileURL(process.argv[1]).href || import.meta.filename === process.argv[1]) run();
+const here = import.meta.dirname;
+--- app.mjs
+export {};
+",
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            import { pathToFileURL } from 'node:url';
+            const run = () => import('./app.mjs');
+            if (new URL("./index.mjs", import.meta.url).href === pathToFileURL(process.argv[1]).href || (import.meta.filename?.slice(0, -9) + "index.mjs") === process.argv[1]) run();
+            const here = import.meta.dirname;
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
+        "#]],
+    );
+    check(
+        "--- index.mjs\nimport isMain from 'is-main';\nif (isMain(import.meta)) import('./app.mjs');\n--- app.mjs\nexport {};\n",
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            import isMain from 'is-main';
+            if (isMain(({ ...import.meta, url: new URL("./index.mjs", import.meta.url).href, filename: (import.meta.filename?.slice(0, -9) + "index.mjs"), main: globalThis[Symbol.for("presentry.main " + new URL("./index.mjs", import.meta.url).href)] }))) import('./app.mjs');
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            globalThis[Symbol.for("presentry.main " + import.meta.url)] = import.meta.main;
+            await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
+            warning[entry-asks-if-main]: `index.mjs` hands `import.meta` to other code, which gets a copy behind the facade
+              index.mjs:2:12: if (isMain(import.meta)) import('./app.mjs');
+        "#]],
+    );
+}
+
+#[test]
+fn an_import_that_the_entry_does_not_wait_for_decides_the_exit_code() {
+    check(
+        "--- index.mjs\nimport './instrument.server.mjs';\nimport('./app.mjs');\n--- app.mjs\nimport 'pg';\n",
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            import('./app.mjs');
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
+            import("./app.mjs").catch((_error) => { process.exitCode = 1; process.nextTick(() => { throw _error; }); });
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
+        "#]],
+    );
+    // Where a condition decides, or something handles the error, it is left to the entry.
+    check(
+        "--- index.mjs\nif (process.env.X) import('./app.mjs');\nimport('./app.mjs').catch(() => {});\n--- app.mjs\nimport 'pg';\n",
+        expect![[r#"
+            Rewritten
+            --- entry.mjs (moved entry)
+            if (process.env.X) import('./app.mjs');
+            import('./app.mjs').catch(() => {});
+            --- index.mjs (facade)
+            // presentry <version> <digest>
+            import "./instrument.server.mjs";
+            await import("./entry.mjs").catch((_error) => {
+              process.exitCode = 1;
+              throw _error;
+            });
+            warning[init-options]: no spans are recorded: `tracesSampleRate` is missing
+              instrument.server.mjs:2:1: Sentry.init({});
+        "#]],
+    );
+}
+
+#[test]
+fn objects_that_are_not_surely_empty_are_passed_on() {
+    for runtime in [
+        "const server = {};\nserver.a = 1;\nexport { server as n };\n",
+        "const server = { a: 1 };\nexport { server as n };\n",
+        "let server;\nserver = {};\nexport { server as n };\n",
+        "const server = {}.a;\nexport { server as n };\n",
+        "function server() {}\nexport { server as n };\n",
+    ] {
+        let text = format!(
+            "{INSTRUMENTATION}--- index.mjs\nexport {{ n as default }} from './nitro.mjs';\n--- nitro.mjs\n{runtime}"
+        );
+        let planned = show_plan(&plan(&build(&text), &request()));
+        assert!(planned.contains("default: _default } = await import"), "{planned}");
+    }
+}
+
+#[test]
+fn a_facade_for_require_has_no_await() {
+    // With an instrumentation that waits, it is of no use.
+    let waiting = "--- instrument.server.mjs\nimport * as Sentry from '@sentry/node';\nawait 0;\nSentry.init({});\n";
+    let text =
+        "--- index.mjs\nexport { n as default } from './nitro.mjs';\n--- nitro.mjs\nconst n = {};\nexport { n };\n";
+    let awaits = |text: &str, request: &Request| {
+        let planned = show_plan(&plan(&build(text), request));
+        assert!(planned.starts_with("Rewritten"), "{planned}");
+        planned.contains("await import")
+    };
+    assert!(!awaits(&format!("{INSTRUMENTATION}{text}"), &request()));
+    assert!(awaits(&format!("{waiting}{text}"), &request()));
+    let launched = Request { loading: EntryLoading::Launcher, ..request() };
+    assert!(awaits(&format!("{INSTRUMENTATION}{text}"), &launched));
+}
+
+#[test]
+fn an_instrumentation_that_always_throws() {
+    let throwing = |text: &str| {
+        let files = build(&format!("--- instrument.server.mjs\n{text}--- index.mjs\nexport const a = 1;\n"));
+        show_plan(&plan(&files, &request()))
+    };
+    expect![[r#"
+        Refused
+        error[instrumentation-throws]: `instrument.server.mjs` always throws before it starts Sentry, so the server never starts
+          instrument.server.mjs:2:7: throw new Error('no DSN');
+    "#]].assert_eq(&throwing("import * as S from '@sentry/node';\nthrow new Error('no DSN');\nS.init({});\n"));
+    expect![[r#"
+        Refused
+        error[instrumentation-throws]: `instrument.server.mjs` always throws after it starts Sentry, so the server never starts
+          instrument.server.mjs:3:7: throw new Error('late');
+    "#]].assert_eq(&throwing("import * as S from '@sentry/node';\nS.init({});\nthrow new Error('late');\n"));
+    expect![[r#"
+        Refused
+        error[instrumentation-throws]: `instrument.server.mjs` always throws before it starts Sentry, so the server never starts
+          instrument.server.mjs:1:11: const S = require('@sentry/node');
+    "#]].assert_eq(&throwing("const S = require('@sentry/node');\nS.init({});\n"));
+    // One that may throw is a path that starts no server.
+    let maybe = throwing("import * as S from '@sentry/node';\nif (!process.env.A) throw 1;\nS.init({});\n");
+    assert!(maybe.starts_with("Rewritten"), "{maybe}");
 }

@@ -201,3 +201,72 @@ fn calls_of_init() {
     starts("const Sentry = { init() {} }; Sentry.init(); import '@sentry/node';", false);
     starts("// Sentry.init()\nimport '@sentry/node'; 'Sentry.init()';", false);
 }
+
+/// A facade whose instrumentation shares a module with the runtime.
+fn shared(instrumentation: &str, entry: &str, chunks: &str) -> String {
+    let text = format!(
+        "--- index.mjs\nimport './instrument.server.mjs';\nexport const {{ a }} = await import('./entry.mjs');\n--- \
+         instrument.server.mjs\nimport {{ init }} from '@sentry/node';\n{instrumentation}\ninit({{ tracesSampleRate: 1 }});\n--- \
+         entry.mjs\n{entry}\n{chunks}"
+    );
+    show_proof(&prove(&build(&text), &path("index.mjs")))
+}
+
+#[test]
+fn what_is_shared_is_found_by_the_graph() {
+    // The module that declares what the entry exports serves, whatever its name and text.
+    let serving = "--- c/x.mjs\nimport 'node:http';\nexport const a = {}, release = 1;\n";
+    for instrumentation in ["import { release } from './c/x.mjs';", "import './c/x.mjs';", "import './c/y.mjs';"] {
+        let chunks = format!("{serving}--- c/y.mjs\nexport * from './x.mjs';\n");
+        let shown = shared(instrumentation, "export { a } from './c/x.mjs';", &chunks);
+        assert!(shown.starts_with("error[static-edge-to-runtime]"), "{shown}");
+        let shown = shared("const x = await import('./c/x.mjs');", "export { a } from './c/x.mjs';", serving);
+        assert!(shown.contains("error[init-after-runtime]"), "{shown}");
+        // So does what an entry without exports imports for what it does.
+        let shown = shared(instrumentation, "import './c/x.mjs';", &chunks);
+        assert!(shown.starts_with("error[static-edge-to-runtime]"), "{shown}");
+    }
+    // What serves is not the module that both use, even where that reads what Nitro's runtime reads.
+    for (entry, own) in [
+        ("export { a } from './c/x.mjs';", "export const release = process.env.NITRO_ENV_PREFIX;"),
+        ("import './c/s.mjs';\nimport './c/x.mjs';", "export const release = 1;"),
+        ("import './c/x.mjs';\nimport './c/s.mjs';", "export const release = 1;"),
+    ] {
+        let chunks = format!("--- c/x.mjs\nimport './s.mjs';\nexport const a = {{}};\n--- c/s.mjs\n{own}\n");
+        let shown = shared("import { release } from './c/s.mjs';", entry, &chunks);
+        assert!(shown.starts_with("holds"), "{entry}: {shown}");
+    }
+}
+
+#[test]
+fn a_runtime_that_is_imported_back_is_no_entry() {
+    let text = "--- index.mjs\nimport { init } from '@sentry/node';\ninit({ tracesSampleRate: 1 });\nexport const app = 1;\nexport const \
+                lazy = () => import('./route.mjs');\n--- route.mjs\nimport { app } from './index.mjs';\nexport default app;\n";
+    let shown = show_proof(&prove(&build(text), &path("index.mjs")));
+    assert!(shown.contains("error[runtime-not-deferred]"), "{shown}");
+}
+
+#[test]
+fn a_runtime_that_nothing_waits_for_is_warned_of() {
+    let floating = "import './instrument.server.mjs';\nimport('./entry.mjs');\n";
+    let shown = |entry: &str| {
+        let files = build(&format!("{INSTRUMENTATION}--- entry.mjs\nimport 'pg';\n--- index.mjs\n{entry}"));
+        let proof = prove(&files, &path("index.mjs"));
+        assert!(proof.holds());
+        proof.warnings.iter().map(|warning| warning.code.name).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(floating), ["init-options", "runtime-not-awaited"]);
+    assert_eq!(shown(&floating.replace("import('", "await import('")), ["init-options"]);
+    assert_eq!(shown(&floating.replace("mjs');\n", "mjs').catch(() => process.exit(1));\n")).len(), 1);
+}
+
+#[test]
+fn calls_of_init_in_the_runtime_are_seen() {
+    let text = "--- index.mjs\nimport './instrument.server.mjs';\nawait import('./entry.mjs');\n--- entry.mjs\nimport './c.mjs';\n--- \
+                c.mjs\nimport * as S from '@sentry/node';\nimport { init as start } from '@sentry/solidstart';\nimport * as B from \
+                '@sentry/browser';\nB.init({});\nexport function plugin() { S.init({}); restart(); start({}); }\n";
+    let proof = prove(&build(&format!("{INSTRUMENTATION}{text}")), &path("index.mjs"));
+    assert!(proof.holds());
+    let seen: Vec<_> = proof.later_inits.iter().map(|label| (label.path.as_str(), label.position.line)).collect();
+    assert_eq!(seen, [("c.mjs", 5), ("c.mjs", 5)]);
+}

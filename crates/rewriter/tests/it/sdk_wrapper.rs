@@ -332,7 +332,8 @@ export const t = process.env.NITRO_ENV_PREFIX;
 ",
         expect![[r#"
             Refused
-            error[instrumentation-in-runtime]: `Sentry.init()` stands in `nitro.mjs` and cannot be taken out: the same module holds the Nitro runtime
+            error[instrumentation-in-runtime]: `Sentry.init()` in `nitro.mjs` is loaded with the runtime, after the libraries that the runtime imports
+              nitro.mjs:2:1: init({});
         "#]],
     );
     check(

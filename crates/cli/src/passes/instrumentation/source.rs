@@ -21,7 +21,7 @@ use super::{
     resolution::{AppResolver, Resolved},
 };
 use crate::{
-    diagnostics::{instrumentation_import, instrumentation_syntax},
+    diagnostics::{instrumentation_import, instrumentation_name, instrumentation_syntax},
     failure::Failure,
     find::locate::Build,
     paths::show,
@@ -51,8 +51,11 @@ pub(super) fn compile(build: &Build, original: &dyn Sources, real: &Path, shown:
         waiting: VecDeque::from([real.to_owned()]),
         files: Vec::new(),
         errors: Vec::new(),
+        undeclared: BTreeMap::new(),
+        defined: BTreeSet::new(),
     };
     compiler.run();
+    compiler.name_what_nothing_defines();
     if !compiler.errors.is_empty() {
         return Err(Failure::Refused(compiler.errors));
     }
@@ -83,6 +86,10 @@ struct Compiler<'a> {
     waiting: VecDeque<PathBuf>,
     files: Vec<NewFile>,
     errors: Vec<Diagnostic>,
+    /// The names that are read and declared nowhere, with the first read of each.
+    undeclared: BTreeMap<String, Label>,
+    /// Those that some module defines for all.
+    defined: BTreeSet<String>,
 }
 
 impl Compiler<'_> {
@@ -120,6 +127,11 @@ impl Compiler<'_> {
                 self.errors.push(instrumentation_import::commonjs(&shown));
             }
             Ok(compiled) => {
+                for (name, span) in compiled.names.undeclared {
+                    let label = Label::in_file(&shown, text, span, "");
+                    self.undeclared.entry(name).or_insert(label);
+                }
+                self.defined.extend(compiled.names.defined);
                 let map = format!("{}.map", path.file_name());
                 let code = format!("{}//# sourceMappingURL={}\n", compiled.code, in_url(&map));
                 self.add(path.sibling(&map).expect("the name of a file"), compiled.source_map, &shown);
@@ -131,6 +143,16 @@ impl Compiler<'_> {
                 let broken = errors.iter().map(|error| broken(&shown, text, error));
                 self.errors.extend(broken);
             }
+        }
+    }
+
+    /// A name that is read in one module may be defined by another.
+    fn name_what_nothing_defines(&mut self) {
+        let undeclared = std::mem::take(&mut self.undeclared);
+        let left = undeclared.into_iter().filter(|(name, _)| !self.defined.contains(name));
+        let (names, labels): (Vec<String>, Vec<Label>) = left.unzip();
+        if !names.is_empty() {
+            self.errors.push(instrumentation_name::diagnostic(&names, labels));
         }
     }
 
