@@ -1,6 +1,6 @@
 //! Imports at run time that a module makes and does not wait for.
 
-use presentry_parser::Span;
+use presentry_parser::{Expression, ExpressionKind, Name, Span, Step, evaluation};
 
 use crate::{
     graph::{Graph, Module},
@@ -8,24 +8,45 @@ use crate::{
     specifier::Target,
 };
 
-/// The modules of the build that a module always loads by a statement that is an `import()` and nothing else, each with
-/// its call.
+/// The modules of the build that a module always loads by a statement that waits for nothing and handles no error:
+/// `import("./a.mjs")`, perhaps with `.then(…)` behind it. Each comes with its call.
 pub(crate) fn floating_imports(graph: &Graph<'_>, module: &Module) -> Vec<(ModulePath, Span)> {
-    let mut found = Vec::new();
-    for import in module.record.dynamic_imports.iter().filter(|import| import.top_level && !import.awaited) {
-        let is_whole = |statement: &&Span| {
-            let text = statement.of(&module.text).trim_end_matches([';', ' ', '\n', '\r', '\t']);
-            let text = text.strip_prefix("void ").unwrap_or(text);
-            text == import.span.of(&module.text)
-                && statement.start <= import.span.start
-                && import.span.end <= statement.end
-        };
-        let Some(specifier) = &import.specifier else { continue };
-        if module.record.statements.iter().any(|statement| is_whole(&statement))
-            && let Target::File(file) = graph.resolve(&module.path, &specifier.value)
-        {
-            found.push((file, import.span));
+    let floats = |import: &presentry_parser::DynamicImport| import.top_level && !import.awaited;
+    if !module.record.dynamic_imports.iter().any(floats) {
+        return Vec::new();
+    }
+    let steps = evaluation(&module.text).map(|evaluation| evaluation.body).unwrap_or_default();
+    let mut calls = Vec::new();
+    for step in &steps {
+        if let Step::Evaluate(expression) = step {
+            floating(expression, &mut calls);
         }
     }
-    found
+    let named = calls.into_iter().filter_map(|span| {
+        let import = module.record.dynamic_imports.iter().find(|import| import.span == span && floats(import))?;
+        match graph.resolve(&module.path, &import.specifier.as_ref()?.value) {
+            Target::File(file) => Some((file, span)),
+            _ => None,
+        }
+    });
+    named.collect()
+}
+
+/// Gathers each `import()` whose promise a statement leaves alone.
+fn floating(expression: &Expression, calls: &mut Vec<Span>) {
+    match &expression.kind {
+        ExpressionKind::Import(_) => calls.push(expression.at),
+        // `void` is one, too.
+        ExpressionKind::Sequence(parts) => parts.iter().for_each(|part| floating(part, calls)),
+        ExpressionKind::Call { callee, arguments, .. } => {
+            // A second argument handles the error.
+            if let ExpressionKind::Member { object, name: Name::Known(name), .. } = &callee.kind
+                && name == "then"
+                && matches!(arguments.as_slice(), [only] if !only.is_spread)
+            {
+                floating(object, calls);
+            }
+        }
+        _ => {}
+    }
 }

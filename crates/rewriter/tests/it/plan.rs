@@ -723,14 +723,24 @@ fn an_import_that_the_entry_does_not_wait_for_decides_the_exit_code() {
               instrument.server.mjs:2:1: Sentry.init({});
         "#]],
     );
+    for statement in [
+        "void import('./app.mjs');",
+        "import('./app.mjs').then((app) => app.start());",
+        "\nimport(\n  './app.mjs'\n)\n",
+    ] {
+        let text = format!("{INSTRUMENTATION}--- index.mjs\n{statement}\n--- app.mjs\nimport 'pg';\n");
+        let planned = show_plan(&plan(&build(&text), &request()));
+        assert!(planned.contains("\nimport(\"./app.mjs\").catch("), "{planned}");
+    }
     // Where a condition decides, or something handles the error, it is left to the entry.
     check(
-        "--- index.mjs\nif (process.env.X) import('./app.mjs');\nimport('./app.mjs').catch(() => {});\n--- app.mjs\nimport 'pg';\n",
+        "--- index.mjs\nif (process.env.X) import('./app.mjs');\nimport('./app.mjs').catch(() => {});\nimport('./app.mjs').then(() => {}, () => {});\n--- app.mjs\nimport 'pg';\n",
         expect![[r#"
             Rewritten
             --- entry.mjs (moved entry)
             if (process.env.X) import('./app.mjs');
             import('./app.mjs').catch(() => {});
+            import('./app.mjs').then(() => {}, () => {});
             --- index.mjs (facade)
             // presentry <version> <digest>
             import "./instrument.server.mjs";
