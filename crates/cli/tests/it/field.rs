@@ -363,3 +363,65 @@ fn a_kept_wrapper_of_the_sdk_is_warned_of_as_it_is_checked() {
     assert_eq!(kept["diagnostics"], check["diagnostics"]);
     assert!(Path::new(&app.join(ENTRY)).is_file() && app.read(ENTRY) == wrapped);
 }
+
+/// A build with this instrumentation, and more packages of Sentry and of the app.
+fn instrumented(text: &str) -> App {
+    let app = App::facade();
+    app.write(BUILT, text);
+    let packages = ".output/server/node_modules";
+    app.write(
+        &format!("{packages}/@sentry/node/package.json"),
+        r#"{ "name": "@sentry/node", "version": "10.70.0", "type": "module", "exports": { ".": "./index.js", "./init": "./init.js" } }"#,
+    );
+    app.write(&format!("{packages}/@sentry/node/index.js"), "export const init = () => {};\n");
+    app.write(&format!("{packages}/@sentry/node/init.js"), "import { init } from './index.js';\ninit();\n");
+    app.write(
+        &format!("{packages}/@acme/observability/package.json"),
+        r#"{ "name": "@acme/observability", "type": "module", "exports": "./index.js" }"#,
+    );
+    app.write(
+        &format!("{packages}/@acme/observability/index.js"),
+        "import * as Sentry from '@sentry/node';\nexport function start(options) { Sentry.init({ tracesSampleRate: 1, ...options }); }\n",
+    );
+    app
+}
+
+#[test]
+fn each_form_of_a_start_that_people_write() {
+    let sdk = "import * as Sentry from '@sentry/node';\n";
+    for (form, verdict) in [
+        ("import { start } from '@acme/observability';\nstart({ dsn: process.env.SENTRY_DSN });\n", "proven"),
+        ("import '@sentry/node/init';\n", "proven"),
+        ("SDK Sentry.initWithoutDefaultIntegrations({ tracesSampleRate: 1 });\n", "proven"),
+        ("SDK const client = new Sentry.NodeClient({ tracesSampleRate: 1 });\nclient.init();\n", "proven"),
+        ("const { init } = await import('@sentry/node');\ninit({ tracesSampleRate: 1 });\n", "proven"),
+        (
+            "if (process.env.SENTRY_DSN) {\n  const Sentry = await import('@sentry/node');\n  Sentry.init({ tracesSampleRate: 1 });\n}\n",
+            "proven under a condition",
+        ),
+    ] {
+        let app = instrumented(&form.replace("SDK ", sdk));
+        let report = document(&app, &[]);
+        assert_eq!(report["outcome"], "rewritten", "{form}: {}", report["diagnostics"]);
+        assert_eq!(report["proof"]["verdict"], verdict, "{form}");
+        assert_eq!(document(&app, &["check"])["proof"]["verdict"], verdict, "{form}");
+    }
+    let later = "SDK async function start() {\n  await new Promise((done) => setTimeout(done, 5));\n  Sentry.init({});\n}\n\
+                 start().catch(console.error);\n";
+    let app = instrumented(&later.replace("SDK ", sdk));
+    let before = app.snapshot();
+    assert!(app.fails(&[], 1).contains("error[init-later]"));
+    assert_eq!(app.snapshot(), before);
+}
+
+#[test]
+fn a_library_that_the_instrumentation_loads_is_named() {
+    for load in ["import { version } from 'graphql';\n", "import './db.mjs';\n"] {
+        let app = App::facade();
+        app.append(BUILT, load);
+        app.write(".output/server/db.mjs", "import * as graphql from 'graphql';\nexport const db = graphql;\n");
+        let said = app.fails(&[], 1);
+        assert!(said.contains("error[library-before-init]") && said.contains("`graphql`"), "{said}");
+        assert!(!load.contains("db") || said.contains("server/db.mjs:1"), "the chain: {said}");
+    }
+}
