@@ -78,7 +78,7 @@ fn wrong_usage(arguments: &[OsString], error: &clap::Error) -> u8 {
         // Where it goes, and in which colours, clap knows; a closed pipe is no news.
         let printed = error.print().and_then(|()| io::stdout().flush());
         if !error.use_stderr() {
-            return u8::from(printed.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe));
+            return printed.map_or_else(|error| output::not_printed(&error, FormatArg::Text, 0), |()| 0);
         }
     }
     let style = OutputArgs { quiet: false, verbose: false, color: ColorArg::Never };

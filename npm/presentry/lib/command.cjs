@@ -9,6 +9,15 @@ const { flags } = require("./options.cjs");
 /** The version of the report that is understood here: `schema` in docs/schema.json. */
 const SCHEMA = 1;
 
+/** What the command runs ends after five minutes each. One that hangs all the same must not hold a build for ever. */
+const LIMIT = 20 * 60_000;
+
+/** How long it has between SIGTERM and SIGKILL then. */
+const GRACE = 10_000;
+
+/** Signals that are sent to one process, and have to reach the command. Ctrl-C reaches all of them by itself. */
+const FORWARDED = ["SIGTERM", "SIGHUP"];
+
 /** Runs a command on an app and gives its report. */
 async function command(name, options = {}) {
   if (typeof options !== "object" || options === null) throw UsageError.of(`\`${name}\` takes an object of options`);
@@ -17,7 +26,7 @@ async function command(name, options = {}) {
   // What stands after `--` are options of Node.js for `trace`.
   const place = name === "trace" ? [app.startsWith("-") ? `./${app}` : app] : ["--", app];
   const words = [name, "--format=json", ...flags(name, rest), ...place];
-  const { stdout, stderr, end } = await run(executable(), words, cwd);
+  const { stdout, stderr, end } = await run(executable(), words, cwd, name === "trace" ? undefined : LIMIT);
   const report = parse(stdout);
   if (report === undefined) {
     throw CommandError.of(`\`presentry ${name}\` ended with ${end} and without a report${stderr && `: ${stderr}`}`);
@@ -40,19 +49,57 @@ function parse(text) {
   }
 }
 
-function run(file, words, cwd) {
+/** `limit` is in milliseconds; the limits of a trace are options of it. */
+function run(file, words, cwd, limit) {
   return new Promise((resolve, reject) => {
     const child = spawn(file, words, { cwd, stdio: ["ignore", "pipe", "pipe"], windowsHide: true });
+    const release = endsWith(child);
+    let late;
+    const deadline = limit && setTimeout(() => {
+      child.kill("SIGTERM");
+      late = setTimeout(() => child.kill("SIGKILL"), GRACE);
+    }, limit);
+    const done = () => {
+      clearTimeout(deadline);
+      clearTimeout(late);
+      release();
+    };
     const read = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"]) {
       child[stream].setEncoding("utf8").on("data", (text) => (read[stream] += text));
     }
     // A directory that is not there has the same code as an executable that is not there.
-    child.on("error", (error) => reject(CommandError.of(`failed to start \`${file}\` in \`${cwd}\`: ${error.message}`)));
-    child.on("close", (code, signal) =>
-      resolve({ ...read, stderr: read.stderr.trim(), end: signal === null ? `exit code ${code}` : signal }),
-    );
+    child.on("error", (error) => {
+      done();
+      reject(CommandError.of(`failed to start \`${file}\` in \`${cwd}\`: ${error.message}`));
+    });
+    child.on("close", (code, signal) => {
+      done();
+      if (late) return reject(CommandError.of(`\`presentry\` did not end within ${limit / 1000} s`));
+      resolve({ ...read, stderr: read.stderr.trim(), end: signal === null ? `exit code ${code}` : signal });
+    });
   });
+}
+
+/** Has a command end with this process: a signal waits for its end first. Gives what lets both go their ways. */
+function endsWith(child) {
+  let came;
+  const listeners = [...FORWARDED, "SIGINT"].map((signal) => {
+    const listener = () => {
+      came = signal;
+      if (FORWARDED.includes(signal)) child.kill(signal);
+    };
+    process.on(signal, listener);
+    return [signal, listener];
+  });
+  const end = () => child.kill("SIGTERM");
+  process.on("exit", end);
+  return () => {
+    process.off("exit", end);
+    for (const [signal, listener] of listeners) process.off(signal, listener);
+    // Whoever listens besides decides what it means.
+    if (came !== undefined && process.listenerCount(came) === 0) process.kill(process.pid, came);
+  };
 }
 
 module.exports = { command };

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -44,4 +44,38 @@ test("signals reach the executable, and its death is that of the launcher", { sk
   const plain = await started("echo ready; exec sleep 60");
   plain.kill("SIGTERM");
   assert.deepEqual(await once(plain, "exit"), [null, "SIGTERM"]);
+});
+
+test("a command that a function has started ends with its caller", { skip: process.platform === "win32", timeout: 30_000 }, async (t) => {
+  const directory = app(t);
+  const script = path.join(directory, "waits");
+  writeFileSync(script, `#!/bin/sh\necho $$ > "${directory}/pid"\nexec sleep 60\n`);
+  chmodSync(script, 0o755);
+  const index = new URL("../index.cjs", import.meta.url).pathname;
+  const lives = (pid) => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  for (const [signal, more, ends] of [
+    ["SIGTERM", "", [null, "SIGTERM"]],
+    ["SIGHUP", "", [null, "SIGHUP"]],
+    ["SIGTERM", "process.on('SIGTERM', () => setTimeout(() => process.exit(5), 500));", [5, null]],
+    ["SIGUSR2", "process.on('SIGUSR2', () => process.exit(6));", [6, null]],
+  ]) {
+    const text = `${more} require(${JSON.stringify(index)}).check().catch(() => {}); setInterval(() => {}, 1000);`;
+    const caller = spawn(process.execPath, ["-e", text], { cwd: directory, env: { ...process.env, PRESENTRY_BINARY: script } });
+    let pid;
+    while (!pid) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (existsSync(path.join(directory, "pid"))) pid = Number(readFileSync(path.join(directory, "pid"), "utf8"));
+    }
+    rmSync(path.join(directory, "pid"));
+    assert(lives(pid));
+    caller.kill(signal);
+    assert.deepEqual(await once(caller, "exit"), ends, `${signal} ${more}`);
+    while (lives(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 });

@@ -159,13 +159,10 @@ impl Output {
 
     /// The exit code of a command that printed what it was asked for, given what it comes to otherwise.
     pub(crate) fn exit_code(&self, otherwise: u8) -> u8 {
-        let Some(error) = self.lost.take() else { return otherwise };
-        // A reader of text that closed the pipe, as `head` does, has seen enough; half a document is none.
-        if self.format == FormatArg::Text && error.kind() == io::ErrorKind::BrokenPipe {
-            return otherwise;
+        match self.lost.take() {
+            Some(error) => not_printed(&error, self.format, otherwise),
+            None => otherwise,
         }
-        to_stderr(&format!("error: failed to write to stdout: {error}\n"));
-        otherwise.max(Outcome::Error.exit_code())
     }
 
     /// Whether more than text is asked for, so that it is worth finding out more than text says.
@@ -255,6 +252,16 @@ impl Output {
         }
         self.exit_code(exit_code)
     }
+}
+
+/// The exit code of a command of whose output something is lost, given what it comes to otherwise.
+pub(crate) fn not_printed(error: &io::Error, format: FormatArg, otherwise: u8) -> u8 {
+    // A reader of text that closed the pipe, as `head` does, has seen enough; half a document is none.
+    if format == FormatArg::Text && error.kind() == io::ErrorKind::BrokenPipe {
+        return otherwise;
+    }
+    to_stderr(&format!("error: failed to write to stdout: {error}\n"));
+    otherwise.max(Outcome::Error.exit_code())
 }
 
 /// Text for the one who watches. Nothing can be done about one that does not arrive.

@@ -236,3 +236,57 @@ fn a_command_line_that_is_wrong_gives_a_document_too() {
     app.presentry(&["--format", "json", "--help"]).assert().success().stdout(contains("Usage:"));
     app.presentry(&["explain", "--format", "json"]).assert().code(2).stdout("");
 }
+
+/// Runs a command whose stdout is something else; its exit code and what it prints to stderr.
+#[cfg(target_os = "linux")]
+fn printed_to(app: &App, arguments: &[&str], stdout: std::process::Stdio) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_presentry"));
+    command.args(arguments).current_dir(app.path()).env_remove("GITHUB_STEP_SUMMARY");
+    let output =
+        command.stdout(stdout).stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_full_disk_swallows_is_an_error() {
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap().into();
+    for arguments in [
+        &["inspect", "--format", "json"][..],
+        &["inspect", "--format", "github"],
+        &["inspect"],
+        &["--no-bundle-sdk", "--format", "json"],
+        &["--no-bundle-sdk", "--dry-run"],
+        &["explain", "double-init"],
+        &["completions", "bash"],
+        &["--help"],
+        &["--version"],
+    ] {
+        let app = App::facade();
+        let (code, said) = printed_to(&app, arguments, full());
+        assert_eq!(code, Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("error: failed to write to stdout: No space left on device"), "{arguments:?}: {said}");
+    }
+    // What is wrong stays wrong in its own way.
+    assert_eq!(printed_to(&App::facade(), &["nowhere", "--format", "json"], full()).0, Some(2));
+    // A control: the same without a full disk.
+    let app = App::facade();
+    assert_eq!(printed_to(&app, &["inspect", "--format", "json"], std::process::Stdio::piped()).0, Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn half_a_document_is_an_error_and_half_a_text_is_none() {
+    let closed = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        writer.into()
+    };
+    let app = App::facade();
+    for (format, code) in [("json", 1), ("github", 1), ("text", 0)] {
+        let (ended, said) = printed_to(&app, &["inspect", "--format", format], closed());
+        assert_eq!(ended, Some(code), "{format}: {said}");
+        assert_eq!(said.contains("error: failed to write to stdout: Broken pipe"), code == 1, "{format}: {said}");
+    }
+    assert_eq!(printed_to(&app, &["--help"], closed()).0, Some(0));
+}

@@ -723,3 +723,85 @@ pub(crate) fn lives(pid: &str) -> bool {
     let state = String::from_utf8_lossy(&state.stdout);
     !state.trim().is_empty() && !state.trim_start().starts_with('Z')
 }
+
+/// A server that tries: all of it listens on every address, and looks for another machine.
+#[cfg(target_os = "linux")]
+const REACHES_OUT: &str = "import { createServer } from 'node:http';
+import net from 'node:net';
+process.env.NITRO_ENV_PREFIX;
+const server = createServer((request, response) => response.end());
+server.listen(process.env.PORT, '0.0.0.0', () => net.createServer().listen(0, '::'));
+REACHES
+export const n = 1;
+";
+
+/// The sockets of a process and of all below it that listen or lead beyond this machine, as the system lists them.
+#[cfg(target_os = "linux")]
+fn sockets_elsewhere(pid: u32) -> Vec<String> {
+    let mut pids = vec![pid.to_string()];
+    let mut inodes: Vec<String> = Vec::new();
+    while let Some(pid) = pids.pop() {
+        for thread in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            pids.extend(children.split_whitespace().map(str::to_owned));
+        }
+        for file in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+            let leads = fs::read_link(file.path()).unwrap_or_default().display().to_string();
+            inodes.extend(leads.strip_prefix("socket:[").map(|inode| inode.trim_end_matches(']').to_owned()));
+        }
+    }
+    let mut found = Vec::new();
+    for table in ["tcp", "tcp6", "udp", "udp6"] {
+        for line in fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default().lines().skip(1) {
+            // `sl local remote state …`, and the tenth is the inode (proc_pid_net(5)).
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let is_ours = fields.get(9).is_some_and(|inode| inodes.iter().any(|one| one == inode));
+            let is_bound = |address: &str| !address.ends_with(":0000");
+            // 127.0.0.0/8, `::1` and `::ffff:127.0.0.0/104`, in words of four bytes that begin with the last.
+            let is_loopback = |address: &str| match address.split_once(':') {
+                Some((host, _)) if host.len() == 8 => host.ends_with("7F"),
+                Some((host, _)) => {
+                    host == "00000000000000000000000001000000"
+                        || host.starts_with("0000000000000000FFFF0000") && host.ends_with("7F")
+                }
+                None => false,
+            };
+            let elsewhere = |address: &str| is_bound(address) && !is_loopback(address);
+            if is_ours && (elsewhere(fields[1]) || elsewhere(fields[2])) {
+                found.push(format!("{table} {} {}", fields[1], fields[2]));
+            }
+        }
+    }
+    found
+}
+
+/// All that is seen while a trace runs.
+#[cfg(target_os = "linux")]
+fn seen_elsewhere(app: &App) -> std::collections::BTreeSet<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_presentry"));
+    command.args(["trace", "--wait", "2", "--request", "/a"]).current_dir(app.path());
+    let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    while run.try_wait().unwrap().is_none() {
+        seen.extend(sockets_elsewhere(run.id()));
+        thread::sleep(Duration::from_millis(5));
+    }
+    seen
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_of_a_trace_listens_or_leads_elsewhere() {
+    // The DSN of its code is somebody's.
+    let app = rewritten("node-server", &REACHES_OUT.replace("REACHES", ""));
+    assert_eq!(seen_elsewhere(&app), Default::default());
+    // A control: what no preload reaches is seen, a listener and a message to another machine.
+    let reaches = "import { spawn } from 'node:child_process';
+const script = \"require('net').createServer().listen(0, '0.0.0.0'); const d = require('dgram').createSocket('udp4');\"
+  + \"d.connect(9, '192.0.2.1', () => d.send('x', () => {})); d.on('error', () => {})\";
+spawn(process.execPath, ['-e', script], { env: {}, stdio: 'ignore' });";
+    let app = rewritten("node-server", &REACHES_OUT.replace("REACHES", reaches));
+    let seen = seen_elsewhere(&app);
+    assert!(seen.iter().any(|socket| socket.starts_with("tcp 00000000:")), "{seen:?}");
+    assert!(seen.iter().any(|socket| socket.starts_with("udp ")), "{seen:?}");
+}
