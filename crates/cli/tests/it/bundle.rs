@@ -467,6 +467,17 @@ fn an_sdk_that_is_not_told_to_inject_channels_is_bundled() {
     assert!(app.read(".output/server/sentry.mjs").starts_with("// presentry 0.1.0 bundle "));
 }
 
+/// As 10.78 does, of which the bundler leaves out what injects where nothing turns it on.
+#[test]
+fn an_sdk_whose_injection_is_left_out_is_bundled() {
+    for (app, _) in with_each_bundler() {
+        let unused = "function inject(module) { module.register(\"@sentry/solidstart/hook\"); }\n";
+        app.append(".output/server/node_modules/@sentry/solidstart/index.mjs", unused);
+        app.succeeds(&["--bundle-sdk"]);
+        assert!(!app.join(".output/server/sentry-hook.mjs").exists());
+    }
+}
+
 #[test]
 fn a_bundle_exports_the_names_that_are_asked_for() {
     const ROUTER: &str = "@sentry/solidstart/router.mjs";

@@ -77,7 +77,8 @@ async function run() {
     try {
       const { code, map, comments, modules } = await bundled(bundler.driver, from);
       if (injects(code)) noteFoundAtRunTime(code, from);
-      const beside = hook && injects(code) && (await bundler.driver.bundle(hook.from, { specifier: hook.specifier, name: hookName, line: hookHeader }));
+      const wantsHook = hook !== undefined && injects(code);
+      const beside = wantsHook ? await bundler.driver.bundle(hook.from, { specifier: hook.specifier, name: hookName, line: hookHeader }) : undefined;
       const trial = await tried({ code, modules, beside }, from);
       const packages = [...licensed.keys()].sort();
       const hooks = beside && { code: beside.code, map: beside.map };
@@ -90,7 +91,7 @@ async function run() {
   throw new Refused("bundle-failed", failures[0]);
 }
 
-// What a bundler prints is no part of the answer.
+// What a bundler prints does not belong to the answer.
 const say = process.stdout.write.bind(process.stdout);
 process.stdout.write = process.stderr.write.bind(process.stderr);
 let answer;

@@ -123,8 +123,12 @@ pub(super) fn run(order: &Order<'_>) -> Result<Bundled, Failure> {
         Err(ScriptError::TooLate(limit)) => return Err(bundle_failed::too_late(limit).into()),
         Err(error) => return Err(Failure::Unexpected(anyhow::Error::from(error).context("failed to run the bundler"))),
     };
-    let answer: Answer = serde_json::from_slice(&answered.stdout).map_err(|_| {
-        anyhow!("the bundler ended with {} and without an answer: {}", answered.status, answered.stderr)
+    let answer: Answer = serde_json::from_slice(&answered.stdout).map_err(|error| {
+        let (status, stderr) = (answered.status, &answered.stderr);
+        match answered.stdout.is_empty() {
+            true => anyhow!("the bundler ended with {status} and without an answer: {stderr}"),
+            false => anyhow!("the bundler ended with {status} and an answer that cannot be read: {error}: {stderr}"),
+        }
     })?;
     match answer {
         Answer::Bundled(bundled) => Ok(*bundled),
