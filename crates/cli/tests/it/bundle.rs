@@ -471,7 +471,7 @@ fn an_sdk_that_is_not_told_to_inject_channels_is_bundled() {
 #[test]
 fn an_sdk_whose_injection_is_left_out_is_bundled() {
     for (app, _) in with_each_bundler() {
-        let unused = "function inject(module) { module.register(\"@sentry/solidstart/hook\"); }\n";
+        let unused = "const inject = (module) => module.register(\"@sentry/solidstart/hook\");\n";
         app.append(".output/server/node_modules/@sentry/solidstart/index.mjs", unused);
         app.succeeds(&["--bundle-sdk"]);
         assert!(!app.join(".output/server/sentry-hook.mjs").exists());

@@ -77,7 +77,8 @@ async function run() {
     try {
       const { code, map, comments, modules } = await bundled(bundler.driver, from);
       if (injects(code)) noteFoundAtRunTime(code, from);
-      const wantsHook = hook !== undefined && injects(code);
+      // A bundler may leave out what names it.
+      const wantsHook = hook !== undefined && code.includes(hookName);
       const beside = wantsHook ? await bundler.driver.bundle(hook.from, { specifier: hook.specifier, name: hookName, line: hookHeader }) : undefined;
       const trial = await tried({ code, modules, beside }, from);
       const packages = [...licensed.keys()].sort();
