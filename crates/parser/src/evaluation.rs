@@ -51,6 +51,8 @@ pub struct Slot {
     pub hoisted: bool,
     /// Whether something assigns to it besides its declaration.
     pub reassigned: bool,
+    /// Whether assigning to it throws: a `const`, an import.
+    pub constant: bool,
 }
 
 /// A function.
@@ -265,6 +267,8 @@ pub enum Pattern {
         /// What is taken instead.
         value: Box<Expression>,
     },
+    /// A binding that cannot be assigned to: it throws.
+    Constant,
     /// Nested too deeply.
     Opaque,
 }
@@ -326,6 +330,15 @@ pub enum Logical {
     Nullish,
 }
 
+/// A literal that is a number, or another primitive that no other kind stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numeral {
+    /// Its truth.
+    pub truth: bool,
+    /// Its value, where that is a small whole number.
+    pub value: Option<u32>,
+}
+
 /// What an expression is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExpressionKind {
@@ -337,8 +350,8 @@ pub enum ExpressionKind {
     Boolean(bool),
     /// A string literal.
     Text(String),
-    /// A number or other literal that is a primitive, with its truth.
-    Number(bool),
+    /// A number or other literal that is a primitive.
+    Number(Numeral),
     /// A binding of the module.
     Slot(SlotId),
     /// A name that nothing in the module declares.
@@ -424,6 +437,8 @@ pub enum ExpressionKind {
     },
     /// `!operand`
     Not(Box<Expression>),
+    /// `delete object.name`; the operand is a [`ExpressionKind::Member`].
+    Delete(Box<Expression>),
     /// `typeof operand`
     TypeOf(Box<Expression>),
     /// `left === right` and `left == right`
@@ -434,6 +449,15 @@ pub enum ExpressionKind {
         right: Box<Expression>,
         /// `!==` and `!=`
         negated: bool,
+    },
+    /// `left < right`
+    Less {
+        /// The left operand.
+        left: Box<Expression>,
+        /// The right operand.
+        right: Box<Expression>,
+        /// `<=`
+        or_equal: bool,
     },
     /// `a, b`: the value is the last one.
     Sequence(Vec<Expression>),

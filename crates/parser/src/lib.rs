@@ -28,7 +28,7 @@ pub use compile::{
 pub use error::SyntaxError;
 pub use evaluation::{
     Argument, Assignment, Class, ClassId, Evaluation, Expression, ExpressionKind, Function, FunctionId, Logical, Loop,
-    LoopKind, Member, MemberKind, Name, Pattern, Property, Slot, SlotId, Step, evaluation,
+    LoopKind, Member, MemberKind, Name, Numeral, Pattern, Property, Slot, SlotId, Step, evaluation,
 };
 pub use globals::{COMMONJS_ALONE, is_defined_by_node};
 pub use namespaces::namespace_members;

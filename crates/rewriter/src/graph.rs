@@ -231,6 +231,18 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// A CommonJS file of the build: its text, and nothing that it imports statically. `None` for others, and for those
+    /// that cannot be read.
+    pub(crate) fn script(&self, path: &ModulePath) -> Option<Rc<Module>> {
+        let name = path.as_str();
+        if !(name.ends_with(".cjs") || name.ends_with(".js")) || self.load(path).ok()?.is_some() {
+            return None;
+        }
+        let text = String::from_utf8(self.sources.read(path).ok()??.into_owned()).ok()?;
+        let record = ModuleRecord::default();
+        Some(Rc::new(Module { path: path.clone(), text, record, bindings: Vec::new(), bundle: None }))
+    }
+
     /// The static closure of a module, breadth first, with the edge by which each module was reached first: following
     /// those edges back gives the shortest import chain.
     pub(crate) fn closure(&self, start: &ModulePath) -> Result<Closure, LoadError> {

@@ -40,6 +40,8 @@ pub use facade::{FacadeHeader, facade_header};
 pub use graph::files_of;
 pub use kinds::{Export, ExportKind, exports};
 pub use libraries::{instrumented, is_instrumented};
+#[doc(hidden)]
+pub use order::Rule;
 pub use overlay::Overlay;
 pub use packages::Means;
 pub use plan::{
@@ -47,6 +49,8 @@ pub use plan::{
 };
 pub use prefilter::may_name;
 pub use presentry_parser::FunctionShape;
+#[doc(hidden)]
+pub use proof::prove_without;
 pub use proof::{EarlyPackage, InitTrust, Proof, Verdict, inits_in, prove, prove_with};
 pub use rewrite::plan;
 pub use sources::{InvalidModulePath, MemorySources, ModulePath, ReadError, Sources, is_script};

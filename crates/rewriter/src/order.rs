@@ -11,11 +11,22 @@ mod expressions;
 mod log;
 mod modules;
 mod packages;
+mod path;
 mod reach;
+mod rules;
 mod state;
 mod value;
 
-use self::{evaluator::Evaluator, modules::Targets, state::State, value::Value};
+use std::collections::BTreeSet;
+
+pub use self::rules::Rule;
+use self::{
+    evaluator::Evaluator,
+    modules::{Stage, Targets},
+    packages::Follow,
+    state::State,
+    value::Value,
+};
 pub(crate) use self::{
     log::{EarlyPackage, LostBy, Why},
     modules::serving_entry,
@@ -51,15 +62,35 @@ pub(crate) struct Run {
     pub(crate) thrown: Vec<Place>,
     /// Whether the run was given up, since it has too many steps.
     pub(crate) exhausted: bool,
+    /// The modules whose code was run.
+    pub(crate) evaluated: BTreeSet<ModulePath>,
 }
 
-/// Runs a module, and what it imports, abstractly.
+/// Runs a module, and what it imports, abstractly. With `left_out` a rule does not hold.
+///
+/// Packages that are CommonJS are followed only where nothing else starts Sentry.
 ///
 /// # Errors
 /// When a module of its static closure cannot be read.
-pub(crate) fn run(graph: &Graph<'_>, entry: &ModulePath) -> Result<Run, Box<Diagnostic>> {
+pub(crate) fn run(graph: &Graph<'_>, entry: &ModulePath, left_out: Option<Rule>) -> Result<Run, Box<Diagnostic>> {
+    let modules = run_following(graph, entry, left_out, Follow::Modules)?;
+    if !modules.starts.is_empty() {
+        return Ok(modules);
+    }
+    let scripts = run_following(graph, entry, left_out, Follow::Scripts)?;
+    Ok(if scripts.starts.is_empty() { modules } else { scripts })
+}
+
+fn run_following(
+    graph: &Graph<'_>,
+    entry: &ModulePath,
+    left_out: Option<Rule>,
+    follow: Follow,
+) -> Result<Run, Box<Diagnostic>> {
     let targets = Targets::of(graph, entry)?;
     let mut evaluator = Evaluator::new(graph, targets);
+    evaluator.left_out = left_out;
+    evaluator.follow = follow;
     let mut state = State::new();
     let end = evaluator.module(entry, &mut state).map(|()| state);
     let reach = end.as_ref().map_or(Reach::NOWHERE, |state| state.reach);
@@ -68,6 +99,8 @@ pub(crate) fn run(graph: &Graph<'_>, entry: &ModulePath) -> Result<Run, Box<Diag
         evaluator.look_at_what_was_not_called(end.clone());
     }
     let conditions = end.map(|state| state.conditions.iter().cloned().collect()).unwrap_or_default();
+    let evaluated = evaluator.modules.iter().filter(|(_, run)| run.linked.is_some() && run.stage != Stage::Linked);
+    let evaluated = evaluated.map(|(path, _)| path.clone()).collect();
     let log = evaluator.log;
     Ok(Run {
         reach,
@@ -82,6 +115,7 @@ pub(crate) fn run(graph: &Graph<'_>, entry: &ModulePath) -> Result<Run, Box<Diag
         options: log.options.into_iter().collect(),
         thrown: log.thrown.into_iter().collect(),
         exhausted,
+        evaluated,
     })
 }
 

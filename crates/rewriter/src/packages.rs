@@ -1,8 +1,8 @@
 //! Node's resolution of packages over the files of a build: the `node_modules` above an importer, `exports`, `imports`,
 //! self-references, `main`. No file system here, and no URLs.
 //!
-//! The resolver of the command, `oxc_resolver`, owns its file system, and `Sources` are borrowed. The tests of the command
-//! hold this one against it and against Node.
+//! The resolver of the command, `oxc_resolver`, owns its file system, and `Sources` are borrowed. `tests/it/resolution.rs`
+//! holds this one against a real Node.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 

@@ -12,7 +12,7 @@ use crate::{
     floating::floating_imports,
     graph::{Closure, Graph, Module, PackageEdge},
     libraries::{Load, follow, lost},
-    order::{self, Reach, Run, serving_entry},
+    order::{self, Reach, Rule, Run, serving_entry},
     runtime::{inits_behind, is_imported_back, is_nitro_runtime, serving},
     sdk::is_of_sentry,
     sources::{ModulePath, Sources},
@@ -165,7 +165,16 @@ pub fn prove_with(sources: &dyn Sources, entry: &ModulePath, trust: InitTrust) -
 /// Like [`prove_with`], with advice for where the build stands.
 pub(crate) fn prove_at(sources: &dyn Sources, entry: &ModulePath, trust: InitTrust, stage: &Stage) -> Proof {
     let graph = Graph::new(sources);
-    prove_in(&graph, entry, trust, stage).unwrap_or_else(|diagnostic| Proof::failed(entry, *diagnostic))
+    prove_in(&graph, entry, trust, stage, None).unwrap_or_else(|diagnostic| Proof::failed(entry, *diagnostic))
+}
+
+/// Like [`prove`] without one of the rules of the abstract run: what the judge of the analysis has to notice.
+#[doc(hidden)]
+#[must_use]
+pub fn prove_without(sources: &dyn Sources, entry: &ModulePath, left_out: Rule) -> Proof {
+    let graph = Graph::new(sources);
+    let proof = prove_in(&graph, entry, InitTrust::Proof, &Stage::Found, Some(left_out));
+    proof.unwrap_or_else(|diagnostic| Proof::failed(entry, *diagnostic))
 }
 
 /// The calls of `init` of a package of Sentry in a module and what it imports statically.
@@ -176,18 +185,26 @@ pub fn inits_in(sources: &dyn Sources, module: &ModulePath) -> Result<Vec<Label>
     inits_behind(&Graph::new(sources), module)
 }
 
-fn prove_in(graph: &Graph<'_>, entry: &ModulePath, trust: InitTrust, stage: &Stage) -> Result<Proof, Box<Diagnostic>> {
+fn prove_in(
+    graph: &Graph<'_>,
+    entry: &ModulePath,
+    trust: InitTrust,
+    stage: &Stage,
+    left_out: Option<Rule>,
+) -> Result<Proof, Box<Diagnostic>> {
     let Some(module) = graph.load(entry)? else {
         return Ok(Proof::failed(entry, codes::entry_not_found(entry)));
     };
     let closure = graph.closure(entry)?;
-    let run = order::run(graph, entry)?;
+    let run = order::run(graph, entry, left_out)?;
     let instrumentation = instrumentation(graph, &module, &run)?;
     let allowed = match &instrumentation {
         Some(path) => closure.within(graph, path)?,
         None => BTreeSet::new(),
     };
-    let runtime = dynamic_targets(graph, &closure)?;
+    let mut runtime = dynamic_targets(graph, &closure)?;
+    // A module that imports the entry loads nothing: the entry is being evaluated.
+    runtime.remove(entry);
     let serving = serving_modules(graph, entry, instrumentation.as_ref(), &runtime)?;
     let is_runtime_itself = is_nitro_runtime(graph, entry) || is_imported_back(graph, entry, runtime.iter())?;
     let mut failures = Vec::new();
@@ -311,7 +328,9 @@ fn judge_packages(
     let loads: Vec<Load> = closure.packages.iter().map(Load::from).chain(stepwise).collect();
     let loaded = follow(graph, &loads)?;
     let before: BTreeSet<ModulePath> = closure.paths().cloned().collect();
-    if let Some((file, edge)) = loaded.back.iter().find(|(file, _)| !closure.contains(file)) {
+    if let Some((file, edge)) =
+        loaded.back.iter().find(|(file, _)| !closure.contains(file) && !run.evaluated.contains(file))
+    {
         let mut chain = loaded.chain(&edge.from);
         chain.push(edge.clone());
         failures.push(codes::static_edge_to_runtime(graph, closure.start(), file, &chain, stage));

@@ -71,7 +71,7 @@ fn judge(overlay: &Overlay<'_>, request: &Request) -> Result<Vec<String>, Box<Di
         return Err(Box::new(codes::entry_not_found(&request.entry)));
     };
     let closure = graph.closure(&request.instrumentation)?;
-    let starts = order::run(&graph, &request.instrumentation)?.reach.has(Reach::STARTED);
+    let starts = order::run(&graph, &request.instrumentation, None)?.reach.has(Reach::STARTED);
     if !imports_first(&graph, &entry, request) || !starts {
         return Err(Box::new(codes::sentry_not_started(
             &request.entry,

@@ -4,21 +4,41 @@ use swc_core::ecma::ast::{Decl, Ident, VarDeclKind};
 
 use crate::parse::bound_names;
 
-/// The names of a declaration, each with whether it holds `undefined` before the declaration is reached.
-pub(super) fn names(decl: &Decl) -> Vec<(&Ident, bool)> {
+/// How a name is declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Declared {
+    /// It holds `undefined` before the declaration is reached: `var`, a parameter.
+    Hoisted,
+    /// `let`, a class, a function.
+    Lexical,
+    /// It cannot be assigned to: `const`, `using`, an import.
+    Constant,
+}
+
+impl From<VarDeclKind> for Declared {
+    fn from(kind: VarDeclKind) -> Self {
+        match kind {
+            VarDeclKind::Var => Self::Hoisted,
+            VarDeclKind::Let => Self::Lexical,
+            VarDeclKind::Const => Self::Constant,
+        }
+    }
+}
+
+/// The names of a declaration.
+pub(super) fn names(decl: &Decl) -> Vec<(&Ident, Declared)> {
     let mut names = Vec::new();
     match decl {
-        Decl::Class(class) => names.push((&class.ident, false)),
-        Decl::Fn(function) => names.push((&function.ident, false)),
+        Decl::Class(class) => names.push((&class.ident, Declared::Lexical)),
+        Decl::Fn(function) => names.push((&function.ident, Declared::Lexical)),
         Decl::Var(var) => {
-            let hoisted = var.kind == VarDeclKind::Var;
             for declarator in &var.decls {
-                bound_names(&declarator.name, &mut |name| names.push((name, hoisted)));
+                bound_names(&declarator.name, &mut |name| names.push((name, var.kind.into())));
             }
         }
         Decl::Using(using) => {
             for declarator in &using.decls {
-                bound_names(&declarator.name, &mut |name| names.push((name, false)));
+                bound_names(&declarator.name, &mut |name| names.push((name, Declared::Constant)));
             }
         }
         Decl::TsInterface(_) | Decl::TsTypeAlias(_) | Decl::TsEnum(_) | Decl::TsModule(_) => {}

@@ -10,7 +10,8 @@ use swc_core::{
 };
 
 use super::{
-    Argument, Assignment, Expression, ExpressionKind as Kind, Logical, Name, Pattern, Property, lower::Lowering,
+    Argument, Assignment, Expression, ExpressionKind as Kind, Logical, Name, Numeral, Pattern, Property,
+    lower::Lowering,
 };
 use crate::syntax::span;
 
@@ -58,6 +59,7 @@ impl Lowering {
                         Kind::Sequence(vec![self.expression(operand), undefined(at)])
                     }
                 },
+                UnaryOp::Delete if is_member(&unary.arg) => Kind::Delete(Box::new(self.deleted(&unary.arg))),
                 UnaryOp::Minus | UnaryOp::Plus | UnaryOp::Tilde | UnaryOp::Delete => {
                     Kind::Operands(vec![self.expression(&unary.arg)])
                 }
@@ -65,7 +67,7 @@ impl Lowering {
             Expr::Update(update) => {
                 let at = span(update.span);
                 let target = Box::new(self.target_expression(&update.arg));
-                let value = Box::new(Expression { at, kind: Kind::Number(true) });
+                let value = Box::new(Expression { at, kind: Kind::Number(Numeral { truth: true, value: None }) });
                 Kind::Assign { target, assignment: Assignment::Arithmetic, value }
             }
             Expr::Bin(binary) => self.binary(binary),
@@ -200,6 +202,10 @@ impl Lowering {
                 let left = self.boxed(&binary.left);
                 Kind::Equal { left, right: self.boxed(&binary.right), negated }
             }
+            BinaryOp::Lt | BinaryOp::LtEq => {
+                let left = self.boxed(&binary.left);
+                Kind::Less { left, right: self.boxed(&binary.right), or_equal: binary.op == BinaryOp::LtEq }
+            }
             operator => {
                 // A long sum leans to the left, and is walked in a loop.
                 let mut operands = vec![self.expression(&binary.right)];
@@ -267,7 +273,7 @@ impl Lowering {
         match self.slot(ident) {
             Some(slot) => {
                 self.reassign(slot);
-                Pattern::Slot(slot)
+                if self.slots[slot].constant { Pattern::Constant } else { Pattern::Slot(slot) }
             }
             None => Pattern::Global(ident.sym.to_string()),
         }
@@ -289,7 +295,32 @@ impl Lowering {
                 self.reassign(slot);
             }
         });
-        self.pattern(pattern)
+        let mut pattern = self.pattern(pattern);
+        self.forbid_constants(&mut pattern);
+        pattern
+    }
+
+    fn forbid_constants(&self, pattern: &mut Pattern) {
+        match pattern {
+            Pattern::Slot(slot) if self.slots[*slot].constant => *pattern = Pattern::Constant,
+            Pattern::Object { properties, rest } => {
+                let targets = properties.iter_mut().map(|(_, target)| target);
+                targets.chain(rest.as_deref_mut()).for_each(|target| self.forbid_constants(target));
+            }
+            Pattern::Array { elements, rest } => {
+                let targets = elements.iter_mut().flatten();
+                targets.chain(rest.as_deref_mut()).for_each(|target| self.forbid_constants(target));
+            }
+            Pattern::Default { target, .. } => self.forbid_constants(target),
+            Pattern::Slot(_) | Pattern::Member(_) | Pattern::Global(_) | Pattern::Constant | Pattern::Opaque => {}
+        }
+    }
+
+    fn deleted(&mut self, expr: &Expr) -> Expression {
+        match expr {
+            Expr::Paren(paren) => self.deleted(&paren.expr),
+            expr => self.expression(expr),
+        }
     }
 
     pub(super) fn pattern(&mut self, pattern: &Pat) -> Pattern {
@@ -431,13 +462,24 @@ fn text_of(text: &Str) -> Option<String> {
     text.value.as_str().map(str::to_owned)
 }
 
+fn numeral(number: f64) -> Numeral {
+    Numeral { truth: number != 0.0 && !number.is_nan(), value: number.to_string().parse().ok() }
+}
+
+fn is_member(expr: &Expr) -> bool {
+    match expr {
+        Expr::Paren(paren) => is_member(&paren.expr),
+        expr => matches!(expr, Expr::Member(_)),
+    }
+}
+
 fn literal_kind(literal: &Lit) -> Kind {
     match literal {
-        Lit::Str(text) => text_of(text).map_or(Kind::Number(true), Kind::Text),
+        Lit::Str(text) => text_of(text).map_or(Kind::Number(Numeral { truth: true, value: None }), Kind::Text),
         Lit::Bool(value) => Kind::Boolean(value.value),
         Lit::Null(_) => Kind::Null,
-        Lit::Num(number) => Kind::Number(number.value != 0.0 && !number.value.is_nan()),
-        Lit::BigInt(number) => Kind::Number(number.value.to_string() != "0"),
+        Lit::Num(number) => Kind::Number(numeral(number.value)),
+        Lit::BigInt(number) => Kind::Number(Numeral { truth: number.value.to_string() != "0", value: None }),
         Lit::Regex(_) | Lit::JSXText(_) => Kind::Operands(Vec::new()),
     }
 }

@@ -5,7 +5,10 @@ use swc_core::ecma::ast::{
     MethodKind, ParamOrTsParamProp, Pat, Stmt,
 };
 
-use super::{Class, ClassId, Function, FunctionId, Member, MemberKind, Name, Pattern, SlotId, Step, lower::Lowering};
+use super::{
+    Class, ClassId, Function, FunctionId, Member, MemberKind, Name, Pattern, SlotId, Step, declare::Declared,
+    lower::Lowering,
+};
 use crate::{parse::bound_names, record::Span, syntax::span};
 
 /// What is known of a function before its body is walked.
@@ -67,10 +70,10 @@ impl Lowering {
         let id = self.functions.len();
         self.functions.push(None);
         self.locals.push(Vec::new());
-        let itself = head.itself.map(|ident| self.declare(ident, false));
+        let itself = head.itself.map(|ident| self.declare(ident, Declared::Constant));
         for parameter in parameters {
             bound_names(parameter, &mut |name| {
-                self.declare(name, true);
+                self.declare(name, Declared::Hoisted);
             });
         }
         let has_rest = matches!(parameters.last(), Some(Pat::Rest(_)));
@@ -108,7 +111,7 @@ impl Lowering {
     pub(super) fn class(&mut self, class: &SwcClass, itself: Option<&Ident>) -> ClassId {
         let id = self.classes.len();
         self.classes.push(None);
-        let itself = itself.map(|ident| self.declare(ident, false));
+        let itself = itself.map(|ident| self.declare(ident, Declared::Lexical));
         let parent = class.super_class.as_ref().map(|parent| self.expression(parent));
         let mut constructor = None;
         let mut members = Vec::new();

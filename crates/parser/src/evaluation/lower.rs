@@ -11,7 +11,9 @@ use swc_core::{
     },
 };
 
-use super::{Class, Evaluation, Expression, ExpressionKind, Function, FunctionId, Pattern, Slot, SlotId, Step};
+use super::{
+    Class, Evaluation, Expression, ExpressionKind, Function, FunctionId, Pattern, Slot, SlotId, Step, declare::Declared,
+};
 use crate::{
     position::BYTE_ORDER_MARK,
     record::Span,
@@ -64,7 +66,7 @@ fn read(text: &str) -> Option<Evaluation> {
 /// What is gathered while a tree is walked.
 pub(super) struct Lowering {
     unresolved: Mark,
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     by_id: HashMap<Id, SlotId>,
     names: BTreeMap<String, SlotId>,
     pub(super) functions: Vec<Option<Function>>,
@@ -118,23 +120,24 @@ impl Lowering {
         let next = self.slots.len();
         let slot = *self.by_id.entry((name.clone(), context)).or_insert(next);
         if slot == next {
-            self.slots.push(Slot { name: name.to_string(), hoisted: false, reassigned: false });
+            self.slots.push(Slot { name: name.to_string(), hoisted: false, reassigned: false, constant: false });
         }
         slot
     }
 
     /// A binding without a name in the text.
     pub(super) fn unnamed(&mut self, name: &str) -> SlotId {
-        self.slots.push(Slot { name: name.to_owned(), hoisted: true, reassigned: false });
+        self.slots.push(Slot { name: name.to_owned(), hoisted: true, reassigned: false, constant: false });
         let slot = self.slots.len() - 1;
         self.own(slot);
         slot
     }
 
     /// Says that the function which is open declares a name.
-    pub(super) fn declare(&mut self, ident: &Ident, hoisted: bool) -> SlotId {
+    pub(super) fn declare(&mut self, ident: &Ident, declared: Declared) -> SlotId {
         let slot = self.slot_of(&ident.sym, ident.ctxt);
-        self.slots[slot].hoisted |= hoisted;
+        self.slots[slot].hoisted |= declared == Declared::Hoisted;
+        self.slots[slot].constant |= declared == Declared::Constant;
         self.own(slot);
         slot
     }
@@ -181,7 +184,7 @@ impl Lowering {
                             ImportSpecifier::Default(default) => &default.local,
                             ImportSpecifier::Namespace(namespace) => &namespace.local,
                         };
-                        let slot = self.declare(local, false);
+                        let slot = self.declare(local, Declared::Constant);
                         self.names.insert(local.sym.to_string(), slot);
                     }
                 }
@@ -235,8 +238,8 @@ impl Lowering {
     }
 
     fn declare_top(&mut self, decl: &swc_core::ecma::ast::Decl) {
-        for (ident, hoisted) in super::declare::names(decl) {
-            let slot = self.declare(ident, hoisted);
+        for (ident, declared) in super::declare::names(decl) {
+            let slot = self.declare(ident, declared);
             self.names.insert(ident.sym.to_string(), slot);
         }
     }
@@ -244,7 +247,7 @@ impl Lowering {
     fn declare_default(&mut self, ident: Option<&Ident>) {
         match ident {
             Some(ident) => {
-                let slot = self.declare(ident, false);
+                let slot = self.declare(ident, Declared::Lexical);
                 self.names.insert(ident.sym.to_string(), slot);
             }
             None => {
@@ -257,7 +260,7 @@ impl Lowering {
 
     fn default_slot(&mut self, ident: Option<&Ident>) -> SlotId {
         match ident {
-            Some(ident) => self.declare(ident, false),
+            Some(ident) => self.declare(ident, Declared::Lexical),
             None => self.names.get(DEFAULT).copied().unwrap_or_default(),
         }
     }

@@ -11,7 +11,7 @@ use swc_core::{
 
 use super::{
     Expression, ExpressionKind, Loop, LoopKind, Pattern, Step,
-    declare::names,
+    declare::{Declared, names},
     lower::{Lowering, bind_function},
 };
 use crate::{analyze::hoisted, syntax::span};
@@ -21,8 +21,8 @@ impl Lowering {
     pub(super) fn block(&mut self, stmts: &[Stmt]) -> Vec<Step> {
         for stmt in stmts {
             if let Stmt::Decl(decl) = stmt {
-                for (name, hoisted) in names(decl) {
-                    self.declare(name, hoisted);
+                for (name, declared) in names(decl) {
+                    self.declare(name, declared);
                 }
             }
         }
@@ -42,7 +42,7 @@ impl Lowering {
     pub(super) fn body(&mut self, stmts: &[Stmt]) -> Vec<Step> {
         for stmt in stmts {
             hoisted(stmt, &mut |name| {
-                self.declare(name, true);
+                self.declare(name, Declared::Hoisted);
             });
         }
         self.block(stmts)
@@ -51,7 +51,7 @@ impl Lowering {
     pub(super) fn hoist_function(&mut self, decl: &Decl, steps: &mut Vec<Step>) {
         if let Decl::Fn(function) = decl {
             let id = self.function(&function.function, Some(&function.ident.sym));
-            let slot = self.declare(&function.ident, false);
+            let slot = self.declare(&function.ident, Declared::Lexical);
             steps.push(bind_function(slot, id, span(function.function.span)));
         }
     }
@@ -60,7 +60,7 @@ impl Lowering {
         match decl {
             Decl::Class(class) => {
                 let id = self.class(&class.class, Some(&class.ident));
-                let target = Pattern::Slot(self.declare(&class.ident, false));
+                let target = Pattern::Slot(self.declare(&class.ident, Declared::Lexical));
                 let at = span(class.class.span);
                 steps.push(Step::Bind { target, value: Expression { at, kind: ExpressionKind::Class(id) } });
             }
@@ -99,7 +99,7 @@ impl Lowering {
 
     fn bound(&mut self, pattern: &Pat, kind: VarDeclKind) -> Pattern {
         crate::parse::bound_names(pattern, &mut |name| {
-            let slot = self.declare(name, kind == VarDeclKind::Var);
+            let slot = self.declare(name, kind.into());
             if kind == VarDeclKind::Var {
                 self.reassign(slot);
             }
@@ -203,8 +203,8 @@ impl Lowering {
         for case in &statement.cases {
             for stmt in &case.cons {
                 if let Stmt::Decl(decl) = stmt {
-                    names(decl).into_iter().for_each(|(name, hoisted)| {
-                        self.declare(name, hoisted);
+                    names(decl).into_iter().for_each(|(name, declared)| {
+                        self.declare(name, declared);
                     });
                 }
             }
@@ -221,7 +221,7 @@ impl Lowering {
         let catch = statement.handler.as_ref().map(|handler| {
             let param = handler.param.as_ref().map(|param| {
                 crate::parse::bound_names(param, &mut |name| {
-                    self.declare(name, false);
+                    self.declare(name, Declared::Lexical);
                 });
                 self.pattern(param)
             });

@@ -1,11 +1,11 @@
 //! What the evaluation knows of the host's functions, of methods of its own values, and of the SDK.
 
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 
 use presentry_parser::{Argument, Expression, Name};
 
 use super::{
-    evaluator::{Catcher, Evaluator, Frame},
+    evaluator::{Catcher, Evaluator, Frame, equal},
     expressions::global,
     log::{LostBy, Why},
     reach::Reach,
@@ -92,7 +92,6 @@ impl Evaluator<'_> {
         let thrown = if is_catch { self.catchers.pop() } else { None }.unwrap_or_default();
         let mut failed = thrown.state;
         let mut ended = settled.map(|value| (value, std::mem::replace(state, State::new())));
-        let condition = thrown.places.iter().next().cloned();
         let list = match (&mut ended, &mut failed) {
             (Some((_, state)), _) | (None, Some(state)) => self.arguments(frame, arguments, state)?,
             (None, None) => return None,
@@ -119,22 +118,20 @@ impl Evaluator<'_> {
                 let result = self.callback(frame, &on_failure, given, &mut state, expression);
                 self.failed -= is_exception;
                 if is_finally {
-                    self.fail(&state, frame.place(expression.at));
+                    self.throw(state);
                     None
                 } else {
                     result.map(|result| (result.unwrap_or(Value::External), state))
                 }
             }
             Some(failed) => {
-                self.fail(&failed, frame.place(expression.at));
+                self.throw(failed);
                 None
             }
             None => None,
         };
         let (value, after) = match (after, caught) {
-            (Some((one, left)), Some((two, right))) => {
-                (one.or(&two), self.meet(Some(left), Some(right), condition.as_ref())?)
-            }
+            (Some((one, left)), Some((two, right))) => (one.or(&two), self.meet(Some(left), Some(right))?),
             (Some((value, state)), None) | (None, Some((value, state))) => (value, state),
             (None, None) => return None,
         };
@@ -169,6 +166,7 @@ impl Evaluator<'_> {
         handler: &Value,
         arguments: Arguments,
         state: &mut State,
+        conditions: &mut BTreeSet<Condition>,
         expression: &Expression,
     ) -> (Reach, Reach, Value) {
         let Some(mut inside) = self.copy(state) else { return (Reach::NOWHERE, Reach::NOWHERE, Value::Any) };
@@ -177,21 +175,23 @@ impl Evaluator<'_> {
         self.loose += 1;
         let why = self.log.why;
         self.log.why = Some(why.unwrap_or(Why::NotAwaited));
-        let tests = std::mem::take(&mut self.tests);
         self.catchers.push(Catcher::default());
         self.begin_own();
         let value = self.call(frame, handler, Value::Undefined, arguments, &mut inside, expression, false);
         self.own.pop();
         let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
-        self.tests = tests;
         self.log.why = why;
         self.loose -= 1;
         let failed = thrown.as_ref().map_or(Reach::NOWHERE, |state| state.reach);
         let (effect, value) = match value {
-            Some(Value::Promise(promise)) => (inside.reach.then(promise.effect), promise.value.clone()),
+            Some(Value::Promise(promise)) => {
+                conditions.extend(promise.conditions.iter().cloned());
+                (inside.reach.then(promise.effect), promise.value.clone())
+            }
             Some(value) => (inside.reach, value),
             None => (Reach::NOWHERE, Value::Any),
         };
+        conditions.extend(inside.conditions.difference(&state.conditions).cloned());
         state.unsettle(&inside);
         if let Some(thrown) = thrown {
             state.unsettle(&thrown);
@@ -289,16 +289,19 @@ impl Evaluator<'_> {
             }
         }
         let (mut effect, mut failed, mut value) = (promise.effect, promise.failed, promise.value.clone());
+        let mut conditions: BTreeSet<Condition> = promise.conditions.iter().cloned().collect();
         match name {
             "then" => {
                 let given = Arguments::of(vec![promise.value.clone()]);
-                let (after, thrown, result) = self.effect_of(frame, &arguments.get(0), given, state, expression);
+                let (after, thrown, result) =
+                    self.effect_of(frame, &arguments.get(0), given, state, &mut conditions, expression);
                 effect = promise.effect.then(after);
                 failed = failed.or(promise.effect.then(thrown));
                 value = result;
                 if !matches!(arguments.get(1), Value::Undefined) {
                     let given = Arguments::of(vec![Value::External]);
-                    let (caught, thrown, _) = self.effect_of(frame, &arguments.get(1), given, state, expression);
+                    let (caught, thrown, _) =
+                        self.effect_of(frame, &arguments.get(1), given, state, &mut conditions, expression);
                     effect = effect.or(promise.failed.then(caught));
                     failed = promise.effect.then(thrown);
                     value = Value::Any;
@@ -307,21 +310,24 @@ impl Evaluator<'_> {
             "catch" => {
                 let given = Arguments::of(vec![Value::External]);
                 self.failed += 1;
-                let (caught, thrown, _) = self.effect_of(frame, &arguments.get(0), given, state, expression);
+                let (caught, thrown, _) =
+                    self.effect_of(frame, &arguments.get(0), given, state, &mut conditions, expression);
                 self.failed -= 1;
                 effect = effect.or(failed.then(caught));
                 failed = failed.then(thrown);
                 value = value.or(&Value::Any);
             }
             "finally" => {
-                let (after, _, _) = self.effect_of(frame, &arguments.get(0), Arguments::default(), state, expression);
+                let given = Arguments::default();
+                let (after, _, _) = self.effect_of(frame, &arguments.get(0), given, state, &mut conditions, expression);
                 effect = effect.then(after);
                 failed = failed.then(after);
             }
             _ => {}
         }
         self.pending_effect(state, effect.or(failed));
-        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed }))
+        let conditions = Rc::new(conditions);
+        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed, conditions }))
     }
 
     pub(super) fn pending_effect(&mut self, state: &mut State, effect: Reach) {
@@ -351,6 +357,9 @@ impl Evaluator<'_> {
                 }
             };
         }
+        if let Some(ObjectKind::Collection { is_map, .. }) = state.object(id).map(|object| object.kind.clone()) {
+            return self.call_collection(frame, receiver, is_map, name, arguments, state, expression);
+        }
         let elements = self.elements(receiver, state);
         match name {
             "forEach" | "map" | "filter" | "some" | "every" | "find" | "findIndex" | "findLast" | "flatMap" => {
@@ -359,21 +368,31 @@ impl Evaluator<'_> {
                     return Some(self.call_external(frame, &arguments, state, expression));
                 };
                 let mut results = Vec::new();
+                let all = elements.clone();
                 for (index, element) in elements.into_iter().enumerate() {
                     let given = Arguments::of(vec![element, Value::External, receiver.clone()]);
                     let may_stop = index > 0 && matches!(name, "some" | "every" | "find" | "findIndex" | "findLast");
                     if may_stop {
                         // What came before may have been enough.
-                        let copy = self.copy(state)?;
-                        self.call(frame, &function, arguments.get(1), given, state, expression, false)?;
                         let condition = self.condition(frame, expression.at, ConditionKind::Test);
+                        let mut copy = self.copy(state)?;
+                        copy.path.push(&condition);
+                        state.path.push(&condition);
+                        self.call(frame, &function, arguments.get(1), given, state, expression, false)?;
                         let before = std::mem::replace(state, State::new());
-                        *state = self.meet(Some(before), Some(copy), Some(&condition))?;
+                        *state = self.meet(Some(before), Some(copy))?;
                         continue;
                     }
                     results.push(self.call(frame, &function, arguments.get(1), given, state, expression, false)?);
                 }
+                let kept =
+                    results.iter().zip(&all).map(|(result, element)| Some((state.truth(result)?, element.clone())));
+                let kept: Option<Vec<(bool, Value)>> = kept.collect();
                 Some(match name {
+                    "filter" if kept.is_some() => {
+                        let kept = kept.into_iter().flatten().filter(|(is_kept, _)| *is_kept);
+                        self.array(kept.map(|(_, element)| element).collect(), false, state)
+                    }
                     "map" => self.array(results, false, state),
                     "forEach" => Value::Undefined,
                     "some" | "every" | "findIndex" => Value::External,
@@ -445,6 +464,68 @@ impl Evaluator<'_> {
         }
     }
 
+    /// The names of the properties of a plain object, where all are known.
+    fn names_of(&self, value: &Value, state: &State) -> Option<Vec<Value>> {
+        let Value::Object(id) = value else { return None };
+        let object = state.object(*id)?;
+        let is_known = matches!(object.kind, ObjectKind::Plain)
+            && !(object.open || object.has_unnamed || object.has_hidden || object.class.is_some());
+        // A property that was deleted, or is there on one path alone, has a value that is not known.
+        let is_there = |slot: &Slot| !matches!(slot, Slot::Value(Value::Any | Value::External | Value::Undefined));
+        let is_known = is_known && object.slots.values().all(is_there);
+        is_known.then(|| object.slots.keys().map(|name| Value::Text(name.clone())).collect())
+    }
+
+    /// A `Map` or a `Set` of elements that are known and all differ; `None` for others.
+    fn collection(&mut self, is_map: bool, arguments: &Arguments, state: &mut State) -> Option<Value> {
+        let elements = self.elements(&arguments.get(0), state).filter(|elements| !elements.is_empty())?;
+        let mut keys = Vec::new();
+        for element in &elements {
+            keys.push(if is_map { self.elements(element, state)?.first()?.clone() } else { element.clone() });
+        }
+        let differs = |(index, key): (usize, &Value)| {
+            key.is_literal() && keys[..index].iter().all(|before| equal(before, key) == Some(false))
+        };
+        if keys.len() > 1 && !keys.iter().enumerate().all(differs) {
+            return None;
+        }
+        let mut object = Object::new(ObjectKind::Collection { is_map, length: elements.len() });
+        for (index, element) in elements.into_iter().enumerate() {
+            object.set(&index.to_string(), element);
+        }
+        Some(Value::Object(self.allocate(state, object)))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn call_collection(
+        &mut self,
+        frame: &Frame,
+        receiver: &Value,
+        is_map: bool,
+        name: &str,
+        arguments: Arguments,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Value> {
+        let elements = self.elements(receiver, state).filter(|_| name == "forEach" && !arguments.open);
+        let Some(elements) = elements else {
+            self.escape(receiver, state);
+            return Some(self.call_external(frame, &arguments, state, expression));
+        };
+        for element in elements {
+            let (value, key) = if is_map {
+                let entry = self.elements(&element, state).unwrap_or_default();
+                let part = |index: usize| entry.get(index).cloned().unwrap_or(Value::Undefined);
+                (part(1), part(0))
+            } else {
+                (element.clone(), element)
+            };
+            let given = Arguments::of(vec![value, key, receiver.clone()]);
+            self.call(frame, &arguments.get(0), arguments.get(1), given, state, expression, false)?;
+        }
+        Some(Value::Undefined)
+    }
+
     pub(super) fn global_property(&mut self, name: &str, _state: &State) -> Value {
         if self.globals.contains(name) {
             return Value::Any;
@@ -474,6 +555,10 @@ impl Evaluator<'_> {
         }
         match &**name {
             "process.exit" | "process.abort" | "process.reallyExit" => None,
+            "Boolean" => {
+                let value = arguments.get(0);
+                Some(value.as_test(state.truth(&value), false))
+            }
             "Promise.resolve" => Some(match arguments.get(0) {
                 promise @ Value::Promise(_) => promise,
                 value => Self::promise(Reach::NOTHING, value),
@@ -483,6 +568,7 @@ impl Evaluator<'_> {
                 value: Value::Any,
                 rejected: None,
                 failed: Reach::NOTHING,
+                conditions: Rc::default(),
             }))),
             "Promise.all" | "Promise.allSettled" | "Promise.any" | "Promise.race" => {
                 Some(self.all(&name["Promise.".len()..], &arguments, state))
@@ -508,7 +594,7 @@ impl Evaluator<'_> {
             | "process.addListener"
             | "process.prependListener"
             | "process.prependOnceListener" => {
-                self.later(&arguments.get(1), state);
+                self.on_event(&arguments.get(0), &arguments.get(1), state);
                 Some(Value::Global("process".into()))
             }
             "Reflect.apply" => {
@@ -528,7 +614,34 @@ impl Evaluator<'_> {
                 self.construct(frame, &arguments.get(0), rest, state, expression)
             }
             "Object.freeze" | "Object.seal" | "Object.preventExtensions" => Some(arguments.get(0)),
+            "Object.keys" if self.names_of(&arguments.get(0), state).is_some() => {
+                let names = self.names_of(&arguments.get(0), state)?;
+                Some(self.array(names, false, state))
+            }
+            "Object.defineProperty" => {
+                let (target, name, described) = (arguments.get(0), arguments.get(1), arguments.get(2));
+                if let (Value::Object(id), Value::Text(name), Value::Object(described)) = (&target, &name, &described)
+                    && let Some(described) = state.object(*described).filter(|object| !object.open).cloned()
+                    && described.slots.values().all(|slot| matches!(slot, Slot::Value(_)))
+                {
+                    let part = |name: &str| match described.slots.get(name) {
+                        Some(Slot::Value(value)) => Some(value.clone()),
+                        _ => None,
+                    };
+                    let slot = match (part("get"), part("set")) {
+                        (None, None) => Slot::Value(part("value").unwrap_or(Value::Undefined)),
+                        (get, set) => Slot::Accessor { get, set },
+                    };
+                    self.put(*id, Some(name), slot, state);
+                    if let Some(object) = state.object_mut(*id) {
+                        object.has_hidden = true;
+                    }
+                    return Some(target);
+                }
+                Some(self.call_external(frame, &arguments, state, expression))
+            }
             "Object.assign" => {
+                state.doubt_facts();
                 let target = arguments.get(0);
                 if let Value::Object(id) = target {
                     for value in arguments.values.iter().skip(1) {
@@ -548,6 +661,21 @@ impl Evaluator<'_> {
                 {
                     self.run_whole(&generator, None, state)?;
                     return Some(Value::Any);
+                }
+                if &**name == "Array.from"
+                    && let (Some(elements), false) = (self.elements(&first, state), arguments.open)
+                {
+                    let function = arguments.get(1);
+                    if matches!(function, Value::Undefined) {
+                        return Some(self.array(elements, false, state));
+                    }
+                    let mut results = Vec::new();
+                    for element in elements {
+                        let given = Arguments::of(vec![element, Value::External]);
+                        let this = arguments.get(2);
+                        results.push(self.call(frame, &function, this, given, state, expression, false)?);
+                    }
+                    return Some(self.array(results, false, state));
                 }
                 self.call_external(frame, &arguments, state, expression);
                 Some(Value::Any)
@@ -608,6 +736,7 @@ impl Evaluator<'_> {
                     value: Value::External,
                     rejected: rejected.filter(|_| is_certain),
                     failed: if is_certain { Reach::NOWHERE } else { Reach::NOTHING },
+                    conditions: Rc::default(),
                 })))
             }
             "Proxy" => {
@@ -621,6 +750,9 @@ impl Evaluator<'_> {
                 Some(Value::Any)
             }
             "Worker" => Some(self.call_external(frame, &arguments, state, expression)),
+            "Map" | "Set" if self.collection(name == "Map", &arguments, state).is_some() => {
+                self.collection(name == "Map", &arguments, state)
+            }
             "Map" | "Set" | "WeakMap" | "WeakSet" | "Array" => {
                 for value in &arguments.values {
                     self.escape(value, state);
@@ -644,9 +776,11 @@ impl Evaluator<'_> {
         let mut effect = Reach::NOTHING;
         let mut failed = Reach::NOWHERE;
         let mut values = Vec::new();
+        let mut conditions = BTreeSet::new();
         for element in elements {
             match element {
                 Value::Promise(promise) => {
+                    conditions.extend(promise.conditions.iter().cloned());
                     effect = match which {
                         "all" => effect.beside(promise.effect),
                         "allSettled" => effect.beside(promise.effect.or(promise.failed)),
@@ -661,13 +795,11 @@ impl Evaluator<'_> {
         }
         let value = match which {
             "all" => self.array(values, false, state),
-            _ => {
-                let _ = Object::new(ObjectKind::Plain);
-                Value::Any
-            }
+            _ => Value::Any,
         };
         let failed = if which == "allSettled" { Reach::NOWHERE } else { failed };
-        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed }))
+        let conditions = Rc::new(conditions);
+        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed, conditions }))
     }
 
     pub(super) fn call_package(

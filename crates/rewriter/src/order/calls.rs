@@ -1,6 +1,6 @@
 //! Calls: of functions that are followed, of constructors, of generators, and of what is not followed.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 use presentry_parser::{Argument, Expression, ExpressionKind as Kind, Loop, LoopKind, MemberKind, Name};
 
@@ -9,7 +9,8 @@ use super::{
     expressions::method,
     log::Why,
     reach::Reach,
-    state::{Condition, ConditionKind, Pending, State, join},
+    rules::Rule,
+    state::{Pending, State, join},
     value::{Arguments, ClassValue, Closure, GeneratorCall, Object, ObjectKind, PromiseValue, Slot, Value},
 };
 
@@ -42,7 +43,7 @@ impl Evaluator<'_> {
                     self.short_circuit(&object_value, frame, object, state)?;
                 }
                 let name = self.name(frame, name, state)?;
-                (self.member(frame, &object_value, name.as_deref(), callee, state)?, object_value)
+                (self.member(&object_value, name.as_deref(), state)?, object_value)
             }
             Kind::SuperMember(_) => (self.expression(frame, callee, state)?, frame.this.clone()),
             _ => (self.expression(frame, callee, state)?, Value::Undefined),
@@ -91,6 +92,7 @@ impl Evaluator<'_> {
             | Value::Null
             | Value::Boolean(_)
             | Value::Number(_)
+            | Value::Test(_)
             | Value::Text(_)
             | Value::Namespace(_)
             | Value::Object(_)
@@ -101,7 +103,7 @@ impl Evaluator<'_> {
                 if is_open {
                     return self.call_unknown(frame, arguments, state, expression);
                 }
-                self.fail(state, frame.place(expression.at));
+                self.throw(state.clone());
                 return None;
             }
             Value::External | Value::Client => self.call_external(frame, &arguments, state, expression),
@@ -121,6 +123,7 @@ impl Evaluator<'_> {
         for value in &arguments.values {
             self.escape(value, state);
         }
+        state.doubt_facts();
         self.fail(state, frame.place(expression.at));
         Value::External
     }
@@ -172,7 +175,7 @@ impl Evaluator<'_> {
         let code = closure.code.clone();
         let function = &code.steps.functions[closure.function];
         self.log.called(&code.module.path, closure.function);
-        if function.is_generator {
+        if function.is_generator && self.holds(Rule::GeneratorWaits) {
             let call = GeneratorCall { closure: closure.clone(), this, arguments };
             let object = Object::new(ObjectKind::Iterator(Rc::new(call)));
             return Some(Value::Object(self.allocate(state, object)));
@@ -213,11 +216,9 @@ impl Evaluator<'_> {
         state: &mut State,
         awaited: bool,
     ) -> Option<Value> {
-        let tests = std::mem::take(&mut self.tests);
         self.awaited_calls.push(awaited);
         let result = self.run_here(closure, this, arguments, state);
         self.awaited_calls.pop();
-        self.tests = tests;
         result
     }
 
@@ -233,8 +234,7 @@ impl Evaluator<'_> {
         let (end, returned) = self.run_body(&frame, closure, body);
         let (after, value) = match (end, returned) {
             (Some(end), Some((returned, value))) => {
-                let condition = self.difference(&end, &returned);
-                (self.meet(Some(end), Some(returned), condition.as_ref())?, value.or(&Value::Undefined))
+                (self.meet(Some(end), Some(returned))?, value.or(&Value::Undefined))
             }
             (Some(end), None) => (end, Value::Undefined),
             (None, Some((returned, value))) => (returned, value),
@@ -242,12 +242,6 @@ impl Evaluator<'_> {
         };
         *state = after;
         Some(value)
-    }
-
-    /// The test under which one of two paths left, as far as it was remembered.
-    fn difference(&self, end: &State, returned: &State) -> Option<Condition> {
-        let of_returned = returned.conditions.iter().find(|condition| !end.conditions.contains(condition));
-        of_returned.or_else(|| returned.conditions.iter().next_back()).cloned()
     }
 
     /// Binds the parameters of a call.
@@ -288,6 +282,7 @@ impl Evaluator<'_> {
         let value = match value? {
             Value::Promise(promise) => {
                 state.reach = state.reach.then(promise.effect);
+                state.depends_on(&promise.conditions);
                 if state.reach == Reach::NOWHERE {
                     return None;
                 }
@@ -326,9 +321,11 @@ impl Evaluator<'_> {
         let mut result = Value::Undefined;
         let mut caller = suspended;
         let mut later = Vec::new();
+        let mut conditions = BTreeSet::new();
         if let Some(value) = value {
             let value = match value {
                 Value::Promise(promise) => {
+                    conditions.extend(promise.conditions.iter().cloned());
                     if body.detached {
                         body.reach = body.reach.then(promise.effect);
                     } else {
@@ -347,7 +344,7 @@ impl Evaluator<'_> {
                 if effect == Reach::NOWHERE {
                     effect = Reach::NOTHING;
                 }
-                caller = join(caller, Some(body), None);
+                caller = join(caller, Some(body));
             }
         }
         let mut rejected = None;
@@ -369,6 +366,7 @@ impl Evaluator<'_> {
         }
         let mut caller = caller?;
         for later in &later {
+            conditions.extend(later.conditions.difference(&caller.conditions).cloned());
             caller.unsettle(later);
             for pending in later.pending.iter() {
                 if !caller.pending.contains(pending) {
@@ -393,7 +391,8 @@ impl Evaluator<'_> {
         }
         caller.detached = was_detached;
         *state = caller;
-        Some(Value::Promise(Rc::new(PromiseValue { effect, value: result, rejected, failed })))
+        let conditions = Rc::new(conditions);
+        Some(Value::Promise(Rc::new(PromiseValue { effect, value: result, rejected, failed, conditions })))
     }
 
     // Functions that code which is not followed may call.
@@ -477,6 +476,10 @@ impl Evaluator<'_> {
         }
         let parameters = closure.code.steps.functions[closure.function].parameters.len();
         let arguments = Arguments::of(vec![Value::External; parameters.max(1)]);
+        if !self.holds(Rule::CallbackIsPerhaps) {
+            let _ = self.call_closure(closure, this, arguments, state, false);
+            return;
+        }
         self.perhaps(state, Why::Callback, |this_evaluator, state| {
             let value = this_evaluator.call_closure(closure, this, arguments, state, false)?;
             if let Value::Object(id) = &value
@@ -507,11 +510,9 @@ impl Evaluator<'_> {
         let reason = self.log.why;
         self.log.why = Some(reason.unwrap_or(why));
         self.catchers.push(Catcher::default());
-        let tests = std::mem::take(&mut self.tests);
         self.begin_own();
         let end = run(self, &mut inside);
         self.own.pop();
-        self.tests = tests;
         let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
         self.log.why = reason;
         self.loose -= 1;
@@ -549,6 +550,16 @@ impl Evaluator<'_> {
         }
     }
 
+    /// A function that an event of the process calls. Signals come from outside: none is taken to come before Sentry starts.
+    pub(super) fn on_event(&mut self, event: &Value, function: &Value, state: &mut State) {
+        let from_outside = matches!(event, Value::Text(name) if name.starts_with("SIG") || &**name == "exit");
+        let pending = state.pending.clone();
+        self.later(function, state);
+        if from_outside {
+            state.pending = pending;
+        }
+    }
+
     // Constructors.
 
     pub(super) fn construct(
@@ -570,7 +581,7 @@ impl Evaluator<'_> {
             Value::Closure(closure) => {
                 let function = &closure.code.steps.functions[closure.function];
                 if function.is_arrow || function.is_async || function.is_generator {
-                    self.fail(state, frame.place(expression.at));
+                    self.throw(state.clone());
                     return None;
                 }
                 let this = Value::Object(self.allocate(state, Object::new(ObjectKind::Plain)));
@@ -608,7 +619,7 @@ impl Evaluator<'_> {
                 self.call_unknown(frame, arguments, state, expression)
             }
             _ => {
-                self.fail(state, frame.place(expression.at));
+                self.throw(state.clone());
                 None
             }
         }
@@ -679,7 +690,7 @@ impl Evaluator<'_> {
                 self.call_unknown(frame, arguments, state, expression)?;
             }
             Value::Undefined => {
-                self.fail(state, frame.place(expression.at));
+                self.throw(state.clone());
                 return None;
             }
             Value::Package(specifier, _) if crate::sdk::is_of_sentry(specifier) => {
@@ -753,7 +764,7 @@ impl Evaluator<'_> {
             Some(Activation::First(yielded)) => yielded,
             _ => None,
         };
-        *state = self.meet(end, yielded, None)?;
+        *state = self.meet(end, yielded)?;
         Some(())
     }
 
@@ -821,8 +832,7 @@ impl Evaluator<'_> {
             Activation::First(yielded) => {
                 let before = yielded.take();
                 let here = state.clone();
-                let test = self.tests.last().cloned();
-                let joined = self.meet(before, Some(here), test.as_ref());
+                let joined = self.meet(before, Some(here));
                 if let Activation::First(yielded) = &mut self.activations[top] {
                     *yielded = joined;
                 }
@@ -860,7 +870,7 @@ impl Evaluator<'_> {
         self.activations.push(generator);
         if let Ok(mut consumer) = consumer.try_borrow_mut() {
             let before = consumer.breaks.take();
-            consumer.breaks = join(before, left, None);
+            consumer.breaks = join(before, left);
             let mut all = std::mem::take(&mut consumer.exits);
             self.pass_on(exits, &mut all);
             consumer.exits = all;
@@ -884,9 +894,8 @@ impl Evaluator<'_> {
         let Ok(mut taken) = consumer.try_borrow_mut() else { return None };
         let inner = std::mem::take(&mut taken.exits);
         self.pass_on(inner, exits);
-        let condition = self.condition(frame, looped.at, ConditionKind::Loop);
         let breaks = taken.breaks.take();
-        self.meet(end.map(|()| state), breaks, Some(&condition))
+        self.meet(end.map(|()| state), breaks)
     }
 
     /// `generator.next()`

@@ -11,9 +11,11 @@ use presentry_parser::{Expression, Loop, LoopKind, Pattern, SlotId, Span, Step};
 use super::{
     log::Log,
     modules::{ModuleRun, Targets},
+    packages::Follow,
     reach::Reach,
+    rules::Rule,
     state::{Condition, ConditionKind, Pending, Place, State, join},
-    value::{CellId, Closure, Code, Object, ObjectId, ObjectKind, Scope, Value},
+    value::{CellId, Closure, Code, Fact, Object, ObjectId, ObjectKind, Scope, Value},
 };
 use crate::{graph::Graph, sources::ModulePath};
 
@@ -56,7 +58,6 @@ pub(super) struct Exits {
 #[derive(Debug, Default)]
 pub(super) struct Catcher {
     pub(super) state: Option<State>,
-    pub(super) places: BTreeSet<Condition>,
 }
 
 /// An asynchronous function or generator that is open.
@@ -92,8 +93,6 @@ pub(super) struct Evaluator<'g> {
     pub(super) modules: BTreeMap<ModulePath, ModuleRun>,
     pub(super) catchers: Vec<Catcher>,
     pub(super) activations: Vec<Activation>,
-    /// The tests that the code which runs stands under, of the functions that are open.
-    pub(super) tests: Vec<Condition>,
     /// Whether the code runs only since something failed.
     pub(super) failed: usize,
     /// Whether the code may never run, or at another time: what it assigns elsewhere is not known.
@@ -111,6 +110,10 @@ pub(super) struct Evaluator<'g> {
     pub(super) own: Vec<u32>,
     /// The modules that are being evaluated, the entry first.
     pub(super) evaluating: Vec<ModulePath>,
+    /// A rule that does not hold.
+    pub(super) left_out: Option<Rule>,
+    /// Which packages are followed.
+    pub(super) follow: Follow,
     /// Whether imports are left alone.
     pub(super) alone: bool,
     /// The global names that the modules assign.
@@ -134,7 +137,6 @@ impl<'g> Evaluator<'g> {
             modules: BTreeMap::new(),
             catchers: Vec::new(),
             activations: Vec::new(),
-            tests: Vec::new(),
             failed: 0,
             loose: 0,
             bases: Vec::new(),
@@ -144,6 +146,8 @@ impl<'g> Evaluator<'g> {
             awaited_calls: Vec::new(),
             own: Vec::new(),
             evaluating: Vec::new(),
+            left_out: None,
+            follow: Follow::Modules,
             alone: false,
             globals: BTreeSet::new(),
             shorts: Vec::new(),
@@ -151,6 +155,10 @@ impl<'g> Evaluator<'g> {
             next: 0,
             log: Log::default(),
         }
+    }
+
+    pub(super) fn holds(&self, rule: Rule) -> bool {
+        self.left_out != Some(rule)
     }
 
     /// Uses up fuel; `None` when there is none left.
@@ -214,31 +222,20 @@ impl<'g> Evaluator<'g> {
     // Joins.
 
     /// Joins two paths of one body.
-    pub(super) fn meet(
-        &mut self,
-        one: Option<State>,
-        two: Option<State>,
-        condition: Option<&Condition>,
-    ) -> Option<State> {
+    pub(super) fn meet(&mut self, one: Option<State>, two: Option<State>) -> Option<State> {
         let (mut one, mut two) = (one, two);
         if let (Some(one), Some(two)) = (&mut one, &mut two)
             && one.detached != two.detached
         {
             self.detach(if one.detached { two } else { one });
         }
-        join(one, two, condition)
-    }
-
-    /// The innermost test that the code stands under.
-    fn test(&self) -> Option<Condition> {
-        self.tests.last().cloned()
+        join(one, two)
     }
 
     pub(super) fn leave_with(&mut self, exits: &mut Exits, state: State, value: Value) {
-        let test = self.test();
         exits.returns = Some(match exits.returns.take() {
             None => (state, value),
-            Some((before, old)) => match self.meet(Some(before), Some(state), test.as_ref()) {
+            Some((before, old)) => match self.meet(Some(before), Some(state)) {
                 Some(mut state) => {
                     let value = state.either(&old, &value);
                     (state, value)
@@ -250,41 +247,45 @@ impl<'g> Evaluator<'g> {
 
     // Failures and suspensions.
 
-    /// Something fails here, or may.
     /// An error is certain here.
     pub(super) fn throws(&mut self, state: &State, place: Place) {
         if self.catchers.is_empty() {
-            self.log.thrown.insert(place.clone());
+            self.log.thrown.insert(place);
         }
-        self.fail(state, place);
+        self.throw(state.clone());
     }
 
+    /// Something may fail here.
     pub(super) fn fail(&mut self, state: &State, place: Place) {
-        let Some(mut catcher) = self.catchers.pop() else { return };
-        let condition = self.tests.last().cloned().unwrap_or(Condition { place, kind: ConditionKind::Failure });
-        let mut state = state.clone();
-        state.reach = state.reach.or(Reach::NOWHERE);
-        if let Some(before) = &mut catcher.state
-            && before.detached != state.detached
-        {
-            if before.detached {
-                self.detach(&mut state);
-            } else {
-                self.detach(before);
-            }
+        if self.catchers.is_empty() || !self.holds(Rule::CallsMayFail) {
+            return;
         }
-        catcher.state = join(catcher.state.take(), Some(state), Some(&condition));
-        catcher.places.insert(condition);
+        let mut state = state.clone();
+        state.path.push(&Condition { place, kind: ConditionKind::Failure });
+        self.throw(state);
+    }
+
+    /// Something fails here.
+    pub(super) fn throw(&mut self, state: State) {
+        let Some(mut catcher) = self.catchers.pop() else { return };
+        catcher.state = self.meet(catcher.state, Some(state));
         self.catchers.push(catcher);
     }
 
     /// The body that is open waits here: other code may run.
     pub(super) fn suspend(&mut self, state: &mut State) {
+        state.doubt_facts();
+        if !self.holds(Rule::AwaitSuspends) {
+            return;
+        }
         let detached = self.activations.iter().rev().find(|activation| !matches!(activation, Activation::Inline));
         if matches!(detached, Some(Activation::Detached(_))) {
             if !state.detached {
                 self.detach(state);
             }
+            return;
+        }
+        if !self.holds(Rule::PendingGoesOn) {
             return;
         }
         for pending in state.pending.clone().iter() {
@@ -300,9 +301,7 @@ impl<'g> Evaluator<'g> {
         let found = self.activations.iter().rposition(|activation| matches!(activation, Activation::Detached(_)));
         let Some(index) = found else { return };
         if let Activation::Detached(suspended) = &mut self.activations[index] {
-            let test = self.tests.last().cloned();
-            let before = state.clone();
-            *suspended = join(suspended.take(), Some(before), test.as_ref());
+            *suspended = join(suspended.take(), Some(state.clone()));
         }
         state.reach = Reach::NOTHING;
         state.detached = true;
@@ -340,6 +339,9 @@ impl<'g> Evaluator<'g> {
                     Some(value) => self.returned(frame, value, &mut state)?,
                     None => Value::Undefined,
                 };
+                if !self.holds(Rule::ReturnEnds) {
+                    return Some(state);
+                }
                 self.leave_with(exits, state, value);
                 None
             }
@@ -349,22 +351,22 @@ impl<'g> Evaluator<'g> {
                 None
             }
             Step::Jump { is_continue, label } => {
-                exits.jumps.push((*is_continue, label.clone(), self.at_exit(state)));
+                exits.jumps.push((*is_continue, label.clone(), state));
                 None
             }
             Step::If { test, then, otherwise } => {
                 let value = self.expression(frame, test, &mut state)?;
-                match value.truth() {
+                match state.truth(&value) {
                     Some(true) => self.steps(frame, then, state, exits),
                     Some(false) => self.steps(frame, otherwise, state, exits),
                     None => {
-                        let condition = self.condition(frame, test.at, ConditionKind::Test);
-                        let copy = self.copy(&state)?;
-                        self.tests.push(condition.clone());
+                        let (state, other) = self.part(frame, test, &value, state, ConditionKind::Test)?;
                         let one = self.steps(frame, then, state, exits);
-                        let two = self.steps(frame, otherwise, copy, exits);
-                        self.tests.pop();
-                        self.meet(one, two, Some(&condition))
+                        let two = self.steps(frame, otherwise, other, exits);
+                        if !self.holds(Rule::BranchesPart) && one.is_some() {
+                            return one;
+                        }
+                        self.meet(one, two)
                     }
                 }
             }
@@ -380,8 +382,7 @@ impl<'g> Evaluator<'g> {
                     !is_continue && label.is_some_and(|label| label == name)
                 });
                 self.pass_on(inner, exits);
-                let test = self.last_condition(&left);
-                self.meet(after, left, test.as_ref())
+                self.meet(after, left)
             }
         }
     }
@@ -390,16 +391,22 @@ impl<'g> Evaluator<'g> {
         Condition { place: frame.place(at), kind }
     }
 
-    /// Remembers which test a path left under, so that what it leaves out is said to depend on it.
-    fn at_exit(&self, mut state: State) -> State {
-        if let Some(test) = self.tests.last() {
-            Rc::make_mut(&mut state.conditions).insert(test.clone());
-        }
-        state
-    }
-
-    fn last_condition(&self, state: &Option<State>) -> Option<Condition> {
-        state.as_ref().and_then(|state| state.conditions.iter().next_back().cloned())
+    /// The states in which a test holds and does not hold, where it is not known which.
+    pub(super) fn part(
+        &mut self,
+        frame: &Frame,
+        test: &Expression,
+        value: &Value,
+        mut state: State,
+        kind: ConditionKind,
+    ) -> Option<(State, State)> {
+        let condition = self.condition(frame, test.at, kind);
+        let mut other = self.copy(&state)?;
+        state.path.push(&condition);
+        state.assume(value, true);
+        other.path.push(&condition);
+        other.assume(value, false);
+        Some((state, other))
     }
 
     fn take_jumps(&mut self, exits: &mut Exits, wanted: impl Fn(bool, Option<&String>) -> bool) -> Option<State> {
@@ -407,7 +414,7 @@ impl<'g> Evaluator<'g> {
         let jumps = std::mem::take(&mut exits.jumps);
         for (is_continue, label, state) in jumps {
             if wanted(is_continue, label.as_ref()) {
-                taken = self.meet(taken, Some(state), None);
+                taken = self.meet(taken, Some(state));
             } else {
                 exits.jumps.push((is_continue, label, state));
             }
@@ -436,66 +443,56 @@ impl<'g> Evaluator<'g> {
         exits: &mut Exits,
     ) -> Option<State> {
         let compared = self.expression(frame, value, &mut state)?;
-        let condition = self.condition(frame, value.at, ConditionKind::Test);
-        let mut tests = Vec::new();
-        for (test, _) in cases {
-            tests.push(match test {
-                Some(test) => Some(self.expression(frame, test, &mut state)?),
-                None => None,
-            });
-        }
-        // A case that certainly matches, where every one before it certainly does not.
-        let decided = |test: &Option<Value>| test.as_ref().map_or(Some(false), |test| equal(&compared, test));
-        let mut chosen = None;
-        let mut certain = true;
-        for (index, test) in tests.iter().enumerate() {
-            match decided(test) {
-                Some(true) => {
-                    chosen = Some(index);
-                    break;
-                }
-                Some(false) => {}
+        // The states in which a case is entered by its test.
+        let mut entries: Vec<Option<State>> = cases.iter().map(|_| None).collect();
+        let mut left = Some(state);
+        for (index, (test, _)) in cases.iter().enumerate() {
+            let Some(test) = test else { continue };
+            let Some(mut state) = left.take() else { break };
+            let Some(case) = self.expression(frame, test, &mut state) else { break };
+            let matches = self.comparison(&compared, &case, false);
+            match state.truth(&matches) {
+                Some(true) => entries[index] = Some(state),
+                Some(false) => left = Some(state),
                 None => {
-                    certain = false;
-                    break;
+                    let decides = if compared.is_literal() { test } else { value };
+                    let (one, other) = self.part(frame, decides, &matches, state, ConditionKind::Test)?;
+                    (entries[index], left) = (Some(one), Some(other));
                 }
             }
         }
-        let default = tests.iter().position(Option::is_none);
-        if certain && chosen.is_none() {
-            let Some(default) = default else { return Some(state) };
-            chosen = Some(default);
+        if let Some(default) = cases.iter().position(|(test, _)| test.is_none()) {
+            entries[default] = left.take();
         }
         let mut inner = Exits::default();
-        let start = if certain { None } else { Some(self.copy(&state)?) };
         let mut running = None;
-        if certain {
-            running = Some(state.clone());
-        } else {
-            self.tests.push(condition.clone());
-        }
-        for (index, (_, body)) in cases.iter().enumerate() {
-            if certain && Some(index) < chosen {
-                continue;
-            }
-            if let Some(start) = &start {
-                let copy = self.copy(start)?;
-                running = self.meet(running, Some(copy), Some(&condition));
-            }
+        for ((_, body), entry) in cases.iter().zip(entries) {
+            running = self.meet(running, entry);
             running = match running {
                 Some(state) => self.steps(frame, body, state, &mut inner),
                 None => None,
             };
         }
-        if !certain {
-            self.tests.pop();
-        }
-        if default.is_none() && !certain {
-            running = self.meet(running, start, Some(&condition));
-        }
-        let left = self.take_jumps(&mut inner, |is_continue, label| !is_continue && label.is_none());
+        running = self.meet(running, left);
+        let broken = self.take_breaks(&mut inner);
         self.pass_on(inner, exits);
-        self.meet(running, left, Some(&condition))
+        self.meet(running, broken)
+    }
+
+    /// Whether two values are equal, as a value.
+    pub(super) fn comparison(&self, one: &Value, two: &Value, negated: bool) -> Value {
+        match (one, two) {
+            (Value::Global(name), Value::Text(text)) | (Value::Text(text), Value::Global(name))
+                if name.starts_with("process.env.") =>
+            {
+                Value::Test(Rc::new((Fact::Is(name.clone(), text.clone()), !negated)))
+            }
+            // `switch (true) { case test: … }`
+            (Value::Boolean(truth), Value::Test(test)) | (Value::Test(test), Value::Boolean(truth)) => {
+                Value::Test(Rc::new((test.0.clone(), (test.1 == *truth) != negated)))
+            }
+            _ => equal(one, two).map_or(Value::External, |equal| Value::Boolean(equal != negated)),
+        }
     }
 
     fn guarded(
@@ -509,17 +506,15 @@ impl<'g> Evaluator<'g> {
     ) -> Option<State> {
         let mut inner = Exits::default();
         self.catchers.push(Catcher::default());
-        let tests = self.tests.len();
         let mut after = self.steps(frame, block, state, &mut inner);
-        self.tests.truncate(tests);
         let mut thrown = self.catchers.pop().unwrap_or_default();
         if let Some((binding, body)) = catch
             && let Some(mut state) = thrown.state.take()
         {
             // If the block can also end well, what is caught is the exception.
             let is_exception = after.is_some() || inner.returns.is_some() || !inner.jumps.is_empty();
+            let is_exception = is_exception && self.holds(Rule::FailureIsException);
             self.failed += usize::from(is_exception);
-            let condition = thrown.places.iter().next().cloned();
             self.catchers.push(Catcher::default());
             let caught = match binding {
                 Some(binding) => self.assign(frame, binding, Value::Any, &mut state),
@@ -531,13 +526,11 @@ impl<'g> Evaluator<'g> {
             };
             thrown = self.catchers.pop().unwrap_or_default();
             self.failed -= usize::from(is_exception);
-            after = self.meet(after, caught, condition.as_ref());
+            after = self.meet(after, caught);
         }
         let Some(finally) = finally else {
             if let Some(state) = thrown.state {
-                for condition in &thrown.places {
-                    self.fail(&state, condition.place.clone());
-                }
+                self.throw(state);
             }
             self.pass_on(inner, exits);
             return after;
@@ -549,9 +542,7 @@ impl<'g> Evaluator<'g> {
         if let Some(state) = thrown.state
             && let Some(state) = self.steps(frame, finally, state, exits)
         {
-            for condition in &thrown.places {
-                self.fail(&state, condition.place.clone());
-            }
+            self.throw(state);
         }
         if let Some((state, value)) = inner.returns.take()
             && let Some(state) = self.steps(frame, finally, state, exits)
@@ -576,7 +567,10 @@ impl<'g> Evaluator<'g> {
             }
             LoopKind::DoWhile(test) => self.do_while(frame, looped, test, state, &mut inner),
             LoopKind::In { target, object } => {
-                self.expression(frame, object, &mut state)?;
+                let object = self.expression(frame, object, &mut state)?;
+                if state.is_empty(&object) {
+                    return Some(state);
+                }
                 self.rounds(frame, looped, state, &mut inner, |this, state| {
                     this.assign(frame, target, Value::External, state)
                 })
@@ -600,10 +594,9 @@ impl<'g> Evaluator<'g> {
                 }
             }
         };
-        let left = self.take_jumps(&mut inner, |is_continue, label| !is_continue && label.is_none());
+        let left = self.take_breaks(&mut inner);
         self.pass_on(inner, exits);
-        let condition = self.condition(frame, looped.at, ConditionKind::Loop);
-        self.meet(after, left, Some(&condition))
+        self.meet(after, left)
     }
 
     /// One round, with what `continue` leads to.
@@ -612,8 +605,7 @@ impl<'g> Evaluator<'g> {
         let continued = self.take_jumps(exits, |is_continue, label| {
             is_continue && label.is_none_or(|label| looped.labels.contains(label))
         });
-        let test = self.last_condition(&continued);
-        self.meet(after, continued, test.as_ref())
+        self.meet(after, continued)
     }
 
     /// Elements that are known, one after the other.
@@ -644,16 +636,19 @@ impl<'g> Evaluator<'g> {
     ) -> Option<State> {
         let condition = self.condition(frame, looped.at, ConditionKind::Loop);
         let mut head = state;
-        self.tests.push(condition.clone());
         for round in 0..=MOST_ROUNDS {
             let Some(mut inside) = self.copy(&head) else { break };
+            inside.path.push(&condition);
             let after = match begin(self, &mut inside) {
                 Some(()) => self.round(frame, looped, inside, exits),
                 None => None,
             };
             let Some(after) = after else { break };
+            if !self.holds(Rule::LoopMayNotRun) {
+                return Some(after);
+            }
             let Some(copy) = self.copy(&head) else { break };
-            let Some(mut joined) = self.meet(Some(copy), Some(after), Some(&condition)) else { break };
+            let Some(mut joined) = self.meet(Some(copy), Some(after)) else { break };
             if joined.is_same(&head) {
                 break;
             }
@@ -662,7 +657,6 @@ impl<'g> Evaluator<'g> {
             }
             head = joined;
         }
-        self.tests.pop();
         (!self.exhausted).then_some(head)
     }
 
@@ -675,38 +669,38 @@ impl<'g> Evaluator<'g> {
         state: State,
         exits: &mut Exits,
     ) -> Option<State> {
-        let condition = self.condition(frame, looped.at, ConditionKind::Loop);
         let mut head = state;
         let mut after = None;
-        for round in 0..=MOST_ROUNDS {
+        for round in 0..=MOST_ROUNDS + 1 {
             let mut inside = self.copy(&head)?;
-            let value = match test {
-                Some(test) => self.expression(frame, test, &mut inside)?,
-                None => Value::Boolean(true),
-            };
-            let truth = value.truth();
-            if truth != Some(true) {
-                let copy = self.copy(&inside)?;
-                after = self.meet(after, Some(copy), Some(&condition));
-            }
-            if truth == Some(false) {
-                return after;
-            }
-            if truth.is_none() {
-                self.tests.push(condition.clone());
+            // The first round may be certain, where those after it are not.
+            let mut is_certain = round == 0;
+            if let Some(test) = test {
+                let Some(value) = self.expression(frame, test, &mut inside) else { return after };
+                match inside.truth(&value) {
+                    Some(true) => {}
+                    Some(false) => return self.meet(after, Some(inside)),
+                    None => {
+                        let (one, other) = self.part(frame, test, &value, inside, ConditionKind::Loop)?;
+                        after = self.meet(after, Some(other));
+                        inside = one;
+                        is_certain = false;
+                    }
+                }
             }
             let mut ended = self.round(frame, looped, inside, exits);
-            if truth.is_none() {
-                self.tests.pop();
-            }
             if let (Some(state), Some(update)) = (&mut ended, update)
                 && self.expression(frame, update, state).is_none()
             {
                 ended = None;
             }
             let Some(ended) = ended else { return after };
+            if is_certain {
+                head = ended;
+                continue;
+            }
             let copy = self.copy(&head)?;
-            let Some(mut joined) = self.meet(Some(copy), Some(ended), Some(&condition)) else { return after };
+            let Some(mut joined) = self.meet(Some(copy), Some(ended)) else { return after };
             if joined.is_same(&head) {
                 return after;
             }
@@ -726,22 +720,28 @@ impl<'g> Evaluator<'g> {
         state: State,
         exits: &mut Exits,
     ) -> Option<State> {
-        let condition = self.condition(frame, looped.at, ConditionKind::Loop);
         let mut head = state;
         let mut after = None;
-        for round in 0..=MOST_ROUNDS {
+        for round in 0..=MOST_ROUNDS + 1 {
             let inside = self.copy(&head)?;
             let Some(mut ended) = self.round(frame, looped, inside, exits) else { return after };
             let Some(value) = self.expression(frame, test, &mut ended) else { return after };
-            if value.truth() != Some(true) {
-                let copy = self.copy(&ended)?;
-                after = self.meet(after, Some(copy), Some(&condition));
+            match ended.truth(&value) {
+                Some(true) => {}
+                Some(false) => return self.meet(after, Some(ended)),
+                None => {
+                    let (one, other) = self.part(frame, test, &value, ended, ConditionKind::Loop)?;
+                    after = self.meet(after, Some(other));
+                    ended = one;
+                }
             }
-            if value.truth() == Some(false) {
-                return after;
+            // The first round is certain.
+            if round == 0 {
+                head = ended;
+                continue;
             }
             let copy = self.copy(&head)?;
-            let Some(mut joined) = self.meet(Some(copy), Some(ended), Some(&condition)) else { return after };
+            let Some(mut joined) = self.meet(Some(copy), Some(ended)) else { return after };
             if joined.is_same(&head) {
                 return after;
             }
@@ -764,7 +764,9 @@ impl<'g> Evaluator<'g> {
         const MOST: usize = 32;
         let Value::Object(id) = value else { return None };
         let object = state.object(*id)?;
-        let ObjectKind::Array(Some(length)) = object.kind else { return None };
+        let (ObjectKind::Array(Some(length)) | ObjectKind::Collection { length, .. }) = object.kind else {
+            return None;
+        };
         if object.open || length > MOST {
             return None;
         }
@@ -779,10 +781,11 @@ impl<'g> Evaluator<'g> {
 
 /// Whether two values are equal, where that is known.
 pub(super) fn equal(one: &Value, two: &Value) -> Option<bool> {
-    use Value::{Boolean, Class, Closure, Namespace, Null, Object, Text, Undefined};
+    use Value::{Boolean, Class, Closure, Namespace, Null, Number, Object, Text, Undefined};
     match (one, two) {
         (Text(one), Text(two)) => Some(one == two),
         (Boolean(one), Boolean(two)) => Some(one == two),
+        (Number(one), Number(two)) => one.value.zip(two.value).map(|(one, two)| one == two),
         (Undefined, Undefined) | (Null, Null) => Some(true),
         (Undefined, Null) | (Null, Undefined) => None,
         (Object(one), Object(two)) => Some(one == two),

@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use presentry_parser::{
-    Argument, Assignment, COMMONJS_ALONE, Expression, ExpressionKind as Kind, Logical, MemberKind, Name, Pattern,
-    Property, SlotId, is_defined_by_node,
+    Argument, Assignment, COMMONJS_ALONE, Expression, ExpressionKind as Kind, Logical, MemberKind, Name, Numeral,
+    Pattern, Property, SlotId, is_defined_by_node,
 };
 
 use super::{
-    evaluator::{Evaluator, Exits, Frame, equal},
+    evaluator::{Evaluator, Exits, Frame},
     reach::Reach,
+    rules::Rule,
     state::{ConditionKind, State},
     value::{Arguments, BoundValue, ClassValue, Closure, Object, ObjectKind, PromiseValue, Slot, Value, known},
 };
@@ -78,12 +79,15 @@ impl Evaluator<'_> {
             Kind::Undefined => Value::Undefined,
             Kind::Null => Value::Null,
             Kind::Boolean(value) => Value::Boolean(*value),
-            Kind::Number(truth) => Value::Number(*truth),
+            Kind::Number(number) => Value::Number(*number),
             Kind::Text(text) => Value::Text(text.as_str().into()),
-            Kind::Slot(slot) => self.read(frame, *slot, expression, state)?,
+            Kind::Slot(slot) => self.read(frame, *slot, state)?,
             Kind::Global(name) if COMMONJS_ALONE.contains(&name.as_str()) => {
-                self.throws(state, frame.place(expression.at));
-                return None;
+                let Some(value) = self.of_script(frame, name) else {
+                    self.throws(state, frame.place(expression.at));
+                    return None;
+                };
+                value
             }
             Kind::Global(name) => {
                 if !is_defined_by_node(name) {
@@ -106,7 +110,7 @@ impl Evaluator<'_> {
                     self.short_circuit(&value, frame, object, state)?;
                 }
                 let name = self.name(frame, name, state)?;
-                self.member(frame, &value, name.as_deref(), expression, state)?
+                self.member(&value, name.as_deref(), state)?
             }
             Kind::SuperMember(name) => {
                 let name = self.name(frame, name, state)?;
@@ -144,12 +148,13 @@ impl Evaluator<'_> {
             }
             Kind::Conditional { test, then, otherwise } => {
                 let tested = self.expression(frame, test, state)?;
-                match tested.truth() {
+                match state.truth(&tested) {
                     Some(true) => self.evaluate(frame, then, state, awaited)?,
                     Some(false) => self.evaluate(frame, otherwise, state, awaited)?,
                     None => self.fork(
                         frame,
                         test,
+                        (&tested, true),
                         state,
                         |this, state| this.evaluate(frame, then, state, awaited),
                         |this, state| this.evaluate(frame, otherwise, state, awaited),
@@ -159,9 +164,14 @@ impl Evaluator<'_> {
             Kind::Logical { operator, left, right } => {
                 let value = self.expression(frame, left, state)?;
                 let goes_on = match operator {
-                    Logical::And => value.truth(),
-                    Logical::Or => value.truth().map(|truth| !truth),
+                    Logical::And => state.truth(&value),
+                    Logical::Or => state.truth(&value).map(|truth| !truth),
                     Logical::Nullish => value.is_nullish(),
+                };
+                let assumed = match operator {
+                    Logical::And => (value.clone(), true),
+                    Logical::Or => (value.clone(), false),
+                    Logical::Nullish => (Value::External, false),
                 };
                 match goes_on {
                     Some(true) => self.evaluate(frame, right, state, awaited)?,
@@ -169,16 +179,21 @@ impl Evaluator<'_> {
                     None => self.fork(
                         frame,
                         left,
+                        (&assumed.0, assumed.1),
                         state,
                         |this, state| this.evaluate(frame, right, state, awaited),
                         |_, _| Some(value),
                     )?,
                 }
             }
-            Kind::Not(operand) => match self.expression(frame, operand, state)?.truth() {
-                Some(truth) => Value::Boolean(!truth),
-                None => Value::External,
-            },
+            Kind::Not(operand) => {
+                let value = self.expression(frame, operand, state)?;
+                value.as_test(state.truth(&value), true)
+            }
+            Kind::Delete(member) => {
+                self.assign_member(frame, member, Value::Any, state)?;
+                Value::External
+            }
             Kind::TypeOf(operand) => match self.type_of(frame, operand, state)? {
                 Some(word) => Value::Text(word.into()),
                 None => Value::External,
@@ -186,7 +201,20 @@ impl Evaluator<'_> {
             Kind::Equal { left, right, negated } => {
                 let left = self.expression(frame, left, state)?;
                 let right = self.expression(frame, right, state)?;
-                equal(&left, &right).map_or(Value::External, |equal| Value::Boolean(equal != *negated))
+                self.comparison(&left, &right, *negated)
+            }
+            Kind::Less { left, right, or_equal } => {
+                let left = self.expression(frame, left, state)?;
+                self.made_primitive(&left, state)?;
+                let right = self.expression(frame, right, state)?;
+                self.made_primitive(&right, state)?;
+                match (&left, &right) {
+                    (
+                        Value::Number(Numeral { value: Some(left), .. }),
+                        Value::Number(Numeral { value: Some(right), .. }),
+                    ) => Value::Boolean(left < right || *or_equal && left == right),
+                    _ => Value::External,
+                }
             }
             Kind::Sequence(expressions) => {
                 let mut value = Value::Undefined;
@@ -204,7 +232,7 @@ impl Evaluator<'_> {
                         (Some(text), Value::Text(part)) => text.push_str(&part),
                         (text, value) => {
                             *text = None;
-                            self.made_primitive(frame, &value, state)?;
+                            self.made_primitive(&value, state)?;
                         }
                     }
                 }
@@ -213,7 +241,7 @@ impl Evaluator<'_> {
             Kind::Operands(operands) => {
                 for operand in operands {
                     let value = self.expression(frame, operand, state)?;
-                    self.made_primitive(frame, &value, state)?;
+                    self.made_primitive(&value, state)?;
                 }
                 Value::External
             }
@@ -230,20 +258,23 @@ impl Evaluator<'_> {
         &mut self,
         frame: &Frame,
         test: &Expression,
+        assumed: (&Value, bool),
         state: &mut State,
         one: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
         two: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
     ) -> Option<Value> {
         let condition = self.condition(frame, test.at, ConditionKind::Test);
         let mut other = self.copy(state)?;
-        self.tests.push(condition.clone());
+        state.path.push(&condition);
+        state.assume(assumed.0, assumed.1);
+        other.path.push(&condition);
+        other.assume(assumed.0, !assumed.1);
         let first = one(self, state);
         let second = two(self, &mut other);
-        self.tests.pop();
         match (first, second) {
             (Some(first), Some(second)) => {
                 let before = std::mem::replace(state, State::new());
-                *state = self.meet(Some(before), Some(other), Some(&condition))?;
+                *state = self.meet(Some(before), Some(other))?;
                 Some(state.either(&first, &second))
             }
             (Some(value), None) => Some(value),
@@ -265,13 +296,14 @@ impl Evaluator<'_> {
     ) -> Option<()> {
         let is_nullish = value.is_nullish();
         if is_nullish != Some(false) {
-            let condition = self.condition(frame, object.at, ConditionKind::Test);
             let mut here = self.copy(state)?;
             if is_nullish.is_none() {
-                Rc::make_mut(&mut here.conditions).insert(condition.clone());
+                let condition = self.condition(frame, object.at, ConditionKind::Test);
+                here.path.push(&condition);
+                state.path.push(&condition);
             }
             let before = self.shorts.pop().flatten();
-            let joined = self.meet(before, Some(here), Some(&condition));
+            let joined = self.meet(before, Some(here));
             self.shorts.push(joined);
         }
         (is_nullish != Some(true)).then_some(())
@@ -283,9 +315,8 @@ impl Evaluator<'_> {
         match (value, self.shorts.pop().flatten()) {
             (Some(value), None) => Some(value),
             (Some(value), Some(short)) => {
-                let condition = short.conditions.iter().next_back().cloned();
                 let before = std::mem::replace(state, State::new());
-                *state = self.meet(Some(before), Some(short), condition.as_ref())?;
+                *state = self.meet(Some(before), Some(short))?;
                 Some(value.or(&Value::Undefined))
             }
             (None, Some(short)) => {
@@ -303,7 +334,7 @@ impl Evaluator<'_> {
         is_loose && self.reassigned.contains(&cell) && self.own.last().is_none_or(|own| cell < *own)
     }
 
-    fn read(&mut self, frame: &Frame, slot: SlotId, expression: &Expression, state: &mut State) -> Option<Value> {
+    fn read(&mut self, frame: &Frame, slot: SlotId, state: &mut State) -> Option<Value> {
         if let Some(value) = self.imported(frame, slot, state) {
             return Some(value);
         }
@@ -314,8 +345,9 @@ impl Evaluator<'_> {
         }
         match state.cells.get(&cell) {
             Some(Value::Uninitialised) if is_loose || self.is_circular(&frame.code.module.path) => Some(Value::Any),
+            Some(Value::Uninitialised) if !self.holds(Rule::DeadZone) => Some(Value::Any),
             Some(Value::Uninitialised) => {
-                self.fail(state, frame.place(expression.at));
+                self.throw(state.clone());
                 None
             }
             Some(value) => Some(value.clone()),
@@ -382,7 +414,7 @@ impl Evaluator<'_> {
         Some(Value::Object(id))
     }
 
-    fn put(&mut self, id: u32, name: Option<&str>, slot: Slot, state: &mut State) {
+    pub(super) fn put(&mut self, id: u32, name: Option<&str>, slot: Slot, state: &mut State) {
         let is_plain = matches!(&slot, Slot::Value(value) if state.is_plain(value, 0));
         let Some(object) = state.object_mut(id) else { return };
         match name {
@@ -420,7 +452,7 @@ impl Evaluator<'_> {
                     }
                 }
             }
-            Value::Undefined | Value::Null | Value::Boolean(_) | Value::Number(_) => {}
+            Value::Undefined | Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Test(_) => {}
             Value::External | Value::Text(_) | Value::Global(_) => {
                 if let Some(object) = state.object_mut(id) {
                     object.has_unnamed = true;
@@ -520,21 +552,20 @@ impl Evaluator<'_> {
             Value::Text(text) => Some(text),
             Value::Global(name) if name.starts_with("Symbol.") => Some(name),
             value => {
-                self.made_primitive(frame, &value, state)?;
+                self.made_primitive(&value, state)?;
                 None
             }
         })
     }
 
     /// The operand of an operator becomes a primitive: methods of an object may be called.
-    fn made_primitive(&mut self, frame: &Frame, value: &Value, state: &mut State) -> Option<()> {
+    fn made_primitive(&mut self, value: &Value, state: &mut State) -> Option<()> {
         let Value::Object(id) = value else { return Some(()) };
         let Some(object) = state.object(*id) else { return Some(()) };
         let has = |name: &str| object.slots.contains_key(name) || object.class.is_some();
         if ["toString", "valueOf", "Symbol.toPrimitive"].iter().any(|name| has(name)) {
             self.escape(value, state);
         }
-        let _ = frame;
         Some(())
     }
 
@@ -566,23 +597,19 @@ impl Evaluator<'_> {
 
     // Properties.
 
-    pub(super) fn member(
-        &mut self,
-        frame: &Frame,
-        object: &Value,
-        name: Option<&str>,
-        expression: &Expression,
-        state: &mut State,
-    ) -> Option<Value> {
+    pub(super) fn member(&mut self, object: &Value, name: Option<&str>, state: &mut State) -> Option<Value> {
         self.burn(1)?;
         let Some(name) = name else {
             return Some(match object {
-                Value::External | Value::Global(_) | Value::Text(_) | Value::Number(_) | Value::Boolean(_) => {
-                    Value::External
-                }
+                Value::External
+                | Value::Global(_)
+                | Value::Text(_)
+                | Value::Number(_)
+                | Value::Boolean(_)
+                | Value::Test(_) => Value::External,
                 Value::Package(specifier, _) if !crate::sdk::is_of_sentry(specifier) => Value::External,
                 Value::Undefined | Value::Null => {
-                    self.fail(state, frame.place(expression.at));
+                    self.throw(state.clone());
                     return None;
                 }
                 Value::Object(_) if state.is_plain(object, 0) => Value::External,
@@ -592,9 +619,9 @@ impl Evaluator<'_> {
         let method = |object: &Value| Value::Method(Rc::new((object.clone(), name.into())));
         Some(match object {
             Value::Any | Value::Uninitialised => Value::Any,
-            Value::External | Value::Text(_) | Value::Number(_) | Value::Boolean(_) => Value::External,
+            Value::External | Value::Text(_) | Value::Number(_) | Value::Boolean(_) | Value::Test(_) => Value::External,
             Value::Undefined | Value::Null => {
-                self.fail(state, frame.place(expression.at));
+                self.throw(state.clone());
                 return None;
             }
             Value::Namespace(module) => self.export(&module.clone(), name, state),
@@ -651,7 +678,7 @@ impl Evaluator<'_> {
         })
     }
 
-    fn slot_value(&mut self, slot: Slot, this: &Value, state: &mut State) -> Option<Value> {
+    pub(super) fn slot_value(&mut self, slot: Slot, this: &Value, state: &mut State) -> Option<Value> {
         match slot {
             Slot::Value(value) => Some(value),
             Slot::Accessor { get: Some(Value::Closure(get)), .. } => {
@@ -664,6 +691,10 @@ impl Evaluator<'_> {
 
     fn property(&mut self, id: u32, this: &Value, name: &str, state: &mut State) -> Option<Value> {
         let Some(object) = state.object(id).cloned() else { return Some(Value::Any) };
+        if matches!(object.kind, ObjectKind::Collection { .. }) {
+            let method = || Value::Method(Rc::new((this.clone(), name.into())));
+            return Some(if name == "size" { Value::External } else { method() });
+        }
         if object.open {
             return Some(Value::Any);
         }
@@ -779,7 +810,7 @@ impl Evaluator<'_> {
             return Some(value);
         }
         let old = match target {
-            Pattern::Slot(slot) => self.read(frame, *slot, expression, state)?,
+            Pattern::Slot(slot) => self.read(frame, *slot, state)?,
             Pattern::Member(member) => self.expression(frame, member, state)?,
             _ => Value::Any,
         };
@@ -789,8 +820,8 @@ impl Evaluator<'_> {
                 self.assign(frame, target, Value::External, state)?;
                 return Some(Value::External);
             }
-            Assignment::IfTrue => old.truth(),
-            Assignment::IfFalse => old.truth().map(|truth| !truth),
+            Assignment::IfTrue => state.truth(&old),
+            Assignment::IfFalse => state.truth(&old).map(|truth| !truth),
             Assignment::IfNullish => old.is_nullish(),
         };
         let give = |this: &mut Self, state: &mut State| {
@@ -801,7 +832,7 @@ impl Evaluator<'_> {
         match goes_on {
             Some(false) => Some(old),
             Some(true) => give(self, state),
-            None => self.fork(frame, expression, state, give, |_, _| Some(old)),
+            None => self.fork(frame, expression, (&Value::External, true), state, give, |_, _| Some(old)),
         }
     }
 
@@ -813,8 +844,15 @@ impl Evaluator<'_> {
                     state.set(cell, value);
                 }
             }
+            Pattern::Constant if !self.holds(Rule::ConstantsStay) => {}
+            Pattern::Constant => {
+                self.throw(state.clone());
+                return None;
+            }
+            Pattern::Global(name) if self.set_exports(frame, name, &value) => {}
             Pattern::Global(name) => {
                 self.escape(&value, state);
+                state.doubt_facts();
                 self.set_global(name);
             }
             Pattern::Member(member) => self.assign_member(frame, member, value, state)?,
@@ -828,6 +866,7 @@ impl Evaluator<'_> {
                     let value = self.fork(
                         frame,
                         default,
+                        (&Value::External, true),
                         state,
                         |this, state| this.expression(frame, default, state),
                         |_, _| Some(value),
@@ -836,14 +875,13 @@ impl Evaluator<'_> {
                 }
             },
             Pattern::Object { properties, rest } => {
-                let at = Expression { at: frame.code.module_span(), kind: Kind::Undefined };
                 if matches!(value, Value::Undefined | Value::Null) {
-                    self.fail(state, frame.place(at.at));
+                    self.throw(state.clone());
                     return None;
                 }
                 for (name, target) in properties {
                     let name = self.name(frame, name, state)?;
-                    let member = self.member(frame, &value, name.as_deref(), &at, state)?;
+                    let member = self.member(&value, name.as_deref(), state)?;
                     self.assign(frame, target, member, state)?;
                 }
                 if let Some(rest) = rest {
@@ -927,7 +965,7 @@ impl Evaluator<'_> {
                 self.set_property(class.statics, &object, name.as_deref(), value, state)?;
             }
             Value::Undefined | Value::Null => {
-                self.fail(state, frame.place(member.at));
+                self.throw(state.clone());
                 return None;
             }
             Value::Any => {
@@ -936,9 +974,13 @@ impl Evaluator<'_> {
             }
             Value::Global(of) if matches!(&**of, "globalThis" | "global") => {
                 self.escape(&value, state);
+                state.doubt_facts();
                 self.set_global(name.as_deref().unwrap_or_default());
             }
-            _ => self.escape(&value, state),
+            _ => {
+                self.escape(&value, state);
+                state.doubt_facts();
+            }
         }
         Some(())
     }
@@ -983,13 +1025,15 @@ impl Evaluator<'_> {
     fn type_of(&mut self, frame: &Frame, operand: &Expression, state: &mut State) -> Option<Option<&'static str>> {
         // `typeof` of a name that nothing declares is no error.
         let value = match &operand.kind {
-            Kind::Global(name) if COMMONJS_ALONE.contains(&name.as_str()) => Value::Undefined,
+            Kind::Global(name) if COMMONJS_ALONE.contains(&name.as_str()) => {
+                self.of_script(frame, name).unwrap_or(Value::Undefined)
+            }
             Kind::Global(name) => global(name),
             _ => self.expression(frame, operand, state)?,
         };
         Some(match value {
             Value::Undefined => Some("undefined"),
-            Value::Boolean(_) => Some("boolean"),
+            Value::Boolean(_) | Value::Test(_) => Some("boolean"),
             Value::Text(_) => Some("string"),
             Value::Null | Value::Object(_) | Value::Namespace(_) | Value::Promise(_) | Value::Client => Some("object"),
             Value::Closure(_) | Value::Class(_) | Value::Bound(_) | Value::Method(_) | Value::Require(_) => {
@@ -1019,20 +1063,21 @@ impl Evaluator<'_> {
         let settled = match &value {
             Value::Promise(promise) => {
                 self.suspend(state);
-                state.reach = state.reach.then(promise.effect);
-                if state.reach == Reach::NOWHERE {
-                    return None;
-                }
                 if promise.failed != Reach::NOWHERE {
                     let mut failed = self.copy(state)?;
                     failed.reach = failed.reach.then(promise.failed);
                     self.fail(&failed, frame.place(operand.at));
                 }
+                state.reach = state.reach.then(promise.effect);
+                state.depends_on(&promise.conditions);
+                if state.reach == Reach::NOWHERE {
+                    return None;
+                }
                 promise.value.clone()
             }
             Value::Object(_) => {
                 // A thenable: its method is called, and gives the value.
-                let then = self.member(frame, &value, Some("then"), operand, state)?;
+                let then = self.member(&value, Some("then"), state)?;
                 self.suspend(state);
                 match then {
                     Value::Closure(then) => {
@@ -1056,7 +1101,13 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn promise(effect: Reach, value: Value) -> Value {
-        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed: Reach::NOWHERE }))
+        Value::Promise(Rc::new(PromiseValue {
+            effect,
+            value,
+            rejected: None,
+            failed: Reach::NOWHERE,
+            conditions: Rc::default(),
+        }))
     }
 
     pub(super) fn bound(function: Value, this: Value, arguments: Vec<Value>) -> Value {
@@ -1120,7 +1171,7 @@ pub(super) fn global(name: &str) -> Value {
     match name {
         "undefined" => Value::Undefined,
         "window" | "document" => Value::Undefined,
-        "NaN" => Value::Number(false),
+        "NaN" => Value::Number(Numeral { truth: false, value: None }),
         name => Value::Global(name.into()),
     }
 }

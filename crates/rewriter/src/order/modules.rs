@@ -7,14 +7,17 @@ use presentry_parser::{Expression, ImportName, Phase, SlotId, Span, evaluation};
 use super::{
     evaluator::{Catcher, Evaluator, Exits, Frame},
     log::{EarlyPackage, Why},
+    packages::{code, followed},
     reach::Reach,
+    rules::Rule,
     state::{Place, State},
-    value::{Code, Scope, Value},
+    value::{Code, Object, ObjectId, ObjectKind, Scope, Slot, Value},
 };
 use crate::{
     diagnostics::Diagnostic,
     exports::{Resolution, resolve_export},
     graph::{Graph, Module, stands_for},
+    packages::Means,
     runtime::{is_nitro_runtime, serving},
     sdk,
     sources::ModulePath,
@@ -29,6 +32,17 @@ pub(super) struct ModuleRun {
     pub(super) linked: Option<(Rc<Code>, Rc<Scope>)>,
     /// Whether it is part of a circle, so that its bindings may be read before they are initialised.
     pub(super) is_circular: bool,
+    /// What CommonJS has.
+    pub(super) script: Option<Script>,
+}
+
+/// What a CommonJS file has besides its bindings.
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    /// The object `module`.
+    module: ObjectId,
+    /// What `exports` holds.
+    exports: Value,
 }
 
 /// How far a module has come.
@@ -169,19 +183,69 @@ impl Evaluator<'_> {
             return run.linked.clone();
         }
         let linked = self.read_module(path, state);
-        let run = ModuleRun { stage: Stage::Linked, linked: linked.clone(), is_circular: false };
+        let script = linked.as_ref().filter(|(code, _)| code.is_script).map(|_| self.script(state));
+        let run = ModuleRun { stage: Stage::Linked, linked: linked.clone(), is_circular: false, script };
         self.modules.insert(path.clone(), run);
         linked
     }
 
     fn read_module(&mut self, path: &ModulePath, state: &mut State) -> Option<(Rc<Code>, Rc<Scope>)> {
-        let module = self.graph.load(path).ok().flatten().filter(|module| module.bundle.is_none())?;
+        let module = code(self.graph, path, self.follow).filter(|module| module.bundle.is_none())?;
+        let is_script = self.graph.load(path).ok().flatten().is_none();
         // A module is read in as many steps as its text is long, so that a large one is not read for nothing.
         self.burn(u32::try_from(module.text.len() / 256).unwrap_or(u32::MAX))?;
         let steps = evaluation(&module.text)?;
-        let code = Rc::new(Code { module, steps });
+        let code = Rc::new(Code { module, steps, is_script });
         let scope = self.scope(state, &code, &code.steps.locals.clone(), None);
         Some((code, scope))
+    }
+
+    fn script(&mut self, state: &mut State) -> Script {
+        let exports = Value::Object(self.allocate(state, Object::new(ObjectKind::Plain)));
+        let mut module = Object::new(ObjectKind::Plain);
+        module.set("exports", exports.clone());
+        Script { module: self.allocate(state, module), exports }
+    }
+
+    /// A name that every CommonJS file has; `None` elsewhere.
+    pub(super) fn of_script(&self, frame: &Frame, name: &str) -> Option<Value> {
+        let path = &frame.code.module.path;
+        let script = self.modules.get(path)?.script.as_ref()?;
+        Some(match name {
+            "require" => Value::Require(path.clone()),
+            "module" => Value::Object(script.module),
+            "exports" => script.exports.clone(),
+            _ => Value::External,
+        })
+    }
+
+    /// `exports = …`
+    pub(super) fn set_exports(&mut self, frame: &Frame, name: &str, value: &Value) -> bool {
+        let run = self.modules.get_mut(&frame.code.module.path);
+        match run.and_then(|run| run.script.as_mut()) {
+            Some(script) if name == "exports" => {
+                script.exports = value.clone();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What a CommonJS file exports; `None` for ES modules.
+    fn exported(&mut self, path: &ModulePath, state: &mut State) -> Option<Value> {
+        let module = self.modules.get(path)?.script.as_ref()?.module;
+        Some(match state.object(module) {
+            Some(object) if !object.open => match object.slots.get("exports") {
+                Some(Slot::Value(value)) => value.clone(),
+                _ => Value::Any,
+            },
+            _ => Value::Any,
+        })
+    }
+
+    /// What `require()` gives for a file that was run.
+    fn required(&mut self, path: ModulePath, state: &mut State) -> Value {
+        self.exported(&path, state).unwrap_or(Value::Namespace(path))
     }
 
     /// Whether the bindings of a module may be read before they are initialised, or were never: it is part of a circle,
@@ -289,7 +353,7 @@ impl Evaluator<'_> {
                 self.module(file, state)
             }
             Target::Package(specifier) => {
-                if let Some(file) = self.package(specifier, &place) {
+                if let Some(file) = self.package(specifier, &place, Means::Import) {
                     return self.module(&file, state);
                 }
                 self.load_package(specifier, place, state);
@@ -315,12 +379,11 @@ impl Evaluator<'_> {
     }
 
     /// The file of a package that may start Sentry, and has to be followed.
-    fn package(&mut self, specifier: &str, place: &Place) -> Option<ModulePath> {
+    fn package(&mut self, specifier: &str, place: &Place, means: Means) -> Option<ModulePath> {
         if sdk::is_of_sentry(specifier) {
             return None;
         }
-        let importer = self.graph.load(&place.module).ok().flatten()?;
-        super::packages::followed(self.graph, &importer, specifier)
+        followed(self.graph, &place.module, specifier, means, self.follow)
     }
 
     fn is_early(&self, state: &State) -> bool {
@@ -329,6 +392,9 @@ impl Evaluator<'_> {
 
     /// The runtime is loaded here.
     fn load_runtime(&mut self, place: Place, state: &mut State) {
+        if !self.holds(Rule::ImportLoads) {
+            return;
+        }
         if self.is_early(state) {
             self.log.early.insert(place);
         }
@@ -384,7 +450,7 @@ impl Evaluator<'_> {
         let target = self.graph.resolve(&frame.code.module.path, specifier);
         Some(match target {
             Target::Builtin(name) => Self::promise(Reach::NOTHING, package(&name)),
-            Target::Package(name) => match self.package(&name, &place) {
+            Target::Package(name) => match self.package(&name, &place, Means::Import) {
                 Some(file) => self.import_module(&file, state, awaited)?,
                 None => {
                     self.load_package(&name, place.clone(), state);
@@ -454,12 +520,21 @@ impl Evaluator<'_> {
             self.fail(state, place);
             return Some(Value::External);
         };
-        match self.graph.resolve(&frame.code.module.path, specifier) {
+        let importer = &frame.code.module.path;
+        let target = match self.graph.resolve(importer, specifier) {
+            Target::File(file) => {
+                // `require()` tries extensions and directories.
+                let found = self.graph.files_of(importer, specifier, Means::Require).into_iter().next();
+                Target::File(found.unwrap_or(file))
+            }
+            target => target,
+        };
+        match target {
             Target::Builtin(name) => Some(package(&name)),
             Target::Package(name) => {
-                if let Some(file) = self.package(&name, &place) {
+                if let Some(file) = self.package(&name, &place, Means::Require) {
                     self.module(&file, state)?;
-                    return Some(Value::Namespace(file));
+                    return Some(self.required(file, state));
                 }
                 self.load_package(&name, place.clone(), state);
                 if !sdk::is_of_sentry(&name) {
@@ -470,9 +545,9 @@ impl Evaluator<'_> {
             Target::File(file) => {
                 if self.is_runtime(&file) {
                     self.load_runtime(place.clone(), state);
-                } else if self.graph.load(&file).ok().flatten().is_some() {
+                } else if self.link(&file, state).is_some() {
                     self.module(&file, state)?;
-                    return Some(Value::Namespace(file));
+                    return Some(self.required(file, state));
                 } else if !file.as_str().ends_with(".json") {
                     // CommonJS of the build is not followed.
                     self.doubt(place.clone(), state);
@@ -517,7 +592,7 @@ impl Evaluator<'_> {
                 Some(specifier) => package(&specifier),
                 None => Value::Namespace(file.clone()),
             },
-            Target::Package(specifier) => match self.package(specifier, place) {
+            Target::Package(specifier) => match self.package(specifier, place, Means::Import) {
                 Some(file) => Value::Namespace(file),
                 None => package(specifier),
             },
@@ -542,6 +617,22 @@ impl Evaluator<'_> {
 
     /// An export of a module of the build.
     pub(super) fn export(&mut self, module: &ModulePath, name: &str, state: &mut State) -> Value {
+        if let Some(exports) = self.exported(module, state) {
+            return match (&exports, name) {
+                (_, "default" | "module.exports") => exports,
+                (Value::Object(id), name) => {
+                    match state.object(*id).map(|object| (object.open, object.slots.get(name))) {
+                        Some((false, Some(slot))) => {
+                            let slot = slot.clone();
+                            self.slot_value(slot, &exports, state).unwrap_or(Value::Any)
+                        }
+                        Some((false, None)) => Value::Undefined,
+                        _ => Value::Any,
+                    }
+                }
+                _ => Value::Any,
+            };
+        }
         let Ok(resolution) = resolve_export(self.graph, module, name) else { return Value::Any };
         match resolution {
             Resolution::Binding { module, local_name, .. } => {

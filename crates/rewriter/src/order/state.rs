@@ -8,8 +8,9 @@ use std::{
 use presentry_parser::Span;
 
 use super::{
+    path::{Parted, Path},
     reach::Reach,
-    value::{CellId, Object, ObjectId, ObjectKind, Slot, Value},
+    value::{CellId, Fact, Object, ObjectId, ObjectKind, Slot, Value},
 };
 use crate::sources::ModulePath;
 
@@ -56,6 +57,10 @@ pub(super) struct State {
     /// Bindings that code may assign at any time.
     pub(super) unstable: Rc<BTreeSet<CellId>>,
     pub(super) conditions: Rc<BTreeSet<Condition>>,
+    /// The decisions that led here.
+    pub(super) path: Path,
+    /// What was found of names of the host on the way.
+    pub(super) facts: Rc<BTreeMap<Fact, bool>>,
     pub(super) pending: Rc<Vec<Pending>>,
     /// Whether the caller has gone on already: the rest of an asynchronous function that is not awaited.
     pub(super) detached: bool,
@@ -69,6 +74,8 @@ impl State {
             objects: Rc::default(),
             unstable: Rc::default(),
             conditions: Rc::default(),
+            path: Path::default(),
+            facts: Rc::default(),
             pending: Rc::default(),
             detached: false,
         }
@@ -87,14 +94,77 @@ impl State {
         Rc::make_mut(&mut self.objects).get_mut(&id).map(Rc::make_mut)
     }
 
+    /// The truth of a value, where it is known here.
+    pub(super) fn truth(&self, value: &Value) -> Option<bool> {
+        match value {
+            Value::Test(test) => self.fact(&test.0).map(|holds| holds == test.1),
+            Value::Global(name) => value.truth().or_else(|| self.fact(&Fact::IsTrue(name.clone()))),
+            value => value.truth(),
+        }
+    }
+
+    fn fact(&self, fact: &Fact) -> Option<bool> {
+        let known = self.facts.get(fact).copied();
+        known.or_else(|| match fact {
+            Fact::IsTrue(_) => None,
+            Fact::Is(name, text) if !text.is_empty() => {
+                self.facts.get(&Fact::IsTrue(name.clone())).copied().filter(|truth| !truth)
+            }
+            Fact::Is(..) => None,
+        })
+    }
+
+    /// Takes it for true, or for false, from here on.
+    pub(super) fn assume(&mut self, value: &Value, truth: bool) {
+        let (fact, holds) = match value {
+            Value::Global(name) => (Fact::IsTrue(name.clone()), truth),
+            Value::Test(test) => (test.0.clone(), test.1 == truth),
+            _ => return,
+        };
+        let facts = Rc::make_mut(&mut self.facts);
+        if let (Fact::Is(name, text), true) = (&fact, holds) {
+            facts.insert(Fact::IsTrue(name.clone()), !text.is_empty());
+        }
+        facts.insert(fact, holds);
+    }
+
+    /// Takes over what decides about an effect.
+    pub(super) fn depends_on(&mut self, conditions: &Rc<BTreeSet<Condition>>) {
+        if !conditions.is_empty() {
+            Rc::make_mut(&mut self.conditions).extend(conditions.iter().cloned());
+        }
+    }
+
+    /// Forgets what was found of names of the host, since something may have changed them.
+    pub(super) fn doubt_facts(&mut self) {
+        if !self.facts.is_empty() {
+            self.facts = Rc::default();
+        }
+    }
+
     /// How much work a copy of it is.
     pub(super) fn weight(&self) -> u32 {
         u32::try_from((self.cells.len() + self.objects.len()) / 32).unwrap_or(u32::MAX)
     }
 
-    /// The state after one of two paths. Where they came to different results, `condition` decided.
-    pub(super) fn join(mut self, other: Self, condition: Option<&Condition>) -> Self {
-        let decided = self.reach != other.reach;
+    /// The state after one of two paths. Where they came to different results, what they have decided since they parted is
+    /// what decides.
+    pub(super) fn join(mut self, other: Self) -> Self {
+        let Parted { common, one, two } = self.path.part(&other.path);
+        if self.reach != other.reach {
+            let early = (self.reach.is_early() && !one.is_empty(), other.reach.is_early() && !two.is_empty());
+            let conditions = Rc::make_mut(&mut self.conditions);
+            if early.0 || !early.1 {
+                conditions.extend(one);
+            }
+            if early.1 || !early.0 {
+                conditions.extend(two);
+            }
+        }
+        self.path = common;
+        if !Rc::ptr_eq(&self.facts, &other.facts) {
+            Rc::make_mut(&mut self.facts).retain(|fact, truth| other.facts.get(fact) == Some(truth));
+        }
         self.reach = self.reach.or(other.reach);
         if !Rc::ptr_eq(&self.cells, &other.cells) {
             let mut differing = Vec::new();
@@ -138,9 +208,6 @@ impl State {
                     Rc::make_mut(&mut self.pending).push(pending.clone());
                 }
             }
-        }
-        if let Some(condition) = condition.filter(|_| decided) {
-            Rc::make_mut(&mut self.conditions).insert(condition.clone());
         }
         self.detached |= other.detached;
         self
@@ -192,6 +259,15 @@ impl State {
         }
     }
 
+    /// Whether a value is an object without properties.
+    pub(super) fn is_empty(&self, value: &Value) -> bool {
+        let Value::Object(id) = value else { return false };
+        self.object(*id).is_some_and(|object| {
+            let has_more = object.open || object.has_unnamed || object.class.is_some();
+            matches!(object.kind, ObjectKind::Plain) && object.slots.is_empty() && !has_more
+        })
+    }
+
     /// Whether going on from one is going on from the other.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let objects = || {
@@ -206,11 +282,13 @@ impl State {
             && (Rc::ptr_eq(&self.cells, &other.cells) || self.cells == other.cells)
             && (Rc::ptr_eq(&self.objects, &other.objects) || objects())
             && self.unstable == other.unstable
+            && self.facts == other.facts
             && self.pending == other.pending
     }
 
     /// Takes everything for unknown that code which is not followed may have changed.
     pub(super) fn forget(&mut self, is_kept: impl Fn(CellId) -> bool) {
+        self.facts = Rc::default();
         let cells = Rc::make_mut(&mut self.cells);
         for (cell, value) in cells.iter_mut() {
             if !is_kept(*cell) {
@@ -226,6 +304,7 @@ impl State {
 
     /// Says of the bindings and objects that another state has changed that they may change at any time.
     pub(super) fn unsettle(&mut self, changed: &Self) {
+        Rc::make_mut(&mut self.facts).retain(|fact, truth| changed.facts.get(fact) == Some(truth));
         let mut cells = Vec::new();
         for (cell, value) in self.cells.iter() {
             if changed.cells.get(cell).is_some_and(|other| other != value) {
@@ -254,9 +333,9 @@ impl State {
 }
 
 /// Joins a state with what was found before, if anything was.
-pub(super) fn join(one: Option<State>, two: Option<State>, condition: Option<&Condition>) -> Option<State> {
+pub(super) fn join(one: Option<State>, two: Option<State>) -> Option<State> {
     match (one, two) {
-        (Some(one), Some(two)) => Some(one.join(two, condition)),
+        (Some(one), Some(two)) => Some(one.join(two)),
         (one, two) => one.or(two),
     }
 }

@@ -1,13 +1,13 @@
 //! What a value can be as far as the evaluation follows it. No rules of evaluation here.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
 };
 
-use presentry_parser::{ClassId, Evaluation, FunctionId, Name, SlotId};
+use presentry_parser::{ClassId, Evaluation, FunctionId, Name, Numeral, SlotId};
 
-use super::reach::Reach;
+use super::{reach::Reach, state::Condition};
 use crate::{graph::Module, sources::ModulePath};
 
 /// A place in the memory of the evaluation that holds the value of one binding.
@@ -21,6 +21,8 @@ pub(super) type ObjectId = u32;
 pub(super) struct Code {
     pub(super) module: Rc<Module>,
     pub(super) steps: Evaluation,
+    /// Whether it is CommonJS.
+    pub(super) is_script: bool,
 }
 
 /// The bindings that a piece of code sees.
@@ -29,14 +31,6 @@ pub(super) struct Scope {
     pub(super) id: u32,
     pub(super) cells: HashMap<SlotId, CellId>,
     pub(super) parent: Option<Rc<Scope>>,
-}
-
-impl Code {
-    /// Where a diagnostic points that concerns no single expression.
-    pub(super) fn module_span(&self) -> presentry_parser::Span {
-        let start = self.module.record.statements.first().map_or(0, |statement| statement.start);
-        presentry_parser::Span { start, end: start }
-    }
 }
 
 impl Scope {
@@ -89,6 +83,8 @@ pub(super) struct PromiseValue {
     pub(super) rejected: Option<Reach>,
     /// What happens until it fails; nowhere if it is not known to fail.
     pub(super) failed: Reach,
+    /// What decides about the effect.
+    pub(super) conditions: Rc<BTreeSet<Condition>>,
 }
 
 /// A function with what was bound to it.
@@ -129,6 +125,15 @@ impl Arguments {
     }
 }
 
+/// Something of a name of the host's that a test asks for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fact {
+    /// It counts as true.
+    IsTrue(Rc<str>),
+    /// It is this text.
+    Is(Rc<str>, Rc<str>),
+}
+
 /// A value.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
@@ -142,7 +147,9 @@ pub(super) enum Value {
     Null,
     Boolean(bool),
     /// A number or the like, with its truth.
-    Number(bool),
+    Number(Numeral),
+    /// Whether a fact is true, or whether it is not.
+    Test(Rc<(Fact, bool)>),
     Text(Rc<str>),
     Closure(Rc<Closure>),
     Class(Rc<ClassValue>),
@@ -172,7 +179,9 @@ impl PartialEq for Value {
             | (Self::Undefined, Self::Undefined)
             | (Self::Null, Self::Null)
             | (Self::Client, Self::Client) => true,
-            (Self::Boolean(one), Self::Boolean(two)) | (Self::Number(one), Self::Number(two)) => one == two,
+            (Self::Boolean(one), Self::Boolean(two)) => one == two,
+            (Self::Number(one), Self::Number(two)) => one == two,
+            (Self::Test(one), Self::Test(two)) => one == two,
             (Self::Text(one), Self::Text(two)) | (Self::Global(one), Self::Global(two)) => one == two,
             (Self::Closure(one), Self::Closure(two)) => {
                 Rc::ptr_eq(one, two)
@@ -199,7 +208,7 @@ impl Value {
     /// The truth of the value, where it is known.
     pub(super) fn truth(&self) -> Option<bool> {
         match self {
-            Self::Any | Self::External | Self::Uninitialised => None,
+            Self::Any | Self::External | Self::Uninitialised | Self::Test(_) => None,
             Self::Global(name) => match &**name {
                 "window" | "document" => Some(false),
                 "process" | "globalThis" | "global" | "Promise" | "console" => Some(true),
@@ -210,7 +219,8 @@ impl Value {
                 (path.is_empty() || crate::sdk::is_server_export(specifier, path)).then_some(true)
             }
             Self::Undefined | Self::Null => Some(false),
-            Self::Boolean(value) | Self::Number(value) => Some(*value),
+            Self::Boolean(value) => Some(*value),
+            Self::Number(number) => Some(number.truth),
             Self::Text(text) => Some(!text.is_empty()),
             Self::Closure(_)
             | Self::Class(_)
@@ -228,7 +238,7 @@ impl Value {
     pub(super) fn is_nullish(&self) -> Option<bool> {
         match self {
             Self::Undefined | Self::Null => Some(true),
-            Self::Boolean(_) | Self::Number(_) | Self::Text(_) => Some(false),
+            Self::Boolean(_) | Self::Number(_) | Self::Text(_) | Self::Test(_) => Some(false),
             Self::Global(name) => match &**name {
                 "window" | "document" => Some(true),
                 "process" | "globalThis" | "global" | "Promise" | "console" | "process.env" => Some(false),
@@ -238,6 +248,21 @@ impl Value {
         }
     }
 
+    /// Its truth as a value, or the opposite of it; `truth` is what is known of it.
+    pub(super) fn as_test(&self, truth: Option<bool>, negated: bool) -> Self {
+        match (truth, self) {
+            (Some(truth), _) => Self::Boolean(truth != negated),
+            (None, Self::Global(name)) => Self::Test(Rc::new((Fact::IsTrue(name.clone()), !negated))),
+            (None, Self::Test(test)) => Self::Test(Rc::new((test.0.clone(), test.1 != negated))),
+            (None, _) => Self::External,
+        }
+    }
+
+    /// Whether the text alone gives it.
+    pub(super) fn is_literal(&self) -> bool {
+        matches!(self, Self::Undefined | Self::Null | Self::Boolean(_) | Self::Number(_) | Self::Text(_))
+    }
+
     pub(super) fn is_plain(&self) -> bool {
         matches!(
             self,
@@ -245,6 +270,7 @@ impl Value {
                 | Self::Null
                 | Self::Boolean(_)
                 | Self::Number(_)
+                | Self::Test(_)
                 | Self::Text(_)
                 | Self::External
                 | Self::Global(_)
@@ -276,6 +302,11 @@ pub(super) enum ObjectKind {
     Plain,
     /// With its length, where it is known.
     Array(Option<usize>),
+    /// A `Map` or a `Set` with what it was made of, of which no two are the same.
+    Collection {
+        is_map: bool,
+        length: usize,
+    },
     /// What a generator function gives; whether it was begun is a property.
     Iterator(Rc<GeneratorCall>),
 }
@@ -290,11 +321,13 @@ pub(super) struct Object {
     pub(super) open: bool,
     /// Whether it has properties whose names are not known, with values that are not functions of the modules.
     pub(super) has_unnamed: bool,
+    /// Whether it has properties that may not be enumerable.
+    pub(super) has_hidden: bool,
 }
 
 impl Object {
     pub(super) fn new(kind: ObjectKind) -> Self {
-        Self { kind, slots: BTreeMap::new(), class: None, open: false, has_unnamed: false }
+        Self { kind, slots: BTreeMap::new(), class: None, open: false, has_unnamed: false, has_hidden: false }
     }
 
     pub(super) fn set(&mut self, name: &str, value: Value) {
@@ -306,6 +339,7 @@ impl Object {
         let mut joined = self.clone();
         joined.open |= other.open;
         joined.has_unnamed |= other.has_unnamed;
+        joined.has_hidden |= other.has_hidden;
         if let (ObjectKind::Array(one), ObjectKind::Array(two)) = (&self.kind, &other.kind)
             && one != two
         {
@@ -315,19 +349,32 @@ impl Object {
             if other.slots.get(name) != Some(slot) {
                 let value = match (&*slot, other.slots.get(name)) {
                     (Slot::Value(one), Some(Slot::Value(two))) => one.or(two),
+                    (Slot::Value(one), None) => other.or_missing(one),
                     _ => Value::Any,
                 };
                 *slot = Slot::Value(value);
             }
         }
-        for name in other.slots.keys() {
-            joined.slots.entry(name.clone()).or_insert(Slot::Value(Value::Any));
+        for (name, slot) in &other.slots {
+            let value = match slot {
+                Slot::Value(value) => self.or_missing(value),
+                Slot::Accessor { .. } => Value::Any,
+            };
+            joined.slots.entry(name.clone()).or_insert(Slot::Value(value));
         }
         joined
     }
 
+    /// A property that has this value, or is not there in this state of the object.
+    fn or_missing(&self, value: &Value) -> Value {
+        if self.class.is_some() || self.open { Value::Any } else { value.or(&Value::Undefined) }
+    }
+
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.open == other.open && self.has_unnamed == other.has_unnamed && self.slots == other.slots
+        self.open == other.open
+            && self.has_unnamed == other.has_unnamed
+            && self.has_hidden == other.has_hidden
+            && self.slots == other.slots
     }
 }
 

@@ -453,3 +453,97 @@ fn a_name_that_nothing_defines_may_throw() {
         &["try { require('@sentry/node').init({}); } catch {}", "try { module; Sentry.init({}); } catch {}"],
     );
 }
+
+/// What the judge has found.
+#[test]
+fn found_by_the_judge() {
+    refused(
+        "sentry-not-started",
+        &[
+            "switch (1) { case 2: Sentry.init({}); }",
+            "if (process.env.A) {} else if (process.env.A) Sentry.init({});",
+            "if (Boolean(process.env.A)) {} else if (process.env.A === 'x') Sentry.init({});",
+            "try { const a = 1; a = 2; Sentry.init({}); } catch {}",
+            "try { [Sentry] = []; Sentry.init({}); } catch {}",
+            "for (const key in {}) Sentry.init({});",
+            "for (let i = 0; i < 0; i++) Sentry.init({});",
+            "await Promise.reject(1).catch(() => {}).then(() => process.exit()); Sentry.init({});",
+        ],
+    );
+    refused("sentry-not-started", &["const api = { start() { Sentry.init({}); } }; delete api.start; api.start?.();"]);
+    proven(&[
+        "const Sentry = await import('@sentry/node'); await Promise.reject(1).catch(() => Sentry.init({}));",
+        "Array.from([1], () => Sentry.init({}));",
+        "new Map([[1, 1]]).forEach(() => Sentry.init({}));",
+        "new Set(['a', 'b']).forEach(() => Sentry.init({}));",
+        "[1].filter(Boolean).forEach(() => Sentry.init({}));",
+        "Object.keys({ a: 1 }).forEach(() => Sentry.init({}));",
+        "for (let i = 0; i < 1; i++) Sentry.init({});",
+        "switch (2) { case 1: break; default: Sentry.init({}); }",
+        "process.on('SIGUSR2', () => import('./entry.mjs')); await 0; Sentry.init({});",
+        "Sentry.init({}); import('./index.mjs').catch(() => {});",
+    ]);
+    refused(
+        "init-after-runtime",
+        &["process.on('ready', () => import('./entry.mjs')); process.emit('ready'); await 0; Sentry.init({});"],
+    );
+}
+
+/// A package of one's own may be CommonJS, as compilers write it.
+#[test]
+fn packages_that_are_scripts() {
+    let package = |text: &str| {
+        let manifest = "{ \"name\": \"@acme/cjs\", \"main\": \"index.js\" }";
+        format!("node_modules/@acme/cjs/package.json\n{manifest}\n--- node_modules/@acme/cjs/index.js\n{text}\n")
+    };
+    let imported = |text: &str| format!("import '@acme/cjs';\n--- {}", package(text));
+    let called = |text: &str| format!("import {{ start }} from '@acme/cjs'; start();\n--- {}", package(text));
+    let required = "const node_1 = require('@sentry/node');";
+    let good = [
+        imported("require('@sentry/node').init({});"),
+        imported("const Sentry = require('@sentry/node'); if (true) Sentry.init({});"),
+        called("const Sentry = require('@sentry/node'); exports.start = function () { Sentry.init({}); };"),
+        called("const Sentry = require('@sentry/node'); module.exports = { start() { Sentry.init({}); } };"),
+        called("const S = require('@sentry/node'); exports = module.exports = { start: () => S.init({}) };"),
+        called(&format!(
+            "\"use strict\"; Object.defineProperty(exports, \"__esModule\", {{ value: true }}); exports.start = void 0;\n\
+             {required} function start() {{ (0, node_1.init)({{}}); }} exports.start = start;"
+        )),
+        called(&format!(
+            "{required} Object.defineProperty(exports, 'start', {{ get() {{ return () => node_1.init({{}}); }} }});"
+        )),
+    ];
+    for instrumentation in good {
+        assert_eq!(proof(&instrumentation).verdict, Verdict::Proven, "{instrumentation}");
+    }
+    let bad = [
+        imported("const Sentry = require('@sentry/node'); exports.start = () => Sentry.init({});"),
+        called("exports.start = () => {}; require('@sentry/node');"),
+        imported("setTimeout(() => require('@sentry/node').init({}), 100);"),
+        called("const S = require('@sentry/node'); exports.start = async () => { await 0; S.init({}); };"),
+        imported("import('../../../entry.mjs'); require('@sentry/node').init({});"),
+    ];
+    for instrumentation in bad {
+        assert_eq!(proof(&instrumentation).verdict, Verdict::NotProven, "{instrumentation}");
+    }
+}
+
+/// What decides is what is named, wherever the ways part.
+#[test]
+fn the_condition_that_decides_is_named() {
+    for (instrumentation, named) in [
+        ("function start() { if (process.env.A) return; Sentry.init({}); } start();", vec!["process.env.A"]),
+        ("if (process.env.B) console.log(1); if (process.env.A) Sentry.init({});", vec!["process.env.A"]),
+        ("if (process.env.A) { if (process.env.B) Sentry.init({}); }", vec!["process.env.A", "process.env.B"]),
+        ("async function f() { await 0; if (process.env.A) Sentry.init({}); } await f();", vec!["process.env.A"]),
+        ("switch (true) { case process.env.A === 'x': Sentry.init({}); }", vec!["process.env.A === 'x'"]),
+        ("switch (process.env.A) { case 'x': break; default: Sentry.init({}); }", vec!["process.env.A"]),
+    ] {
+        let text = format!("import * as Sentry from '@sentry/node'; {instrumentation}");
+        let proof = proof(&text);
+        assert_eq!(proof.verdict, Verdict::UnderCondition, "{instrumentation}\n{}", show_proof(&proof));
+        let warning = proof.warnings.iter().find(|warning| warning.code.name == "init-conditional").unwrap();
+        let places: Vec<&str> = warning.labels.iter().map(|label| label.span.of(&text)).collect();
+        assert_eq!(places, named, "{instrumentation}");
+    }
+}

@@ -415,7 +415,7 @@ impl Writer {
                 vec![]
             }
             11 => {
-                let entry = self.specifier(self.one_entry());
+                let entry = self.specifier("entry.mjs");
                 vec![s![Piece::Load(format!("\"{entry}\"")), ".catch(() => {});"]]
             }
             12 => vec![s!["Promise.resolve().then(() => ", load, ").catch(() => {});"]],
@@ -423,16 +423,17 @@ impl Writer {
         }
     }
 
-    fn one_entry(&self) -> &'static str {
-        if self.names.is_multiple_of(2) { "entry.mjs" } else { "index.mjs" }
-    }
-
     /// A hazard that does not run, or only under a condition.
     fn closed_hazard(&mut self) -> Body {
         let runtime = self.specifier(RUNTIME);
         let load = Piece::Load(format!("\"{runtime}\""));
         let falsehood = self.falsehood();
-        match self.below(4) {
+        match self.below(5) {
+            // The entry is being evaluated already.
+            4 => {
+                let entry = self.specifier("index.mjs");
+                vec![s![format!("import(\"{entry}\").catch(() => {{}});")]]
+            }
             0 => vec![s!["if (", falsehood, ") ", load, ";"]],
             1 => {
                 let (mut body, condition) = self.condition();
