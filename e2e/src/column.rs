@@ -8,30 +8,35 @@ use serde::Deserialize;
 pub enum Column {
     /// The one that was rewritten, with the SDK in its packages.
     Presentry,
-    /// The one that was rewritten as it is by default, and pruned.
+    /// The one that was rewritten with the SDK bundled, and pruned.
     Bundled,
+    /// The same with the libraries injected ahead of time, where the SDK injects channels.
+    Ahead,
     /// The one that the SDK wrapped on its own.
     Sdk,
 }
 
 impl Column {
     /// All of them, in the order of a report.
-    pub const ALL: [Column; 3] = [Column::Presentry, Column::Bundled, Column::Sdk];
+    pub const ALL: [Column; 4] = [Column::Presentry, Column::Bundled, Column::Ahead, Column::Sdk];
 
     /// What a program calls it.
     pub const fn key(self) -> &'static str {
         match self {
             Column::Presentry => "presentry",
             Column::Bundled => "bundled",
+            Column::Ahead => "ahead",
             Column::Sdk => "sdk",
         }
     }
 
-    /// What a reader is shown: for ours, the command that makes the build.
+    /// What a reader is shown: for ours, the command that makes the build. Where the SDK injects channels, the first two have
+    /// `--no-instrument-ahead` as well.
     pub const fn title(self) -> &'static str {
         match self {
             Column::Presentry => "presentry --no-bundle-sdk",
             Column::Bundled => "presentry --prune",
+            Column::Ahead => "presentry --instrument-ahead --prune",
             Column::Sdk => "SDK alone",
         }
     }

@@ -16,6 +16,7 @@ use crate::trace::RuntimeModules;
 use crate::tree::{self, Snapshot};
 use crate::workbench::{Beside, Copy, Prepared, Workbench, sdk_packages_in, size_of_packages};
 
+mod ahead;
 pub(crate) mod before;
 mod bundled;
 mod ours;
@@ -55,8 +56,15 @@ pub(crate) struct Made {
 pub(crate) type Make = fn(&Material<'_>) -> Result<Outcome>;
 
 /// The table: whose build it is, and what makes it. Ours is the first, as others are compared with it.
-pub(crate) const COLUMNS: [(Column, Make); 3] =
-    [(Column::Presentry, ours::make), (Column::Bundled, bundled::make), (Column::Sdk, sdk::make)];
+pub(crate) const COLUMNS: [(Column, Make); 4] = [
+    (Column::Presentry, ours::make),
+    (Column::Bundled, bundled::make),
+    (Column::Ahead, ahead::make),
+    (Column::Sdk, sdk::make),
+];
+
+/// What the command gets so that the SDK injects channels itself.
+const NOT_AHEAD: &str = "--no-instrument-ahead";
 
 /// How presentry makes a build.
 struct Rewrite<'a> {
@@ -103,9 +111,11 @@ fn rewritten(of: &Material<'_>, how: &Rewrite<'_>) -> Result<Outcome> {
     // The entry of a build with the bundle has other bytes, as it imports the bundle, and the name of ours.
     let moved_entry = match ours {
         Some(ours) => ours.moved_entry.clone(),
-        None if prepared.packaged.is_some() => {
-            moved_entry(bench, &original, &bench.snapshot_after(&log("unbundled"), None, &[ours::NO_BUNDLE], &copy)?)
-        }
+        None if prepared.packaged.is_some() => moved_entry(
+            bench,
+            &original,
+            &bench.snapshot_after(&log("unbundled"), None, &[ours::NO_BUNDLE, NOT_AHEAD], &copy)?,
+        ),
         None => moved_entry(bench, &original, &after),
     };
     let started = match how.elsewhere {
@@ -172,8 +182,13 @@ fn rewritten(of: &Material<'_>, how: &Rewrite<'_>) -> Result<Outcome> {
 
 /// Whether the SDK injects channels into libraries while they are loaded: from 11 on always, before that where the app says so.
 fn injects(bench: &Workbench<'_>, prepared: &Prepared) -> bool {
+    bench.scenario.channels || injects_in_every_build(prepared)
+}
+
+/// Whether the SDK does so without being told.
+fn injects_in_every_build(prepared: &Prepared) -> bool {
     let version = prepared.versions.get("@sentry/node").and_then(|version| version.split('.').next()?.parse().ok());
-    bench.scenario.channels || version.is_some_and(|major: u32| major >= 11)
+    version.is_some_and(|major: u32| major >= 11)
 }
 
 /// A copy of the started app whose SDK has an empty module in the place of its parser, which is what a bundler leaves that

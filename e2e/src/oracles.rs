@@ -47,7 +47,7 @@ pub type Judged = (Judgement, Vec<Source>);
 const ALL: fn(Column) -> bool = |_| true;
 const OURS: fn(Column) -> bool = Column::is_ours;
 const FIRST: fn(Column) -> bool = |column| column == Column::Presentry;
-const BUNDLED: fn(Column) -> bool = |column| column == Column::Bundled;
+const BUNDLED: fn(Column) -> bool = |column| matches!(column, Column::Bundled | Column::Ahead);
 const SDKS: fn(Column) -> bool = |column| !column.is_ours();
 
 /// The one table: what is asked of each build, in the order in which it is printed.

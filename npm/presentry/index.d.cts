@@ -31,6 +31,11 @@ export interface RewriteOptions extends BuildOptions {
    * `false` leaves the SDK in its packages.
    */
   bundleSdk?: boolean | "always" | "if-possible";
+  /**
+   * Whether the libraries of the build get the channels of the SDK (`@sentry/node` 11), so that it injects nothing when the
+   * server starts. The values are those of `bundleSdk`; `false`, the default, leaves the libraries as they were built.
+   */
+  instrumentAhead?: boolean | "always" | "if-possible";
   /** Takes the packages out of the build that nothing reaches any more once the SDK is bundled. */
   prune?: boolean;
   /** Has Node (22.8 or later) keep compiled code in a directory, relative to that of the entry; `true` for `.compile-cache`. */
@@ -141,6 +146,8 @@ export interface Report {
   traced: Traced[];
   /** What `prune` took out of the build, or would. */
   pruned: Pruned | null;
+  /** What became of the libraries that the SDK instruments, where they are injected ahead of time. */
+  libraries: InjectedLibrary[];
   /** What a dry run would change, as a unified diff with paths relative to the server directory. */
   diff: string | null;
   exports: Export[];
@@ -185,6 +192,7 @@ export interface Change {
     | "passage"
     | "top-level-import"
     | "bundle"
+    | "channels"
     | "package"
     | "dependencies"
     | "archive"
@@ -208,6 +216,31 @@ export interface Pruned {
   /** The size of all files in `node_modules` before. */
   bytes_before: number;
   bytes_after: number;
+}
+
+export interface InjectedLibrary {
+  name: string;
+  /** Null where it is not part of the build. */
+  version: string | null;
+  /** Its directory, relative to the server directory. */
+  directory: string | null;
+  /** Whether its files hold channels, or hooks inject them at run time. */
+  instrumented: "ahead" | "hooks" | "neither";
+  /** Why it is not injected. For people. */
+  reason: string | null;
+  /** The functions that the SDK names. */
+  functions: InjectedFunction[];
+}
+
+export interface InjectedFunction {
+  /** Relative to the directory of the library. */
+  file: string;
+  function: string;
+  /** The diagnostics channel on which it publishes. */
+  channel: string;
+  state: "injected" | "absent" | "out-of-range" | "failed";
+  /** The versions that the SDK instruments, or what the transformer says. For people. */
+  reason: string | null;
 }
 
 export interface Export {

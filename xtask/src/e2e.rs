@@ -107,6 +107,7 @@ impl flags::E2e {
     fn judges(&self, column: Column) -> bool {
         match column {
             Column::Bundled => !self.no_bundle,
+            Column::Ahead => !self.no_ahead,
             Column::Sdk => self.sdk || self.all && !self.no_sdk,
             _ => true,
         }
@@ -262,9 +263,10 @@ mod tests {
         let list = Matrix::read(&crate::root().join(matrix::FILE))?;
         let cells = flags.cells(&list, scenarios(), &|package, _| bail!("`{package}` is asked for"))?;
         let columns = |cell: &Cell| match cell.columns[..] {
-            [Column::Presentry, Column::Bundled, Column::Sdk] => " + sdk",
-            [Column::Presentry, Column::Sdk] => " + sdk - bundle",
-            [Column::Presentry, Column::Bundled] => "",
+            [Column::Presentry, Column::Bundled, Column::Ahead, Column::Sdk] => " + sdk",
+            [Column::Presentry, Column::Ahead, Column::Sdk] => " + sdk - bundle",
+            [Column::Presentry, Column::Bundled, Column::Ahead] => "",
+            [Column::Presentry, Column::Bundled] => " - ahead",
             _ => " - bundle",
         };
         Ok(cells.iter().map(|cell| format!("{}{}", cell.id(), columns(cell))).collect())
@@ -286,6 +288,7 @@ mod tests {
         assert!(ids(&["js", "--preset", "heroku"]).unwrap_err().to_string().contains("has the preset `heroku`"));
         assert!(ids(&["basic@vinxi-0.5.3", "--node", "22"]).is_err());
         assert_eq!(ids(&["bare", "--no-bundle"]).unwrap(), ["bare - bundle"]);
+        assert_eq!(ids(&["bare", "--no-ahead"]).unwrap(), ["bare - ahead"]);
         assert!(ids(&["--sdk", "--no-sdk"]).is_err());
         assert!(ids(&["--sentry", "latest"]).unwrap_err().to_string().contains("is asked for"));
     }

@@ -56,6 +56,9 @@ pub(crate) struct E2e {
     /// Leave out the build with the SDK bundled.
     #[arg(long)]
     pub(crate) no_bundle: bool,
+    /// Leave out the build with the libraries injected ahead of time.
+    #[arg(long)]
+    pub(crate) no_ahead: bool,
     /// Run the I-th of N parts of the cells.
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,

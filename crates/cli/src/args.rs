@@ -189,6 +189,15 @@ pub(crate) struct RewriteArgs {
     #[arg(long, conflicts_with = "bundle_sdk")]
     pub(crate) no_bundle_sdk: bool,
 
+    /// When the libraries of the build get the channels of the SDK (11 or later), which else injects them at each start [default:
+    /// if-possible]
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    pub(crate) instrument_ahead: Option<AheadArg>,
+
+    /// Leave the libraries as they were built
+    #[arg(long, conflicts_with = "instrument_ahead")]
+    pub(crate) no_instrument_ahead: bool,
+
     /// Take the packages out of the build that nothing reaches any more once the SDK is bundled
     #[arg(long)]
     pub(crate) prune: bool,
@@ -235,6 +244,16 @@ impl RewriteArgs {
     /// What a start of Sentry counts for that cannot be proven.
     pub(crate) fn trust(&self) -> InitTrust {
         trust(self.trust_init)
+    }
+
+    /// Whether libraries are injected ahead of time.
+    pub(crate) fn ahead(&self) -> Ahead {
+        match self.instrument_ahead {
+            Some(AheadArg::Always) => Ahead::Demanded,
+            Some(AheadArg::IfPossible) => Ahead::WherePossible,
+            None if self.no_instrument_ahead || !self.writes_facade() => Ahead::No,
+            None => Ahead::DEFAULT,
+        }
     }
 
     fn writes_facade(&self) -> bool {
@@ -491,6 +510,31 @@ pub(crate) enum BundleArg {
     /// Always; where it cannot be, nothing is written
     Always,
     /// Where it can be, and said where not
+    IfPossible,
+}
+
+/// Whether libraries are injected ahead of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    /// They are not.
+    No,
+    /// They are, or nothing is written.
+    Demanded,
+    /// They are where that is possible, and elsewhere hooks inject at run time.
+    WherePossible,
+}
+
+impl Ahead {
+    /// What a run does that is not told.
+    pub(crate) const DEFAULT: Self = Self::WherePossible;
+}
+
+/// When libraries are injected ahead of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AheadArg {
+    /// Always; where they cannot be, nothing is written
+    Always,
+    /// Where they can be, and said where not
     IfPossible,
 }
 

@@ -1,5 +1,7 @@
 //! The diagnostics of the command itself, each in a file of its own, and the list of all there are.
 
+pub(crate) mod ahead_failed;
+pub(crate) mod ahead_skipped;
 pub(crate) mod app_not_found;
 pub(crate) mod archive_unreadable;
 pub(crate) mod build_not_found;
@@ -13,6 +15,7 @@ pub(crate) mod disk_full;
 pub(crate) mod double_init;
 pub(crate) mod edge_runtime;
 pub(crate) mod file_not_found;
+pub(crate) mod hooks_stay;
 pub(crate) mod instrumentation_import;
 pub(crate) mod instrumentation_name;
 pub(crate) mod instrumentation_not_found;
@@ -47,6 +50,8 @@ use presentry_rewriter::diagnostics::Code;
 
 /// The codes of this crate.
 static OWN: &[&Code] = &[
+    &ahead_failed::CODE,
+    &ahead_skipped::CODE,
     &app_not_found::CODE,
     &archive_unreadable::CODE,
     &build_not_found::CODE,
@@ -60,6 +65,7 @@ static OWN: &[&Code] = &[
     &double_init::CODE,
     &edge_runtime::CODE,
     &file_not_found::CODE,
+    &hooks_stay::CODE,
     &instrumentation_import::CODE,
     &instrumentation_name::CODE,
     &instrumentation_not_found::CODE,

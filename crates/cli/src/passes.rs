@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod bundle;
+pub(crate) mod channels;
 pub(crate) mod instrumentation;
 pub(crate) mod packages;
 pub(crate) mod plan;

@@ -9,7 +9,7 @@ use presentry_rewriter::{
 };
 
 use crate::{
-    args::{ExportsArg, RewriteArgs},
+    args::{Ahead, ExportsArg, RewriteArgs},
     failure::Failure,
     find::{
         init_in_runtime,
@@ -21,7 +21,7 @@ use crate::{
     open::{for_changing, for_dry_run, not_written},
     outcome::Outcome as Ended,
     passes::{
-        Pass, Plan, View, archive, bundle,
+        Pass, Plan, View, archive, bundle, channels,
         instrumentation::{self, Origin},
         packages::{self, Supply},
         prune,
@@ -42,7 +42,8 @@ use crate::{
 };
 
 /// What is added to the plan of the rewriter, in order.
-const PASSES: [Pass; 5] = [bundle::pass, packages::pass, prune::pass, packages::name_them, archive::pass];
+const PASSES: [Pass; 6] =
+    [channels::pass, bundle::pass, packages::pass, prune::pass, packages::name_them, archive::pass];
 
 /// Rewrites a build, or finds that it is right already.
 pub(crate) fn rewrite(
@@ -80,8 +81,9 @@ fn view<'a>(
     output: &'a Output,
     earlier: &'a Earlier,
 ) -> Result<View<'a>, Failure> {
-    // Where what was pruned stays away, it need not be found.
-    if !(args.prune && bundle::can_stay(&build.place, &earlier.tracked)?) {
+    // Where what was pruned stays away, it need not be found. Whether libraries can be injected is not known yet.
+    let injected = (args.ahead() == Ahead::No).then_some(false);
+    if !(args.prune && bundle::can_stay(&build.place, &earlier.tracked, injected)?) {
         history::refuse_lost(earlier)?;
     }
     View::new(build, args, output, earlier)
@@ -101,10 +103,17 @@ fn plan_for(view: &View<'_>, request: Request) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
+/// Runs the passes. Where one has added files of libraries that were injected before, they run once more with those left to
+/// hooks: a library with channels in a part of its files would lose spans.
 fn complete(view: &View<'_>, plan: Plan) -> Result<Plan, Failure> {
-    if plan.is_refused() {
-        return Ok(plan);
+    let completed = passed(view, plan.clone())?;
+    match channels::not_reached(view, &completed) {
+        left if left.is_empty() => Ok(completed),
+        left_to_hooks => passed(view, Plan { left_to_hooks, ..plan }),
     }
+}
+
+fn passed(view: &View<'_>, plan: Plan) -> Result<Plan, Failure> {
     PASSES.iter().try_fold(plan, |plan, pass| if plan.is_refused() { Ok(plan) } else { pass(view, plan) })
 }
 
@@ -189,6 +198,7 @@ fn found(view: &View<'_>, plan: &Plan, report: &mut Report) {
     let place = &view.build.place;
     report.found_instrumentation(place, &plan.request.instrumentation);
     report.made_instrumentation_from(plan.provided.origin.file());
+    report.libraries = plan.libraries.clone();
     report.pruned = plan.pruned.clone().map(Into::into);
     if let Some(proof) = &plan.rewriting.proof {
         report.tried_proof(place, proof);

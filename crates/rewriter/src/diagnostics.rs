@@ -3,6 +3,7 @@
 mod bundle_changed;
 mod bundle_two_copies;
 mod bundle_untried;
+mod channels_changed;
 mod entry_asks_if_main;
 mod entry_cannot_await;
 mod entry_not_found;
@@ -62,6 +63,7 @@ pub(crate) mod codes {
         bundle_changed::bundle_changed,
         bundle_two_copies::bundle_two_copies,
         bundle_untried::bundle_untried,
+        channels_changed::{channels_changed, channels_not_first},
         entry_asks_if_main::entry_asks_if_main,
         entry_cannot_await::entry_cannot_await,
         entry_not_found::entry_not_found,
@@ -110,6 +112,7 @@ static ALL: &[&Code] = &[
     &bundle_changed::CODE,
     &bundle_two_copies::CODE,
     &bundle_untried::CODE,
+    &channels_changed::CODE,
     &entry_asks_if_main::CODE,
     &entry_cannot_await::CODE,
     &entry_not_found::CODE,

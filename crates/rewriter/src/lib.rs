@@ -13,6 +13,7 @@ mod exports;
 mod facade;
 mod floating;
 mod graph;
+mod injected;
 mod kinds;
 mod libraries;
 mod main_checks;
@@ -38,6 +39,7 @@ pub use debug_id::without_debug_id;
 pub use digest::Digest;
 pub use facade::{FacadeHeader, facade_header};
 pub use graph::files_of;
+pub use injected::{Holder, Hooks, Injected, Libraries, Marker, WithChannels, marker, with_channels};
 pub use kinds::{Export, ExportKind, exports};
 pub use libraries::{instrumented, is_instrumented};
 #[doc(hidden)]

@@ -35,7 +35,9 @@ impl Sources for Overlay<'_> {
     fn scripts(&self) -> Result<Vec<ModulePath>, ReadError> {
         let mut scripts = self.base.scripts()?;
         scripts.retain(|path| !self.files.contains_key(path));
+        let of_package = |path: &ModulePath| path.as_str().split('/').any(|segment| segment == "node_modules");
         let added = self.files.iter().filter(|(path, contents)| contents.is_some() && is_script(path.as_str()));
+        let added = added.filter(|(path, _)| !of_package(path));
         scripts.extend(added.map(|(path, _)| path.clone()));
         scripts.sort();
         Ok(scripts)

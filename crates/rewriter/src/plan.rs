@@ -80,7 +80,8 @@ pub enum ChangeKind {
     Facade,
     /// The original entry under its new name.
     MovedEntry,
-    /// A module whose imports of the entry now name the moved entry, or whose imports of the SDK its bundle.
+    /// A module whose imports of the entry now name the moved entry, or whose imports of the SDK its bundle, or one that imports
+    /// the marker of channels now.
     Repointed,
     /// The instrumentation, split out of a module of the build.
     Instrumentation,
@@ -90,6 +91,8 @@ pub enum ChangeKind {
     TopLevelImport,
     /// A file of the bundle of the SDK.
     Bundle,
+    /// A file of a library that holds channels now, or the module that tells the SDK of them.
+    Channels,
 }
 
 impl ChangeKind {
@@ -104,6 +107,7 @@ impl ChangeKind {
             ChangeKind::Passage => "passage",
             ChangeKind::TopLevelImport => "top-level import",
             ChangeKind::Bundle => "bundle",
+            ChangeKind::Channels => "channels",
         }
     }
 }

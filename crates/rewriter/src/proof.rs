@@ -11,6 +11,7 @@ use crate::{
     facade::facade_header,
     floating::floating_imports,
     graph::{Closure, Graph, Module, PackageEdge},
+    injected::{self, Hooks, Injected},
     libraries::{Load, follow, lost},
     order::{self, Reach, Rule, Run, serving_entry},
     runtime::{inits_behind, is_imported_back, is_nitro_runtime, serving},
@@ -41,6 +42,8 @@ pub struct Proof {
     pub later_inits: Vec<Label>,
     /// How certain it is.
     pub verdict: Verdict,
+    /// What holds channels before the server starts; `None` when the closure has no marker.
+    pub injected: Option<Injected>,
     /// Why it does not hold; empty when it holds.
     pub failures: Vec<Diagnostic>,
     /// What should be known of a proof that holds: its condition, what was vouched for, what is lost by options.
@@ -129,6 +132,7 @@ impl Proof {
             early_packages: Vec::new(),
             later_inits: Vec::new(),
             verdict: Verdict::NotProven,
+            injected: None,
             failures: vec![failure],
             warnings: Vec::new(),
             lost: Vec::new(),
@@ -241,7 +245,11 @@ fn prove_in(
     if let Some(changed) = nearest(&closure, |path| is_changed_bundle(graph, path)) {
         failures.push(codes::bundle_changed(&changed));
     }
-    let untried_bundle = untried_bundle(graph, &closure)?;
+    let channels = injected::find(graph, &closure, instrumentation.as_ref())?;
+    failures.extend(channels.failures);
+    // A bundle whose SDK finds everything injected injects nothing itself.
+    let injects = channels.injected.as_ref().is_none_or(|injected| injected.hooks == Hooks::Stay);
+    let untried_bundle = if injects { untried_bundle(graph, &closure)? } else { None };
     if let Some(untried) = &untried_bundle {
         failures.push(codes::bundle_untried(untried));
     }
@@ -273,7 +281,8 @@ fn prove_in(
     };
     let mut lost = Vec::new();
     if failures.is_empty() {
-        lost = judge_packages(graph, &closure, &run, stage, &mut failures, &mut warnings)?;
+        let ahead = channels.injected.as_ref().map_or(&[][..], |injected| &injected.libraries);
+        lost = judge_packages(graph, &closure, &run, stage, ahead, &mut failures, &mut warnings)?;
     }
     if !failures.is_empty() {
         verdict = Verdict::NotProven;
@@ -299,6 +308,7 @@ fn prove_in(
         early_packages: run.packages.into_iter().map(early_package).collect(),
         later_inits,
         verdict,
+        injected: channels.injected,
         failures,
         warnings,
         lost,
@@ -310,12 +320,13 @@ fn early_package(found: order::EarlyPackage) -> EarlyPackage {
 }
 
 /// What the packages that are loaded before Sentry has started come to: they may load the build, and libraries that
-/// Sentry instruments.
+/// Sentry instruments. Those that were injected `ahead` of time publish whenever they were loaded.
 fn judge_packages(
     graph: &Graph<'_>,
     closure: &Closure,
     run: &Run,
     stage: &Stage,
+    ahead: &[String],
     failures: &mut Vec<Diagnostic>,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Vec<String>, Box<Diagnostic>> {
@@ -339,7 +350,8 @@ fn judge_packages(
     let of_sentry = |load: &&Load| is_of_sentry(&load.specifier);
     let sdk: Vec<Load> = loads.iter().filter(of_sentry).cloned().collect();
     let mut names = Vec::new();
-    for early in lost(graph, &loaded, &before, &sdk)? {
+    let lost = lost(graph, &loaded, &before, &sdk)?.into_iter();
+    for early in lost.filter(|early| !ahead.contains(&early.package)) {
         let diagnostic = codes::library_before_init(graph, &early);
         match diagnostic.severity {
             Severity::Error => {

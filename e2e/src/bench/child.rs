@@ -52,7 +52,7 @@ fn measure(mut args: impl Iterator<Item = OsString>) -> Result<()> {
     if !status.success() {
         bail!("`{}` failed: {status}", program.display());
     }
-    println!("{}", serde_json::to_string(&Sample { ms, peak_mib: peak_mib_of_children()? })?);
+    println!("{}", serde_json::to_string(&Sample { ms, peak_mib: peak_mib_of_children()?, cpu_ms: None })?);
     Ok(())
 }
 

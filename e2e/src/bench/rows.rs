@@ -13,6 +13,8 @@ pub struct Sample {
     pub ms: f64,
     /// Its peak resident set, where the system tells.
     pub peak_mib: Option<f64>,
+    /// The time that processors spent on it, where it is measured.
+    pub cpu_ms: Option<f64>,
 }
 
 /// All runs of one contender on one build.
@@ -177,7 +179,7 @@ mod tests {
     use super::*;
 
     fn measurement(build: &str, contender: Contender, times: &[f64], peak: f64) -> Measurement {
-        let sample = |ms: &f64| Sample { ms: *ms, peak_mib: Some(peak) };
+        let sample = |ms: &f64| Sample { ms: *ms, peak_mib: Some(peak), cpu_ms: None };
         Measurement { samples: times.iter().map(sample).collect(), ..Measurement::new(build, contender) }
     }
 

@@ -47,7 +47,8 @@ pub const BASELINE: &str = "--import";
 const UNBUNDLED: &str = "--no-bundle-sdk";
 const BUNDLED: &str = "--bundle-sdk";
 const PRUNED: &str = "--bundle-sdk --prune";
-const DEFAULT: &str = "default";
+const AHEAD: &str = "ahead + bundle";
+const AHEAD_PRUNED: &str = "ahead + bundle + prune";
 
 /// Where `--compile-cache` has Node keep compiled code, beside the entry.
 const COMPILE_CACHE: &str = ".compile-cache";
@@ -111,20 +112,35 @@ const CONTENDERS: [Contender; 7] = [
 
 const BARE: Contender = Contender { label: "no Sentry at all", build: Build::Bare };
 
-/// Where the server has an SDK of its own, which injects channels: the SDK for SolidStart makes no build of it, and the default
-/// bundles where the bundle can inject.
-const OF_CHANNELS: [Contender; 4] =
-    [CONTENDERS[0], CONTENDERS[2], Contender { label: DEFAULT, build: Build::Presentry(&[]) }, BARE];
+/// The flag by which the SDK injects channels itself.
+const NOT_AHEAD: &str = "--no-instrument-ahead";
+
+/// Where the server has an SDK of its own, which injects channels: the SDK for SolidStart makes no build of it.
+const OF_CHANNELS: [Contender; 7] = [
+    CONTENDERS[0],
+    Contender { label: UNBUNDLED, build: Build::Presentry(&[UNBUNDLED, NOT_AHEAD]) },
+    Contender { label: "bundle", build: Build::Presentry(&["--bundle-sdk", NOT_AHEAD]) },
+    Contender { label: "ahead", build: Build::Presentry(&[UNBUNDLED, "--instrument-ahead"]) },
+    Contender { label: AHEAD, build: Build::Presentry(&["--bundle-sdk", "--instrument-ahead"]) },
+    Contender { label: AHEAD_PRUNED, build: Build::Presentry(&["--bundle-sdk", "--instrument-ahead", "--prune"]) },
+    BARE,
+];
 
 /// Whose builds of a scenario are started.
 fn contenders(scenario: &Scenario) -> &'static [Contender] {
     if scenario.sdk.absent.is_some() { &OF_CHANNELS } else { &CONTENDERS }
 }
 
-/// What is timed of the command: of all flags, or of the default.
+/// What is timed of the command: of all flags, or of those that have to do with channels.
 fn commands(scenario: &Scenario) -> &'static [(&'static str, &'static [&'static str])] {
-    if scenario.sdk.absent.is_some() { &[COMMANDS[0], COMMANDS[1], (DEFAULT, &[])] } else { &COMMANDS }
+    if scenario.sdk.absent.is_some() { &OF_COMMAND_WITH_CHANNELS } else { &COMMANDS }
 }
+
+const OF_COMMAND_WITH_CHANNELS: [(&str, &[&str]); 3] = [
+    (UNBUNDLED, &[UNBUNDLED, NOT_AHEAD]),
+    ("--no-bundle-sdk, a second run", &[UNBUNDLED, NOT_AHEAD]),
+    (AHEAD, &["--bundle-sdk", "--instrument-ahead"]),
+];
 
 /// What is timed of the command, in this order; after each but the first, what it did is undone.
 const COMMANDS: [(&str, &[&str]); 4] = [
@@ -305,7 +321,7 @@ impl Bench<'_> {
             let at = contenders(scenario).iter().position(|contender| contender.label == label);
             at.map(|at| size_of(&copies[at].join(&scenario.server).join("node_modules"))).transpose()
         };
-        let packages = match (size(BASELINE)?, size(PRUNED)?) {
+        let packages = match (size(BASELINE)?, size(PRUNED)?.or(size(AHEAD_PRUNED)?)) {
             (Some(before), Some(after)) => Some(Packages { fixture: scenario.id.clone(), before, after }),
             _ => None,
         };
@@ -430,7 +446,24 @@ impl Subject<'_> {
 
 /// What a start came to: read at once, as a server that goes on needs more.
 fn sample(server: &Server) -> Result<Sample> {
-    Ok(Sample { ms: server.ready_after().as_secs_f64() * 1000.0, peak_mib: peak_mib(server.id())? })
+    let ms = server.ready_after().as_secs_f64() * 1000.0;
+    Ok(Sample { ms, peak_mib: peak_mib(server.id())?, cpu_ms: cpu_ms(server.id())? })
+}
+
+/// What processors have spent on a process so far, threads that have ended included, where the system tells. Linux counts in
+/// ticks, and user space sees a hundred of them in a second.
+fn cpu_ms(id: u32) -> Result<Option<f64>> {
+    const MS_OF_TICK: f64 = 10.0;
+    if !cfg!(target_os = "linux") {
+        return Ok(None);
+    }
+    let file = format!("/proc/{id}/stat");
+    let stat = fs::read_to_string(&file).with_context(|| format!("failed to read `{file}`"))?;
+    // The name of the program, in parentheses, may hold anything; `utime` and `stime` are the 14th and 15th fields.
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(11).take(2));
+    let ticks: Option<Vec<f64>> = fields.and_then(|fields| fields.map(|field| field.parse().ok()).collect());
+    let ticks = ticks.filter(|ticks| ticks.len() == 2).with_context(|| format!("`{file}` names no times"))?;
+    Ok(Some(ticks.iter().sum::<f64>() * MS_OF_TICK))
 }
 
 /// The peak resident set of a process so far, where the system tells. Linux writes `VmHWM:    150284 kB`.
@@ -565,10 +598,11 @@ server.listen(port, host, () => console.log(`Listening on http://${host}:${port}
 
     #[test]
     fn a_start_is_timed_and_its_files_are_counted() {
-        let (Sample { ms, peak_mib }, files) = starts(true).unwrap();
+        let (Sample { ms, peak_mib, cpu_ms }, files) = starts(true).unwrap();
         assert!(ms > 5.0, "Node takes longer to start than {ms} ms");
         if cfg!(target_os = "linux") {
             assert!(peak_mib.is_some_and(|peak| peak > 20.0), "Node needs more than {peak_mib:?}");
+            assert!(cpu_ms.is_some_and(|cpu| cpu >= 10.0), "Node takes more than {cpu_ms:?}");
             assert_eq!(files, Some(2), "the entry and its chunk");
         }
     }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::column::Column;
-use crate::columns::{Material, Outcome, Rewrite, rewritten};
+use crate::columns::{Material, NOT_AHEAD, Outcome, Rewrite, rewritten};
 
 pub(super) fn make(of: &Material<'_>) -> Result<Outcome> {
     rewritten(
@@ -12,7 +12,7 @@ pub(super) fn make(of: &Material<'_>) -> Result<Outcome> {
             column: Column::Bundled,
             name: "bundled",
             // It bundles without being told; where it does not, packages of the SDK are left, which is a check.
-            args: Some(&["--prune"]),
+            args: Some(&["--prune", NOT_AHEAD]),
             // The bundler is one of the app's packages.
             packages: true,
             // A platform's program may need more of the app than the output.

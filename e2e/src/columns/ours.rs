@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::column::Column;
-use crate::columns::{Material, Outcome, Rewrite, entry_in_root, rewritten};
+use crate::columns::{Material, NOT_AHEAD, Outcome, Rewrite, entry_in_root, rewritten};
 use crate::seen::PackagedCommand;
 
 /// What the command gets so that the SDK stays in its packages.
@@ -15,7 +15,7 @@ pub(super) fn make(of: &Material<'_>) -> Result<Outcome> {
     let Material { bench, prepared, .. } = *of;
     let by_build = prepared.packaged.is_some();
     let args = match (bench.config.rewrite, by_build) {
-        (true, false) => Some(&[NO_BUNDLE][..]),
+        (true, false) => Some(&[NO_BUNDLE, NOT_AHEAD][..]),
         (true, true) => {
             bench.console.print("  presentry: not run, the build ran it\n");
             None

@@ -26,6 +26,7 @@ const OPTIONS = {
     wrap: ["--wrap", "strings"],
     mode: ["--mode", "string"],
     bundleSdk: ["--bundle-sdk", "boolean or string", "--no-bundle-sdk"],
+    instrumentAhead: ["--instrument-ahead", "boolean or string", "--no-instrument-ahead"],
     prune: ["--prune", "boolean"],
     compileCache: ["--compile-cache", "boolean or string"],
     keepSdkWrapper: ["--keep-sdk-wrapper", "boolean"],

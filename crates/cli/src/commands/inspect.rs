@@ -20,7 +20,7 @@ use crate::{
     open::for_reading,
     outcome::Outcome,
     passes::{
-        Plan, View, bundle,
+        Plan, View, bundle, channels,
         instrumentation::{self, Origin, Planned, Provided},
     },
     pipeline,
@@ -28,7 +28,9 @@ use crate::{
     say::{
         output::Output,
         proof::planned_exports,
-        report::{ImportReport, Inspection, OptionReport, Report, RequireReport, Shape},
+        report::{
+            AheadReport, Fate, ImportReport, Inspection, Instrumented, OptionReport, Report, RequireReport, Shape,
+        },
     },
     store::{
         disk::DiskSources,
@@ -69,7 +71,16 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
             planned => planned?,
         };
     let replaces = planned.inlined == InlinedInstrumentation::Replace && is_inlined(original, &build.entry);
+    let of_plan =
+        Request { instrumentation: planned.provided.path.clone(), inlined: planned.inlined, ..request.clone() };
     let sources = planned.provided.over(original);
+    if let Some(injected) = channels::remembered(&planned.plan, &sources, &of_plan, &earlier.tracked, build)? {
+        planned.plan = injected;
+    }
+    report.libraries = match &proof.injected {
+        Some(injected) => channels::of_marker(injected, place),
+        None => channels::not_injected(&planned.plan, &sources, &view),
+    };
     if let Some(bundled) = bundle::remembered(&planned.plan, &sources, &earlier.tracked, build, request.trust)? {
         planned.plan = bundled;
     }
@@ -312,6 +323,8 @@ impl Found<'_> {
         lines.push(("exports", if exports.is_empty() { "none".to_owned() } else { exports.join(", ") }));
         lines.push(("proof", self.proof_line()));
         lines.push(("presentry", self.rewrite_line()));
+        let heads = std::iter::once("libraries").chain(std::iter::repeat(""));
+        lines.extend(heads.zip(report.libraries.iter().flat_map(library_lines)));
         if let Some(import) = report.inspection.as_ref().and_then(|inspection| inspection.import.as_ref()) {
             let needed = if self.proof.holds() { "; not needed for this build" } else { "" };
             lines.push(("with --import", format!("{}{needed}", import.command)));
@@ -356,6 +369,21 @@ impl Found<'_> {
             }
         }
     }
+}
+
+/// A line for a library, and one for each function of it that holds a channel, or would.
+fn library_lines(library: &AheadReport) -> Vec<String> {
+    let version = library.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
+    let how = match library.instrumented {
+        Instrumented::Ahead => "injected ahead of time",
+        Instrumented::Hooks => "left to hooks at run time",
+        Instrumented::Neither => "not instrumented",
+    };
+    let reason = library.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let mut lines = vec![format!("{}{version}, {how}{reason}", library.name)];
+    let done = library.functions.iter().filter(|function| function.state == Fate::Injected);
+    lines.extend(done.map(|one| format!("  {} {} → {}", one.file, one.function, one.channel)));
+    lines
 }
 
 /// Whether the entry itself starts Sentry.

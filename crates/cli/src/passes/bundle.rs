@@ -12,10 +12,10 @@ use std::{
 
 use presentry_parser::commonjs_wrappers;
 use presentry_rewriter::{
-    AskedFor, Bundle, InitTrust, ModulePath, Outcome, PackageImports, Plan as Rewriting, Sources, bundle_header,
+    AskedFor, Bundle, Hooks, InitTrust, ModulePath, Outcome, PackageImports, Plan as Rewriting, Sources, bundle_header,
     bundle_line,
     diagnostics::{Diagnostic, sdk_of_package},
-    injects_channels, is_script, package_imports, package_name, sealed, tried, with_bundle,
+    injects_channels, is_script, marker, package_imports, package_name, sealed, tried, with_bundle,
 };
 
 use crate::{
@@ -37,7 +37,7 @@ use crate::{
     store::{
         self,
         disk::DiskSources,
-        history::{FileState, Tracked},
+        history::{self, FileState, Tracked},
         manifest::WireChange,
         place::Place,
     },
@@ -74,7 +74,7 @@ pub(crate) fn pass(view: &View<'_>, plan: Plan) -> Result<Plan, Refusal> {
     match made {
         Ok(None) => Ok(plan),
         Ok(Some((rewriting, remaining))) => {
-            let carries_packages = !packages_go(view)?;
+            let carries_packages = !packages_go(view, &plan)?;
             Ok(Plan { rewriting, remaining: Some(remaining), carries_packages, ..plan })
         }
         Err(failure) if bundling == Bundling::WherePossible => {
@@ -87,9 +87,10 @@ pub(crate) fn pass(view: &View<'_>, plan: Plan) -> Result<Plan, Refusal> {
 }
 
 /// Whether the packages go that an earlier run has traced in: nothing needs the SDK itself once it is bundled.
-fn packages_go(view: &View<'_>) -> Result<bool, Failure> {
-    let any = view.earlier.tracked.iter().any(|one| one.file.kind == WireChange::Package);
-    Ok(view.args.prune && any && !can_stay(&view.build.place, &view.earlier.tracked)?)
+fn packages_go(view: &View<'_>, plan: &Plan) -> Result<bool, Failure> {
+    let (place, tracked) = (&view.build.place, &view.earlier.tracked);
+    let any = tracked.iter().any(|one| one.file.kind == WireChange::Package);
+    Ok(view.args.prune && any && !can_stay(place, tracked, Some(is_injected(&plan.rewriting)))?)
 }
 
 /// The plan with a bundle; `None` where nothing in the build imports the SDK.
@@ -110,13 +111,16 @@ fn bundled(view: &View<'_>, plan: &Plan) -> Result<Option<(Rewriting, Remaining)
         is_of_earlier_run: false,
     };
     refuse_second_copies(view, plan, &remaining)?;
-    let bundle = match written_before(place, &view.earlier.tracked, &remaining.sdk)? {
+    let injected = is_injected(&plan.rewriting);
+    let bundle = match written_before(place, &view.earlier.tracked, &remaining.sdk, injected)? {
         Some(bundle) => {
             view.output.why("the bundle of the SDK is the one that an earlier run made of this build");
             remaining.is_of_earlier_run = true;
             bundle
         }
         None => {
+            // What was pruned for the other bundle is needed for this one.
+            history::refuse_lost(view.earlier)?;
             let (bundle, files) = view.output.during("bundling the SDK", || make(view, plan, &sources, &remaining))?;
             remaining.files = files;
             bundle
@@ -139,12 +143,17 @@ pub(crate) fn remembered(
     trust: InitTrust,
 ) -> Result<Option<Rewriting>, Failure> {
     let Ok(PackageImports { sdk, .. }) = package_imports(sources, plan) else { return Ok(None) };
-    let bundle = written_before(&build.place, tracked, &sdk)?;
+    let bundle = written_before(&build.place, tracked, &sdk, is_injected(plan))?;
     Ok(bundle.map(|bundle| with_bundle(sources, plan.clone(), &build.entry, &bundle, trust)))
 }
 
-/// Whether the files of an earlier run hold a bundle that can stay.
-pub(crate) fn can_stay(place: &Place, tracked: &[Tracked]) -> Result<bool, Failure> {
+/// Whether the files of an earlier run hold a bundle that can stay: one that injects channels itself, or, where all libraries
+/// are injected ahead of time, one that does not. `None` stands for either.
+pub(crate) fn can_stay(place: &Place, tracked: &[Tracked], is_injected: Option<bool>) -> Result<bool, Failure> {
+    let injected = was_injected(place, tracked)?;
+    if is_injected.is_some_and(|is_injected| is_injected != injected) {
+        return Ok(false);
+    }
     let disk = DiskSources::new(&place.server);
     let written = tracked.iter().filter(|one| one.file.kind == WireChange::Bundle);
     let mut any = false;
@@ -153,7 +162,7 @@ pub(crate) fn can_stay(place: &Place, tracked: &[Tracked]) -> Result<bool, Failu
         let Some(bytes) = place.read_file(&one.file.path)? else { return Ok(false) };
         let ours =
             bundle_header(&bytes).is_none_or(|header| header.intact && header.version == env!("CARGO_PKG_VERSION"));
-        if one.state == FileState::Original || !ours || is_untried(&disk, &bytes)? {
+        if one.state == FileState::Original || !ours || !injected && is_untried(&disk, &bytes)? {
             return Ok(false);
         }
     }
@@ -166,8 +175,9 @@ fn written_before(
     place: &Place,
     tracked: &[Tracked],
     sdk: &BTreeMap<String, AskedFor>,
+    injected: bool,
 ) -> Result<Option<Bundle>, Failure> {
-    if !can_stay(place, tracked)? {
+    if !can_stay(place, tracked, Some(injected))? {
         return Ok(None);
     }
     let mut bundle = Bundle { files: BTreeMap::new(), modules: BTreeMap::new() };
@@ -185,6 +195,24 @@ fn written_before(
         bundle.files.insert(path, bytes);
     }
     Ok((bundle.modules.len() == sdk.len()).then_some(bundle))
+}
+
+/// Whether everything that the SDK would inject is injected in the build as a plan leaves it, so that its bundle need not be
+/// able to.
+fn is_injected(plan: &Rewriting) -> bool {
+    let injected = plan.proof.as_ref().and_then(|proof| proof.injected.as_ref());
+    injected.is_some_and(|injected| injected.hooks == Hooks::Off)
+}
+
+/// The same of what an earlier run left.
+fn was_injected(place: &Place, tracked: &[Tracked]) -> Result<bool, Failure> {
+    for one in tracked.iter().filter(|one| one.file.kind == WireChange::Channels) {
+        let found = place.read_file(&one.file.path)?.and_then(|bytes| marker(&bytes));
+        if let Some(found) = found {
+            return Ok(found.injected.hooks == Hooks::Off);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a module of a bundle injects channels, and was never tried.
@@ -267,7 +295,8 @@ fn make(
         name: names.code.file_name(),
         hook_name: names.hook.file_name(),
         hook_header: bundle_line(None),
-        from_app: packages_go(view)?,
+        from_app: packages_go(view, plan)?,
+        injected: is_injected(&plan.rewriting),
     })?;
     say_what_is_in_it(&bundled, view.output);
     let code = proven_by_trial(original, &mut bundled, view.output)?;

@@ -16,7 +16,10 @@ use crate::{
     find::{locate::Build, reached},
     passes::instrumentation::{Planned, Provided},
     paths::OutputPath,
-    say::{output::Output, report::TracedReport},
+    say::{
+        output::Output,
+        report::{AheadReport, TracedReport},
+    },
     store::{
         self,
         disk::DiskSources,
@@ -62,6 +65,7 @@ impl<'a> View<'a> {
 }
 
 /// What is to be made of a build.
+#[derive(Clone)]
 pub(crate) struct Plan {
     /// What the rewriter decided.
     pub(crate) rewriting: Rewriting,
@@ -71,6 +75,10 @@ pub(crate) struct Plan {
     pub(crate) provided: Provided,
     /// What the passes add to the changes of the rewriter.
     pub(crate) added: Vec<Change>,
+    /// What became of the libraries that the SDK instruments; none where nothing was injected, or an earlier run did it.
+    pub(crate) libraries: Vec<AheadReport>,
+    /// The libraries that must not be injected ahead of time, each with the reason.
+    pub(crate) left_to_hooks: BTreeMap<String, String>,
     /// What a bundled build imports from packages; `None` where the SDK is not bundled.
     pub(crate) remaining: Option<Remaining>,
     /// The packages that this run traces in.
@@ -92,6 +100,8 @@ impl Plan {
             request,
             provided: planned.provided,
             added: Vec::new(),
+            libraries: Vec::new(),
+            left_to_hooks: BTreeMap::new(),
             remaining: None,
             traced: Vec::new(),
             carries_packages: true,
@@ -200,7 +210,7 @@ impl Plan {
 const HOOKS: [&str; 2] = ["import-in-the-middle", "require-in-the-middle"];
 
 /// What a bundled build imports from packages.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Remaining {
     /// The specifiers of the SDK that are bundled, with the exports that the build imports.
     pub(crate) sdk: BTreeMap<String, AskedFor>,

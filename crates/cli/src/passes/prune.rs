@@ -12,7 +12,7 @@ use std::{
 };
 
 use oxc_resolver::FileSystem as _;
-use presentry_rewriter::Digest;
+use presentry_rewriter::{ChangeKind, Digest};
 use serde::Deserialize;
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     parallel,
     passes::{Plan, Refusal, Remaining, View},
     store::{
-        history::digest_of,
+        history::{self, digest_of},
         manifest::{PrunedPackages, WireChange},
         steps::Change,
         view::{self, Content, Kind},
@@ -29,12 +29,15 @@ use crate::{
 
 /// Takes out what nothing reaches any more.
 pub(crate) fn pass(view: &View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
-    let Some(remaining) = plan.remaining.as_ref().filter(|_| view.args.prune) else { return Ok(plan) };
-    if let Some(pruned) = view.earlier.pruned.as_ref().filter(|_| remaining.is_of_earlier_run) {
+    let remaining = plan.remaining.as_ref().filter(|_| view.args.prune);
+    let is_of_earlier_run = remaining.is_some_and(|remaining| remaining.is_of_earlier_run);
+    if let Some(pruned) = view.earlier.pruned.as_ref().filter(|_| is_of_earlier_run) {
         plan.pruned = Some(pruned.clone());
         plan.keeps_pruned = true;
         return Ok(plan);
     }
+    history::refuse_lost(view.earlier)?;
+    let Some(remaining) = remaining else { return Ok(plan) };
     let (changes, pruned) = find(view, &plan, remaining)?;
     if !pruned.packages.is_empty() {
         plan.added.extend(changes);
@@ -62,9 +65,12 @@ fn find(view: &View<'_>, plan: &Plan, remaining: &Remaining) -> Result<(Vec<Chan
     }
     let others = remaining.others.iter().chain(&remaining.of_bundle).chain(&of_traced).map(String::as_str);
     let needed = packages.reached(others, Look::Broadly, |name| !remaining.has_bundled(name));
-    let holds_traced = |directory: &Path| files(&after, directory).iter().any(|file| traced.contains(file));
+    let injected = plan.rewriting.changes.iter().filter(|change| change.kind == ChangeKind::Channels);
+    let injected: BTreeSet<PathBuf> = injected.map(|change| place.real_path(&change.path)).collect::<Result<_, _>>()?;
+    let holds_changed =
+        |directory: &Path| files(&after, directory).iter().any(|file| traced.contains(file) || injected.contains(file));
     let stays = |directory: &PathBuf| {
-        needed.contains_key(directory) || remaining.names_below(directory) || holds_traced(directory)
+        needed.contains_key(directory) || remaining.names_below(directory) || holds_changed(directory)
     };
     let gone: BTreeSet<&PathBuf> = for_sdk.keys().filter(|directory| !stays(directory)).collect();
     let bytes_before = size_below(&view.files, &modules);

@@ -112,7 +112,9 @@ fn in_short<'k>(lines: &[(u8, &'k str, String)]) -> Vec<(u8, &'k str, String)> {
     const MANY: usize = 4;
     let alike = |one: &(u8, &str, String), other: &(u8, &str, String)| one.1 == other.1;
     let kinds = lines.chunk_by(alike).flat_map(|lines| match lines {
-        [(rank, kind @ ("bundle" | "repointed" | "removed" | "restored"), first), more @ ..] if lines.len() >= MANY => {
+        [(rank, kind @ ("bundle" | "channels" | "repointed" | "removed" | "restored"), first), more @ ..]
+            if lines.len() >= MANY =>
+        {
             // `sentry.mjs`, of all that stands beside it.
             let shown = lines.iter().map(|(_, _, shown)| shown).min_by_key(|shown| shown.len()).unwrap_or(first);
             vec![(*rank, *kind, format!("{shown} and {} more", more.len()))]

@@ -5,7 +5,7 @@ use presentry_rewriter::{
     Export, ModulePath, Proof,
     diagnostics::{Diagnostic, Label},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     find::{
@@ -42,6 +42,8 @@ pub(crate) struct Report {
     pub(crate) traced: Vec<TracedReport>,
     /// What `--prune` took out of `node_modules`, or would.
     pub(crate) pruned: Option<PrunedReport>,
+    /// What became of the libraries that the SDK instruments, where they were injected ahead of time.
+    pub(crate) libraries: Vec<AheadReport>,
     /// What a dry run would change, as a unified diff.
     pub(crate) diff: Option<String>,
     pub(crate) exports: Vec<ExportReport>,
@@ -102,6 +104,59 @@ impl From<PrunedPackages> for PrunedReport {
         let PrunedPackages { packages, bytes_before, bytes_after } = pruned;
         Self { packages, bytes_before, bytes_after }
     }
+}
+
+/// What became of a library that the SDK instruments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct AheadReport {
+    pub(crate) name: String,
+    /// `None` where it is not part of the build.
+    pub(crate) version: Option<String>,
+    /// Its directory, relative to the server directory.
+    pub(crate) directory: Option<String>,
+    pub(crate) instrumented: Instrumented,
+    /// Why it is not injected, or not all of it.
+    pub(crate) reason: Option<String>,
+    /// The functions that the SDK names.
+    pub(crate) functions: Vec<NamedFunction>,
+}
+
+/// How a library comes to its channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Instrumented {
+    /// They are in its files.
+    Ahead,
+    /// Hooks inject them when it is loaded.
+    Hooks,
+    /// It has none.
+    Neither,
+}
+
+/// A function that the SDK names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NamedFunction {
+    /// The file, relative to the directory of the library.
+    pub(crate) file: String,
+    pub(crate) function: String,
+    pub(crate) channel: String,
+    pub(crate) state: Fate,
+    /// Why it is not injected.
+    pub(crate) reason: Option<String>,
+}
+
+/// What became of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fate {
+    /// It publishes on its channel.
+    Injected,
+    /// The file has no such function.
+    Absent,
+    /// The version of the package is not one that the SDK instruments.
+    OutOfRange,
+    /// The transformer failed.
+    Failed,
 }
 
 /// A package that was traced in.
@@ -431,6 +486,7 @@ impl Report {
             changes: Vec::new(),
             traced: Vec::new(),
             pruned: None,
+            libraries: Vec::new(),
             diff: None,
             exports: Vec::new(),
             proof: None,

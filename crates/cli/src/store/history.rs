@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use memchr::memmem;
 use presentry_rewriter::{Digest, ModulePath, Sources, without_debug_id};
 
 use crate::{
@@ -75,6 +76,8 @@ pub(crate) fn track(place: &Place, manifest: Manifest) -> Result<Earlier, Failur
     for (file, looked) in manifest.files.into_iter().zip(looked) {
         match looked? {
             Some((state, original)) => tracked.push(Tracked { file, state, original }),
+            // It was installed again since, and is as good as one that presentry has never seen.
+            None if is_rebuilt_library(place, &file)? => {}
             None => changed.push(place.show(&file.path)),
         }
     }
@@ -183,6 +186,18 @@ fn state(file: &SavedFile, bytes: Option<&[u8]>) -> Option<FileState> {
         |(bytes, written): (&[u8], &Written)| Digest::of(&without_debug_id(bytes)) == written.sha256_without_debug_id;
     bytes.zip(file.after.as_ref()).is_some_and(injected).then_some(FileState::DebugIdInjected)
 }
+
+/// Whether a file of a library that was injected holds no channel any more. One that does was edited.
+fn is_rebuilt_library(place: &Place, file: &SavedFile) -> Result<bool, Failure> {
+    if file.kind != WireChange::Channels || file.before.is_none() {
+        return Ok(false);
+    }
+    let bytes = place.read_file(&file.path)?;
+    Ok(bytes.is_some_and(|bytes| memmem::find(&bytes, CHANNEL).is_none()))
+}
+
+/// The beginning of the name of every channel of the SDK.
+const CHANNEL: &[u8] = b"\"orchestrion:";
 
 /// `sentry-cli sourcemaps inject` writes the maps of a build anew, the one of a bundle among them. Nothing else writes a
 /// debug id into one.

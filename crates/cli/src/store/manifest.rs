@@ -280,6 +280,8 @@ pub(crate) enum WireChange {
     TopLevelImport,
     /// A file of the bundle of the SDK.
     Bundle,
+    /// A file of a library that holds channels, or the module that tells the SDK of them.
+    Channels,
     /// A file of a package that was traced in.
     Package,
     /// The `package.json` that names those packages.
@@ -304,6 +306,7 @@ impl From<ChangeKind> for WireChange {
             ChangeKind::Passage => WireChange::Passage,
             ChangeKind::TopLevelImport => WireChange::TopLevelImport,
             ChangeKind::Bundle => WireChange::Bundle,
+            ChangeKind::Channels => WireChange::Channels,
         }
     }
 }
@@ -319,6 +322,7 @@ impl WireChange {
             WireChange::Passage => "passage",
             WireChange::TopLevelImport => "top-level import",
             WireChange::Bundle => "bundle",
+            WireChange::Channels => "channels",
             WireChange::Package => "package",
             WireChange::Dependencies => "dependencies",
             WireChange::Archive => "archive",

@@ -53,7 +53,7 @@ pub(crate) fn app_with_packages() -> App {
     app
 }
 
-fn install_esbuild(app: &App, directory: &str) {
+pub(crate) fn install_esbuild(app: &App, directory: &str) {
     app.write(&format!("{directory}/package.json"), r#"{ "name": "esbuild", "version": "1.0.0", "main": "main.js" }"#);
     app.write(&format!("{directory}/main.js"), include_str!("esbuild.cjs"));
     app.write(&format!("{directory}/bundler.cjs"), include_str!("bundler.cjs"));

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, time::SystemTime};
 use crate::{
     archive::packed,
     builds::{App, Found, INSTRUMENTATION, Snapshot, nitro_json, presentry},
-    bundle,
+    bundle, channels,
     packages::incomplete,
     trace,
 };
@@ -26,6 +26,8 @@ const ENTRY: &str = ".output/server/index.mjs";
 const RUNTIME: &str = ".output/server/chunks/nitro/nitro.mjs";
 
 static CASES: &[Case] = &[
+    case("ahead-failed", 1, &["--instrument-ahead"], App::facade),
+    case("ahead-skipped", 0, &["--instrument-ahead=if-possible"], channels::with_other_sdk),
     case("app-not-found", 2, &["nowhere"], App::empty),
     case("archive-unreadable", 1, &[], || {
         let app = packed();
@@ -52,6 +54,7 @@ static CASES: &[Case] = &[
     case("bundle-untried", 1, &["check"], bundle::with_untried_bundle),
     case("bundler-not-found", 1, &["--bundle-sdk"], App::facade),
     case("bundler-not-found", 1, &["--bundle-sdk"], bundle::with_old_rolldown),
+    case("channels-changed", 1, &["check"], channels::with_changed_library),
     case("changed-since-rewrite", 1, &[], changed_since_rewrite),
     case("changed-since-rewrite", 1, &["restore"], changed_since_rewrite),
     case("double-init", 0, &[], || {
@@ -166,6 +169,7 @@ export { default_sentryWrapped as default };
         with_entry("import './instrument.server.mjs';\nimport('./chunks/nitro/nitro.mjs');\n")
     }),
     case("instrumentation-name", 1, &[], || with_source("console.log(__BUILD__);\n")),
+    case("hooks-stay", 0, &["--instrument-ahead"], channels::with_library_outside),
     case("instrumentation-import", 1, &[], || with_source("import './nowhere';\n")),
     case("instrumentation-syntax", 1, &[], || with_source("const view = <div/>;\n")),
     case("interrupted", 1, &["--dry-run"], interrupted),
@@ -432,12 +436,16 @@ fn states() -> Vec<(&'static str, App)> {
         ("rewritten", rewritten(App::facade(), &[])),
         ("bundled", rewritten(bundle::app_with_packages(), &["--bundle-sdk"])),
         ("pruned", rewritten(bundle::app_with_packages(), &["--bundle-sdk", "--prune"])),
+        ("injected", rewritten(channels::with_libraries(), &["--instrument-ahead"])),
+        ("injected and pruned", rewritten(channels::with_bundler(), channels::PRUNED)),
     ]
 }
 
 /// Every byte, mode and time of the output directory.
 fn with_times(app: &App) -> (Snapshot, Vec<SystemTime>) {
-    let snapshot = app.snapshot();
+    let mut snapshot = app.snapshot();
+    // The stand-in for a bundler leaves it among the packages of the app.
+    snapshot.retain(|path, _| !path.ends_with("/bundled-for-names"));
     let of_output = snapshot.keys().filter(|path| path.starts_with(".output"));
     let modified = |path: &String| fs::symlink_metadata(app.join(path)).and_then(|found| found.modified()).unwrap();
     let times = of_output.map(modified).collect();

@@ -55,5 +55,6 @@ exports.build = async (options) => {
     return (await resolved(asked))?.sideEffects === true;
   });
   const file = (suffix, text) => ({ path: options.outfile + suffix, text });
-  return { metafile, outputFiles: [file("", `${options.banner.js}\n${joined}\n${options.footer.js}\n`), file(".map", MAP)] };
+  const code = `${options.banner.js}\n${defined(joined, options.define)}\n${options.footer.js}\n`;
+  return { metafile, outputFiles: [file("", code), file(".map", MAP)] };
 };

@@ -5,6 +5,7 @@ use crate::{
     archive::packed,
     builds::{App, Found, INSTRUMENTATION, Snapshot},
     bundle::app_with_packages,
+    channels::{BUNDLED, PRUNED, with_bundler, with_libraries},
     packages::lacking_one,
 };
 
@@ -50,6 +51,11 @@ impl Scenario {
     }
 }
 
+fn injected(app: App, arguments: &[&str]) -> App {
+    app.succeeds(arguments);
+    app
+}
+
 /// The kinds of build and command. A new kind of rewrite gets a row here.
 fn scenarios() -> Vec<Scenario> {
     let rewritten = |app: App| {
@@ -76,6 +82,12 @@ fn scenarios() -> Vec<Scenario> {
         Scenario::new("other options", rewritten(with_another_instrumentation(App::inline(3))), other),
         Scenario::new("packages that are traced in", lacking_one(), &[]),
         Scenario::new("restore of a build with packages", rewritten(lacking_one()), &["restore"]),
+        Scenario::new("libraries that are injected", with_libraries(), &["--instrument-ahead"]),
+        Scenario::new(
+            "restore of injected libraries",
+            injected(with_libraries(), &["--instrument-ahead"]),
+            &["restore"],
+        ),
         Scenario::new("an archive", packed(), &[]),
         Scenario::new("restore of an archive", rewritten(packed()), &["restore"]),
         Scenario::new("restore without saved originals", without_store(rewritten(App::facade())), &["restore"]),
@@ -101,6 +113,8 @@ fn pruning() -> Vec<Scenario> {
         Scenario::new("pruning", bundled(), prune),
         Scenario::new("bringing packages back", pruned(), &["--bundle-sdk"]),
         Scenario::new("restore of a pruned build", pruned(), &["restore"]),
+        Scenario::new("pruning an injected build", injected(with_bundler(), BUNDLED), PRUNED),
+        Scenario::new("restore of an injected and pruned build", injected(with_bundler(), PRUNED), &["restore"]),
     ]
 }
 

@@ -4,6 +4,7 @@
 mod archive;
 mod builds;
 mod bundle;
+mod channels;
 mod check;
 #[cfg(unix)]
 mod children;

@@ -136,7 +136,7 @@ fn bytes_are_kept(files: &MemorySources, request: &Request, planned: &Plan) -> R
         let after = String::from_utf8_lossy(change.after.as_deref().unwrap_or_default());
         match change.kind {
             ChangeKind::Facade | ChangeKind::Passage => {}
-            ChangeKind::Instrumentation | ChangeKind::TopLevelImport | ChangeKind::Bundle => {
+            ChangeKind::Instrumentation | ChangeKind::TopLevelImport | ChangeKind::Bundle | ChangeKind::Channels => {
                 return Err(format!("`{}` is not ours to change", change.path));
             }
             ChangeKind::Repointed => only_repointed(&change.path, &text(&change.path), &after, &request.entry, moved)?,

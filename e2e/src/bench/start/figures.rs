@@ -80,6 +80,12 @@ impl Started {
         extremes(self.times())
     }
 
+    /// The median of what processors spent, where that is known of every run.
+    fn cpu_ms(&self) -> Option<f64> {
+        let times: Option<Vec<f64>> = self.samples.iter().map(|sample| sample.cpu_ms).collect();
+        times.map(|times| median(times.into_iter()))
+    }
+
     fn times(&self) -> impl Iterator<Item = f64> + Clone {
         self.samples.iter().map(|sample| sample.ms)
     }
@@ -115,8 +121,16 @@ impl Figures {
 
     /// NaN where there is nothing to compare with.
     pub(super) fn ratio(&self, one: &Started) -> f64 {
-        let baseline = self.starts.iter().find(|other| other.is_beside(one) && other.label == BASELINE);
-        one.median_ms() / baseline.map_or(f64::NAN, Started::median_ms)
+        one.median_ms() / self.baseline(one).map_or(f64::NAN, Started::median_ms)
+    }
+
+    /// The same of what processors spent.
+    fn cpu_ratio(&self, one: &Started) -> Option<f64> {
+        Some(one.cpu_ms()? / self.baseline(one)?.cpu_ms()?)
+    }
+
+    fn baseline(&self, one: &Started) -> Option<&Started> {
+        self.starts.iter().find(|other| other.is_beside(one) && other.label == BASELINE)
     }
 
     /// The tables for a reader, with everything that was measured.
@@ -132,10 +146,12 @@ impl Figures {
                 let gap = if above.is_some() { "\n" } else { "" };
                 let _ = writeln!(
                     text,
-                    "{gap}{:width$}  {:>9}  {:>17}  {:>6}  {:>8}  {:>6}",
+                    "{gap}{:width$}  {:>9}  {:>17}  {:>6}  {:>6}  {:>6}  {:>8}  {:>6}",
                     node_title(one),
                     "median ms",
                     "fastest … slowest",
+                    "ratio",
+                    "CPU ms",
                     "ratio",
                     "peak MiB",
                     "files"
@@ -147,7 +163,10 @@ impl Figures {
             let peak = peaks.map_or("?".to_owned(), |peaks| format!("{:.1}", extremes(peaks.into_iter()).1));
             let files = one.files.map_or("?".to_owned(), |files| files.to_string());
             let (median, range, ratio) = (one.median_ms(), range(one.extremes()), self.ratio(one));
-            let _ = writeln!(text, "{label:width$}  {median:>9.0}  {range:>17}  {ratio:>6.2}  {peak:>8}  {files:>6}");
+            let cpu = one.cpu_ms().map_or("?".to_owned(), |cpu| format!("{cpu:.0}"));
+            let of_cpu = self.cpu_ratio(one).map_or("?".to_owned(), |ratio| format!("{ratio:.2}"));
+            let times = format!("{median:>9.0}  {range:>17}  {ratio:>6.2}  {cpu:>6}  {of_cpu:>6}");
+            let _ = writeln!(text, "{label:width$}  {times}  {peak:>8}  {files:>6}");
         }
         let _ = writeln!(text, "\n{:width$}  {:>9}  {:>17}", "the command", "median ms", "fastest … slowest");
         for one in &self.commands {
@@ -227,7 +246,7 @@ pub(super) mod tests {
     use super::*;
 
     fn started(fixture: &str, node: &str, label: &'static str, times: &[f64]) -> Started {
-        let sample = |ms: &f64| Sample { ms: *ms, peak_mib: Some(130.0 + ms / 1000.0) };
+        let sample = |ms: &f64| Sample { ms: *ms, peak_mib: Some(130.0 + ms / 1000.0), cpu_ms: Some(ms * 1.5) };
         let (fixture, node) = (fixture.to_owned(), node.to_owned());
         Started { fixture, node, label, samples: times.iter().map(sample).collect(), files: Some(1200) }
     }
@@ -305,25 +324,25 @@ pub(super) mod tests {
         figures.starts[1].samples[0] = unknown;
         figures.starts[1].files = None;
         expect_test::expect![[r#"
-            basic, Node.js 20.1.0     median ms  fastest … slowest   ratio  peak MiB   files
-              --import                     1000         900 … 1100    1.00     131.1    1200
-              --no-bundle-sdk               900          900 … 900    0.90         ?       ?
-              --bundle-sdk                  400          390 … 410    0.40     130.4    1200
+            basic, Node.js 20.1.0     median ms  fastest … slowest   ratio  CPU ms   ratio  peak MiB   files
+              --import                     1000         900 … 1100    1.00    1500    1.00     131.1    1200
+              --no-bundle-sdk               900          900 … 900    0.90    1350    0.90         ?       ?
+              --bundle-sdk                  400          390 … 410    0.40     600    0.40     130.4    1200
 
-            basic, Node.js 22.1.0     median ms  fastest … slowest   ratio  peak MiB   files
-              --import                      500          450 … 550    1.00     130.6    1200
-              --no-bundle-sdk               450          450 … 450    0.90     130.4    1200
-              --bundle-sdk                  200          195 … 205    0.40     130.2    1200
+            basic, Node.js 22.1.0     median ms  fastest … slowest   ratio  CPU ms   ratio  peak MiB   files
+              --import                      500          450 … 550    1.00     750    1.00     130.6    1200
+              --no-bundle-sdk               450          450 … 450    0.90     675    0.90     130.4    1200
+              --bundle-sdk                  200          195 … 205    0.40     300    0.40     130.2    1200
 
-            database, Node.js 20.1.0  median ms  fastest … slowest   ratio  peak MiB   files
-              --import                     2000        1800 … 2200    1.00     132.2    1200
-              --no-bundle-sdk              1800        1800 … 1800    0.90     131.8    1200
-              --bundle-sdk                  800          780 … 820    0.40     130.8    1200
+            database, Node.js 20.1.0  median ms  fastest … slowest   ratio  CPU ms   ratio  peak MiB   files
+              --import                     2000        1800 … 2200    1.00    3000    1.00     132.2    1200
+              --no-bundle-sdk              1800        1800 … 1800    0.90    2700    0.90     131.8    1200
+              --bundle-sdk                  800          780 … 820    0.40    1200    0.40     130.8    1200
 
-            database, Node.js 22.1.0  median ms  fastest … slowest   ratio  peak MiB   files
-              --import                     1000         900 … 1100    1.00     131.1    1200
-              --no-bundle-sdk               900          900 … 900    0.90     130.9    1200
-              --bundle-sdk                  400          390 … 410    0.40     130.4    1200
+            database, Node.js 22.1.0  median ms  fastest … slowest   ratio  CPU ms   ratio  peak MiB   files
+              --import                     1000         900 … 1100    1.00    1500    1.00     131.1    1200
+              --no-bundle-sdk               900          900 … 900    0.90    1350    0.90     130.9    1200
+              --bundle-sdk                  400          390 … 410    0.40     600    0.40     130.4    1200
 
             the command               median ms  fastest … slowest
               basic: --no-bundle-sdk         80            80 … 80

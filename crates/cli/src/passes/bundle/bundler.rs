@@ -46,6 +46,8 @@ pub(super) struct Order<'a> {
     pub(super) hook_header: String,
     /// Whether the packages of the app alone are asked, as some of those in the build are about to go.
     pub(super) from_app: bool,
+    /// Whether every library holds its channels, so that the SDK injects none.
+    pub(super) injected: bool,
 }
 
 /// What the bundler made.

@@ -8,7 +8,10 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 
-const { app, server, specifiers, names: asked, used, header, name: bundleName, hook_name: hookName, hook_header: hookHeader, from_app: fromApp } = request;
+const { app, server, specifiers, names: asked, used, header, name: bundleName, hook_name: hookName, hook_header: hookHeader, from_app: fromApp, injected } = request;
+
+/** What the SDK reads when it is built: it has nothing to inject where presentry has injected everything. */
+const constants = injected ? { __SENTRY_CHANNEL_INJECTION__: "false" } : {};
 
 class Refused extends Error {
   constructor(code, message) {

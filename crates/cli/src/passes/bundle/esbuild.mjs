@@ -27,6 +27,7 @@ const esbuildOptions = () => ({
   target: "node18",
   conditions: ["node"],
   mainFields: ["main"],
+  define: constants,
   resolveExtensions: [".js", ".json", ".node"],
   // Names of functions and classes are data: of errors, of instrumentations, of what a stack shows.
   keepNames: true,

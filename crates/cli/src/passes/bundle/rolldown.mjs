@@ -33,7 +33,7 @@ const rolldownOptions = (unresolved) => ({
   cwd: server,
   platform: "node",
   resolve: { conditionNames: ["node"], mainFields: ["main"], extensions: [".js", ".json", ".node"] },
-  transform: { target: "node18" },
+  transform: { target: "node18", define: constants },
   // Which exports of a CommonJS module are used, only running it would tell.
   treeshake: { commonjs: false },
   experimental: { attachDebugInfo: "none" },

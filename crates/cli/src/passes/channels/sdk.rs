@@ -1,0 +1,74 @@
+//! Which SDK a build runs, and whether it injects channels. Reads manifests.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{passes::channels::child::Refused, store::place::Place};
+
+/// The package that makes the client. The packages of Sentry's for other runtimes and hosts depend on it.
+const CLIENT: &str = "@sentry/node";
+
+/// Finds the client of the SDK that the instrumentation imports by one of these names, as the app has it: what Nitro copied lacks
+/// what no module of the build needed.
+pub(super) fn find(place: &Place, app: &Path, names: &[String]) -> Result<PathBuf, Refused> {
+    let found = names.iter().find_map(|name| {
+        let (in_build, in_app) = (client(name, &place.server), client(name, app));
+        Some((in_build.or_else(|| in_app.clone())?, in_app))
+    });
+    let Some((of_build, of_app)) = found else {
+        let name = names.first().map_or("", String::as_str);
+        return Err(Refused::without_channels(format!("`{name}` does not bring `{CLIENT}`")));
+    };
+    let version = version_of(&of_build).unwrap_or_default();
+    if !has_channels(&version) {
+        return Err(Refused::without_channels(format!("`{CLIENT}` {version} does not inject channels here")));
+    }
+    let Some(directory) = of_app else {
+        return Err(Refused::because(format!("the app has no `{CLIENT}` {version}, which the build has")));
+    };
+    match version_of(&directory) {
+        Some(same) if same == version => Ok(directory),
+        other => Err(Refused::because(format!(
+            "the build has `{CLIENT}` {version}, and the app has {}",
+            other.unwrap_or_default()
+        ))),
+    }
+}
+
+/// Version 11 injects channels. Versions 10.71 to 10.78 do where they are told to, with a transformer that is not public.
+fn has_channels(version: &str) -> bool {
+    version.split('.').next().and_then(|major| major.parse::<u64>().ok()).is_some_and(|major| major >= 11)
+}
+
+/// The directory of the client, as Node finds it through a package of Sentry's from another directory.
+fn client(name: &str, from: &Path) -> Option<PathBuf> {
+    let directory = package_above(from, name)?;
+    if name == CLIENT { Some(directory) } else { package_above(&directory, CLIENT) }
+}
+
+fn package_above(from: &Path, name: &str) -> Option<PathBuf> {
+    let mut places = from.ancestors().map(|above| above.join("node_modules").join(name));
+    places.find(|place| place.join("package.json").is_file()).and_then(|place| fs::canonicalize(place).ok())
+}
+
+/// The version of the package in a directory.
+pub(super) fn version_of(directory: &Path) -> Option<String> {
+    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(directory.join("package.json")).ok()?).ok()?;
+    manifest.get("version")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_channels;
+
+    #[test]
+    fn versions_with_channels() {
+        for (version, expected) in
+            [("11.12.0", true), ("12.0.0-beta.1", true), ("10.78.0", false), ("9.47.1", false), ("", false)]
+        {
+            assert_eq!(has_channels(version), expected, "{version}");
+        }
+    }
+}
