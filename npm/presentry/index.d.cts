@@ -33,7 +33,7 @@ export interface RewriteOptions extends BuildOptions {
   bundleSdk?: boolean | "always" | "if-possible";
   /**
    * Whether the libraries of the build get the channels of the SDK (`@sentry/node` 11), so that it injects nothing when the
-   * server starts. The values are those of `bundleSdk`; `false`, the default, leaves the libraries as they were built.
+   * server starts. The values, and the default, are those of `bundleSdk`; `false` leaves the libraries as they were built.
    */
   instrumentAhead?: boolean | "always" | "if-possible";
   /** Takes the packages out of the build that nothing reaches any more once the SDK is bundled. */

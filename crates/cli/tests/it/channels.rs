@@ -333,6 +333,13 @@ fn an_sdk_without_channels_is_left_alone() {
     assert_eq!(app.fails(&["--instrument-ahead=if-possible"], 0), "");
     let said = App::facade().fails(&["--instrument-ahead"], 1);
     assert!(said.contains("error[ahead-failed]"), "{said}");
+    // Version 11.0 keeps its transformer to itself.
+    let app = with_libraries();
+    let inside = json!({ "name": "@sentry/server-utils", "version": "11.0.0", "exports": { "./orchestrion/config": "./config.js" } });
+    app.write("node_modules/@sentry/server-utils/package.json", inside.to_string());
+    assert_eq!(app.fails(&[], 0), "");
+    assert!(!app.join(".output/server/channels.mjs").exists());
+    assert!(app.fails(&["--instrument-ahead"], 1).contains("is not public"));
     let app = with_libraries();
     install_sdk(&app, SERVER, "10.78.0");
     install_sdk(&app, ".", "10.78.0");

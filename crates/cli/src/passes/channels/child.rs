@@ -37,7 +37,7 @@ struct Request<'a> {
 /// Why nothing is injected.
 #[derive(Debug)]
 pub(super) struct Refused {
-    /// Whether the SDK is one that has no channels, so that nothing is lost.
+    /// Whether the SDK is one that has no channels, or no public transformer for them, so that nothing is wrong with it.
     pub(super) without_channels: bool,
     pub(super) reason: String,
 }

@@ -28,6 +28,9 @@ pub(super) fn find(place: &Place, app: &Path, names: &[String]) -> Result<PathBu
     let Some(directory) = of_app else {
         return Err(Refused::because(format!("the app has no `{CLIENT}` {version}, which the build has")));
     };
+    if !has_public_transformer(&directory) {
+        return Err(Refused::without_channels(format!("the transformer of `{CLIENT}` {version} is not public")));
+    }
     match version_of(&directory) {
         Some(same) if same == version => Ok(directory),
         other => Err(Refused::because(format!(
@@ -40,6 +43,14 @@ pub(super) fn find(place: &Place, app: &Path, names: &[String]) -> Result<PathBu
 /// Version 11 injects channels. Versions 10.71 to 10.78 do where they are told to, with a transformer that is not public.
 fn has_channels(version: &str) -> bool {
     version.split('.').next().and_then(|major| major.parse::<u64>().ok()).is_some_and(|major| major >= 11)
+}
+
+/// Whether the package of the client's that transforms exports what does. Version 11.0 has it inside alone.
+fn has_public_transformer(client: &Path) -> bool {
+    let manifest = package_above(client, "@sentry/server-utils").map(|utils| utils.join("package.json"));
+    let manifest = manifest.and_then(|manifest| fs::read(manifest).ok()).unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap_or_default();
+    manifest.get("exports").is_some_and(|exports| exports.get("./orchestrion/load-hook").is_some())
 }
 
 /// The directory of the client, as Node finds it through a package of Sentry's from another directory.
