@@ -1,5 +1,7 @@
 //! `cargo xtask tidy`: what neither the compiler nor clippy checks. The rules are pure functions over the repository.
 
+mod circles;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -99,6 +101,7 @@ impl Repository {
                 found.extend(registry_addresses(file, text));
             }
         }
+        found.extend(circles::circles(&self.texts));
         found.extend(clippy_toml(&self.files));
         found.extend(artefacts(&self.tracked));
         let scenarios: Vec<(&str, &str, &str)> = self

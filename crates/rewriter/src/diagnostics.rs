@@ -53,7 +53,6 @@ use presentry_parser::{Position, Span};
 use crate::{
     graph::{Edge, Graph, LoadError, Module},
     order::Place,
-    proof::Stage,
     sources::ModulePath,
 };
 
@@ -200,6 +199,15 @@ pub struct Label {
     pub message: String,
     /// Whether `path` is the path of a module, relative to the server directory. Other paths are as the caller gave them.
     pub in_build: bool,
+}
+
+/// Where a build stands when it is proven, which decides what can be advised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// As it was found: presentry may not have rewritten it.
+    Found,
+    /// As a rewrite for this instrumentation would leave it.
+    Planned(ModulePath),
 }
 
 /// What a diagnostic is about, for a caller that knows more of it or can mend it.

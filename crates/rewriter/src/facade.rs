@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::{
     digest::Digest,
     main_checks::MAIN,
-    plan::EntryLoading,
     sources::ModulePath,
     specifier::{literal, string_literal},
 };
@@ -24,6 +23,20 @@ pub(crate) const NO_SOURCE_MAP: &str = "//# sourceMappingURL=data:application/js
 /// Ends the process where nothing looks at a promise: Sentry handles its rejection, which would end in exit code 0 with no
 /// server.
 const FAILING: &str = "(_error) => { process.exitCode = 1; process.nextTick(() => { throw _error; }); }";
+
+/// How the host loads the server entry; it decides what a facade has to do with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntryLoading {
+    /// `node index.mjs`: a rejected top-level await ends the process with exit code 1.
+    Process,
+    /// A start file floats `import("./index.mjs")`, or Deno runs the entry: a rejection that Sentry handles does not end the
+    /// process, and the facade has to throw outside of the promise.
+    Launcher,
+    /// The host imports the entry and handles the rejection itself.
+    Imported,
+    /// The host calls `require()` on the entry, where top-level await is an error.
+    Required,
+}
 
 /// What the first line of a facade says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,24 +31,23 @@ mod sources;
 mod specifier;
 mod starts;
 mod top_level;
+mod with_channels;
 
 pub use bundle::{Bundle, PackageImports, package_imports, with_bundle};
 pub use bundle_header::{AskedFor, BundleHeader, bundle_header, bundle_line, sealed, tried};
 pub use channels::injects_channels;
 pub use debug_id::without_debug_id;
 pub use digest::Digest;
-pub use facade::{FacadeHeader, facade_header};
+pub use facade::{EntryLoading, FacadeHeader, facade_header};
 pub use graph::files_of;
-pub use injected::{Holder, Hooks, Injected, Libraries, Marker, WithChannels, marker, with_channels};
+pub use injected::{Holder, Hooks, Injected, Marker, marker};
 pub use kinds::{Export, ExportKind, exports};
 pub use libraries::{instrumented, is_instrumented};
 #[doc(hidden)]
 pub use order::Rule;
 pub use overlay::Overlay;
 pub use packages::Means;
-pub use plan::{
-    ChangeKind, EntryLoading, ExportStyle, FileChange, InlinedInstrumentation, Mode, Outcome, Plan, Request,
-};
+pub use plan::{ChangeKind, ExportStyle, FileChange, InlinedInstrumentation, Mode, Outcome, Plan, Request};
 pub use prefilter::may_name;
 pub use presentry_parser::FunctionShape;
 #[doc(hidden)]
@@ -57,3 +56,4 @@ pub use proof::{EarlyPackage, InitTrust, Proof, Verdict, inits_in, prove, prove_
 pub use rewrite::plan;
 pub use sources::{InvalidModulePath, MemorySources, ModulePath, ReadError, Sources, is_script};
 pub use specifier::{Target, package_name, resolve};
+pub use with_channels::{Libraries, WithChannels, with_channels};

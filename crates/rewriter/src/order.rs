@@ -6,8 +6,10 @@
 
 mod builtins;
 mod calls;
+mod condition;
 mod evaluator;
 mod expressions;
+mod host;
 mod log;
 mod modules;
 mod packages;
@@ -15,24 +17,19 @@ mod path;
 mod reach;
 mod rules;
 mod state;
+mod targets;
 mod value;
 
 use std::collections::BTreeSet;
 
 pub use self::rules::Rule;
-use self::{
-    evaluator::Evaluator,
-    modules::{Stage, Targets},
-    packages::Follow,
-    state::State,
-    value::Value,
-};
 pub(crate) use self::{
+    condition::{Condition, ConditionKind, Place},
     log::{EarlyPackage, LostBy, Why},
-    modules::serving_entry,
     reach::Reach,
-    state::{Condition, ConditionKind, Place},
+    targets::serving_entry,
 };
+use self::{evaluator::Evaluator, packages::Follow, state::Stage, state::State, targets::Targets, value::Value};
 use crate::{diagnostics::Diagnostic, graph::Graph, sources::ModulePath};
 
 /// What an abstract run has found.

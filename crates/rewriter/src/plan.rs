@@ -4,24 +4,11 @@ use std::borrow::Cow;
 
 use crate::{
     diagnostics::Diagnostic,
+    facade::EntryLoading,
     overlay::Overlay,
     proof::{InitTrust, Proof},
     sources::{ModulePath, Sources},
 };
-
-/// How the host loads the server entry; it decides what a facade has to do with an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EntryLoading {
-    /// `node index.mjs`: a rejected top-level await ends the process with exit code 1.
-    Process,
-    /// A start file floats `import("./index.mjs")`, or Deno runs the entry: a rejection that Sentry handles does not end the
-    /// process, and the facade has to throw outside of the promise.
-    Launcher,
-    /// The host imports the entry and handles the rejection itself.
-    Imported,
-    /// The host calls `require()` on the entry, where top-level await is an error.
-    Required,
-}
 
 /// How the facade passes the runtime's exports on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use presentry_parser::{RequestForm, Span};
 
 use crate::{
     channels::injects_channels,
-    diagnostics::{Diagnostic, Label, Severity, codes},
+    diagnostics::{Diagnostic, Label, Severity, Stage, codes},
     facade::facade_header,
     floating::floating_imports,
     graph::{Closure, Graph, Module, PackageEdge},
@@ -77,15 +77,6 @@ impl Verdict {
             Self::NotProven => "not proven",
         }
     }
-}
-
-/// Where a build stands when it is proven, which decides what can be advised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// As it was found: presentry may not have rewritten it.
-    Found,
-    /// As a rewrite for this instrumentation would leave it.
-    Planned(ModulePath),
 }
 
 /// What a start of Sentry that cannot be proven counts for.

@@ -3,14 +3,13 @@
 use std::{borrow::Cow, rc::Rc};
 
 use crate::{
-    diagnostics::{Diagnostic, codes},
+    diagnostics::{Diagnostic, Stage, codes},
     edits::{TextEdit, apply},
     exports::export_names,
     graph::{Graph, Module},
     order::{self, Reach},
     overlay::Overlay,
     plan::{ChangeKind, FileChange, Outcome, Plan, Request},
-    proof::Stage,
     sdk_wrapper::{Wrapper, wrapper_instrumentation},
     sources::Sources as _,
     specifier::{Target, literal},

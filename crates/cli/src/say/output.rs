@@ -18,7 +18,8 @@ use crate::{
     outcome::Outcome,
     printable::{visible, visible_code},
     say::{
-        github, progress,
+        github,
+        progress::{self, to_stderr},
         render::{self, Palette},
         report::{Report, Said},
     },
@@ -262,11 +263,6 @@ pub(crate) fn not_printed(error: &io::Error, format: FormatArg, otherwise: u8) -
     }
     to_stderr(&format!("error: failed to write to stdout: {error}\n"));
     otherwise.max(Outcome::Error.exit_code())
-}
-
-/// Text for the one who watches. Nothing can be done about one that does not arrive.
-pub(super) fn to_stderr(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// <https://no-color.org> and <https://force-color.org>: any value but an empty one counts.

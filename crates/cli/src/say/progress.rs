@@ -1,15 +1,13 @@
 //! A sign of life on stderr while something takes longer than a second.
 
 use std::{
-    io::IsTerminal as _,
+    io::{self, IsTerminal as _, Write as _},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-
-use super::output::to_stderr;
 
 /// What is done sooner needs no word.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,7 +24,7 @@ pub(crate) fn during<T>(what: &str, work: impl FnOnce() -> T) -> T {
             if wait.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            if !std::io::stderr().is_terminal() {
+            if !io::stderr().is_terminal() {
                 to_stderr(&format!("note: {what} …\n"));
                 return;
             }
@@ -40,4 +38,9 @@ pub(crate) fn during<T>(what: &str, work: impl FnOnce() -> T) -> T {
         let _done = done;
         work()
     })
+}
+
+/// Text for the one who watches. Nothing can be done about one that does not arrive.
+pub(super) fn to_stderr(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }

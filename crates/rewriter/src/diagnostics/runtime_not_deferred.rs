@@ -1,7 +1,7 @@
 //! `runtime-not-deferred`: the entry loads no module of the build dynamically, so the runtime is in its static closure.
 
 use super::{Code, Diagnostic, Severity};
-use crate::{proof::Stage, sources::ModulePath};
+use crate::{diagnostics::Stage, sources::ModulePath};
 
 pub(super) static CODE: Code = Code {
     name: "runtime-not-deferred",

@@ -1,7 +1,7 @@
 //! `sentry-not-started`: nothing in the static closure of the entry calls `init` of a `@sentry/*` package.
 
 use super::{Code, Diagnostic, Severity};
-use crate::{proof::Stage, sources::ModulePath};
+use crate::{diagnostics::Stage, sources::ModulePath};
 
 pub(super) static CODE: Code = Code {
     name: "sentry-not-started",

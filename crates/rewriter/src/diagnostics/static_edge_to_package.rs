@@ -2,8 +2,8 @@
 
 use super::{Code, Diagnostic, Severity};
 use crate::{
+    diagnostics::Stage,
     graph::{Edge, Graph},
-    proof::Stage,
     sources::ModulePath,
 };
 

@@ -5,30 +5,14 @@ use std::{collections::BTreeSet, rc::Rc};
 use presentry_parser::{Argument, Expression, Name};
 
 use super::{
+    condition::{Condition, ConditionKind},
     evaluator::{Catcher, Evaluator, Frame, equal},
-    expressions::global,
+    host::global,
     log::{LostBy, Why},
     reach::Reach,
-    state::{Condition, ConditionKind, State},
+    state::State,
     value::{Arguments, Object, ObjectKind, PromiseValue, Slot, Value},
 };
-
-/// The name of the host's that an export of one of its modules is.
-pub(super) fn of_host(specifier: &str, path: &[Rc<str>]) -> Option<String> {
-    let module = specifier.strip_prefix("node:").unwrap_or(specifier);
-    let mut names: Vec<&str> = path.iter().map(|name| &**name).collect();
-    if names.first() == Some(&"default") {
-        names.remove(0);
-    }
-    let prefix = match module {
-        "process" => "process",
-        "module" => "module",
-        "timers" if !names.is_empty() => return Some(names.join(".")),
-        "timers" => return None,
-        _ => return None,
-    };
-    Some(std::iter::once(prefix).chain(names).collect::<Vec<_>>().join("."))
-}
 
 /// Functions of the host that do not fail and call nothing that they are given.
 fn is_harmless(name: &str) -> bool {

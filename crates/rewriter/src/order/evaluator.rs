@@ -9,12 +9,13 @@ use std::{
 use presentry_parser::{Expression, Loop, LoopKind, Pattern, SlotId, Span, Step};
 
 use super::{
+    condition::{Condition, ConditionKind, Place},
     log::Log,
-    modules::{ModuleRun, Targets},
     packages::Follow,
     reach::Reach,
     rules::Rule,
-    state::{Condition, ConditionKind, Pending, Place, State, join},
+    state::{ModuleRun, Pending, State, join},
+    targets::Targets,
     value::{CellId, Closure, Code, Fact, Object, ObjectId, ObjectKind, Scope, Value},
 };
 use crate::{graph::Graph, sources::ModulePath};

@@ -8,10 +8,12 @@ use presentry_parser::{
 };
 
 use super::{
+    condition::ConditionKind,
     evaluator::{Evaluator, Exits, Frame},
+    host::global,
     reach::Reach,
     rules::Rule,
-    state::{ConditionKind, State},
+    state::State,
     value::{Arguments, BoundValue, ClassValue, Closure, Object, ObjectKind, PromiseValue, Slot, Value, known},
 };
 
@@ -634,7 +636,7 @@ impl Evaluator<'_> {
                     return Some(Value::External);
                 }
                 let path: Rc<[Rc<str>]> = path.iter().cloned().chain([Rc::from(name)]).collect();
-                super::builtins::of_host(specifier, &path)
+                super::host::of_host(specifier, &path)
                     .map_or_else(|| Value::Package(specifier.clone(), path.clone()), |name| global(&name))
             }
             Value::Global(of) => match &**of {
@@ -1163,15 +1165,5 @@ fn setter(class: &Rc<ClassValue>, name: Option<&str>) -> Option<Value> {
         }
         let Value::Class(parent) = &class.parent else { return None };
         class = parent.clone();
-    }
-}
-
-/// A name that nothing in the module declares.
-pub(super) fn global(name: &str) -> Value {
-    match name {
-        "undefined" => Value::Undefined,
-        "window" | "document" => Value::Undefined,
-        "NaN" => Value::Number(Numeral { truth: false, value: None }),
-        name => Value::Global(name.into()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::state::Place;
+use super::condition::Place;
 use crate::sources::ModulePath;
 
 /// Why a start does not count.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::state::Condition;
+use super::condition::Condition;
 
 /// The decisions on the way to a point that no join has undone, the last one first.
 #[derive(Clone, Debug, Default)]

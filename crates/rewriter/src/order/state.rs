@@ -5,38 +5,39 @@ use std::{
     rc::Rc,
 };
 
-use presentry_parser::Span;
-
 use super::{
+    condition::Condition,
     path::{Parted, Path},
     reach::Reach,
-    value::{CellId, Fact, Object, ObjectId, ObjectKind, Slot, Value},
+    value::{CellId, Code, Fact, Object, ObjectId, ObjectKind, Scope, Slot, Value},
 };
-use crate::sources::ModulePath;
 
-/// A place in a module.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Place {
-    pub(crate) module: ModulePath,
-    pub(crate) span: Span,
+/// How far a module has come.
+#[derive(Debug)]
+pub(super) struct ModuleRun {
+    pub(super) stage: Stage,
+    pub(super) linked: Option<(Rc<Code>, Rc<Scope>)>,
+    /// Whether it is part of a circle, so that its bindings may be read before they are initialised.
+    pub(super) is_circular: bool,
+    /// What CommonJS has.
+    pub(super) script: Option<Script>,
 }
 
-/// What decides whether Sentry starts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Condition {
-    pub(crate) place: Place,
-    pub(crate) kind: ConditionKind,
+/// What a CommonJS file has besides its bindings.
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    /// The object `module`.
+    pub(super) module: ObjectId,
+    /// What `exports` holds.
+    pub(super) exports: Value,
 }
 
-/// How a condition decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ConditionKind {
-    /// A test: `if`, `?:`, `&&`, `switch`.
-    Test,
-    /// A loop that may not run once.
-    Loop,
-    /// Something that may fail.
-    Failure,
+/// How far a module has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Linked,
+    Evaluating,
+    Evaluated,
 }
 
 /// What may still happen: it is taken into account whenever other code can run.

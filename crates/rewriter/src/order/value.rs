@@ -7,7 +7,7 @@ use std::{
 
 use presentry_parser::{ClassId, Evaluation, FunctionId, Name, Numeral, SlotId};
 
-use super::{reach::Reach, state::Condition};
+use super::{condition::Condition, reach::Reach};
 use crate::{graph::Module, sources::ModulePath};
 
 /// A place in the memory of the evaluation that holds the value of one binding.

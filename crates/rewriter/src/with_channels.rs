@@ -1,0 +1,185 @@
+//! How a plan gets libraries with channels, and the marker that tells the SDK of them. What injects channels is not here.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use presentry_parser::Span;
+
+use crate::{
+    diagnostics::{Diagnostic, codes},
+    edits::{TextEdit, apply},
+    graph::Graph,
+    injected::{Holder, Hooks, Injected},
+    overlay::Overlay,
+    plan::{ChangeKind, FileChange, Mode, Outcome, Plan, Request},
+    proof::prove_with,
+    sources::{ModulePath, Sources},
+    specifier::literal,
+};
+
+/// A file of a library, as it will be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithChannels {
+    /// What is in it.
+    pub text: Vec<u8>,
+    /// The channels, each with the function that publishes on it.
+    pub channels: Vec<(String, String)>,
+}
+
+/// Libraries with channels, as they will be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Libraries {
+    /// The packages, by name.
+    pub names: Vec<String>,
+    /// Their files.
+    pub files: BTreeMap<ModulePath, WithChannels>,
+    /// Whether hooks are registered beside them.
+    pub hooks: Hooks,
+}
+
+impl Libraries {
+    fn injected(&self) -> Injected {
+        let holder =
+            |(path, file): (&ModulePath, &WithChannels)| (path.clone(), Holder::of(&file.text, file.channels.clone()));
+        Injected { libraries: self.names.clone(), files: self.files.iter().map(holder).collect(), hooks: self.hooks }
+    }
+}
+
+/// Adds libraries with channels, and the marker, to a plan, and proves it again. A plan that is refused, or has nothing to
+/// change, stays as it is.
+#[must_use]
+pub fn with_channels(sources: &dyn Sources, plan: Plan, request: &Request, libraries: Libraries) -> Plan {
+    if plan.outcome != Outcome::Rewritten {
+        return plan;
+    }
+    match changes(sources, &plan, &request.instrumentation, libraries) {
+        Ok(changes) => proven(sources, Plan { changes, ..plan }, request),
+        Err(error) => refused(plan, vec![*error]),
+    }
+}
+
+fn refused(plan: Plan, diagnostics: Vec<Diagnostic>) -> Plan {
+    Plan { outcome: Outcome::Refused, changes: Vec::new(), proof: None, diagnostics, ..plan }
+}
+
+fn changes(
+    sources: &dyn Sources,
+    plan: &Plan,
+    instrumentation: &ModulePath,
+    libraries: Libraries,
+) -> Result<Vec<FileChange>, Box<Diagnostic>> {
+    let overlay = planned(sources, plan);
+    let mut changes: BTreeMap<ModulePath, FileChange> =
+        plan.changes.iter().map(|change| (change.path.clone(), change.clone())).collect();
+    let path = free_name(&overlay, instrumentation)?;
+    for (file, edited) in with_import(&overlay, instrumentation, &path)? {
+        set(&mut changes, sources, &file, ChangeKind::Repointed, edited.into_bytes(), None)?;
+    }
+    let text = libraries.injected().marker().into_bytes();
+    set(&mut changes, sources, &path, ChangeKind::Channels, text, Some(instrumentation.clone()))?;
+    for (path, file) in libraries.files {
+        set(&mut changes, sources, &path, ChangeKind::Channels, file.text, None)?;
+    }
+    Ok(changes.into_values().collect())
+}
+
+/// Gives a file its new text. One that the plan changes already keeps its kind.
+fn set(
+    changes: &mut BTreeMap<ModulePath, FileChange>,
+    sources: &dyn Sources,
+    path: &ModulePath,
+    kind: ChangeKind,
+    text: Vec<u8>,
+    mode_from: Option<ModulePath>,
+) -> Result<(), Box<Diagnostic>> {
+    if let Some(change) = changes.get_mut(path) {
+        change.after = Some(text);
+        return Ok(());
+    }
+    let before = sources.read(path).map_err(|error| Box::new(codes::unreadable(&error)))?.map(Cow::into_owned);
+    let change = FileChange { path: path.clone(), kind, before, after: Some(text), mode_from };
+    changes.insert(path.clone(), change);
+    Ok(())
+}
+
+fn free_name(sources: &dyn Sources, instrumentation: &ModulePath) -> Result<ModulePath, Box<Diagnostic>> {
+    const TRIED: usize = 100;
+    let names =
+        std::iter::once("channels.mjs".to_owned()).chain((1..TRIED).map(|number| format!("channels-{number}.mjs")));
+    let mut paths = names.filter_map(|name| instrumentation.sibling(&name).ok());
+    paths.find(|path| !sources.exists(path)).ok_or_else(|| Box::new(codes::no_free_name(instrumentation)))
+}
+
+/// The instrumentation with an import of the marker on a line of its own before everything else, and its source map moved by
+/// that line.
+fn with_import(
+    sources: &dyn Sources,
+    instrumentation: &ModulePath,
+    marker: &ModulePath,
+) -> Result<Vec<(ModulePath, String)>, Box<Diagnostic>> {
+    let graph = Graph::new(sources);
+    let Some(module) = graph.load(instrumentation)? else {
+        return Err(Box::new(codes::instrumentation_missing(instrumentation)));
+    };
+    let text = &module.text;
+    // Behind a hashbang, which has to stay what it is, and behind a byte order mark.
+    let start = match module.record.hashbang {
+        Some(hashbang) => text[hashbang.end..].find('\n').map_or(text.len(), |end| hashbang.end + end + 1),
+        None => text.len() - text.trim_start_matches('\u{feff}').len(),
+    };
+    let replacement = format!("import {};\n", literal(instrumentation, marker));
+    let edit = TextEdit { span: Span { start, end: start }, replacement };
+    let mut edited = vec![(instrumentation.clone(), apply(text, vec![edit]))];
+    let map = instrumentation.sibling(&format!("{}.map", instrumentation.file_name())).expect("a file name");
+    let bytes = sources.read(&map).map_err(|error| Box::new(codes::unreadable(&error)))?;
+    let moved = bytes.and_then(|bytes| moved_by_a_line(std::str::from_utf8(&bytes).ok()?));
+    edited.extend(moved.map(|moved| (map, moved)));
+    Ok(edited)
+}
+
+/// A source map whose lines stand one further down. What has no mappings of its own, an index map, stays as it is.
+fn moved_by_a_line(map: &str) -> Option<String> {
+    const MEMBER: &str = "\"mappings\"";
+    // In the text of a source the quotes are escaped.
+    let own = |at: &usize| !map[..*at].ends_with('\\');
+    let at = map.match_indices(MEMBER).map(|(at, _)| at).find(own)? + MEMBER.len();
+    let value = map[at..].find('"')? + at + 1;
+    map[at..value - 1].chars().all(|char| char == ':' || char.is_whitespace()).then_some(())?;
+    Some(format!("{};{}", &map[..value], &map[value..]))
+}
+
+fn proven(sources: &dyn Sources, plan: Plan, request: &Request) -> Plan {
+    if request.mode == Mode::TopLevelImport {
+        return plan;
+    }
+    let proof = prove_with(&planned(sources, &plan), &request.entry, request.trust);
+    if proof.holds() {
+        // What was warned of without channels may not hold any more.
+        let before = plan.proof.as_ref().map_or(&[][..], |proof| &proof.warnings);
+        let others = plan.diagnostics.iter().filter(|diagnostic| !before.contains(diagnostic));
+        let diagnostics = proof.warnings.iter().chain(others).cloned().collect();
+        return Plan { diagnostics, proof: Some(proof), ..plan };
+    }
+    let failures = proof.failures.clone();
+    Plan { proof: Some(proof), ..refused(plan, failures) }
+}
+
+fn planned<'p>(sources: &'p dyn Sources, plan: &'p Plan) -> Overlay<'p> {
+    let mut overlay = Overlay::new(sources);
+    for change in &plan.changes {
+        overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
+    }
+    overlay
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_moves_by_a_line() {
+        let map = r#"{"sourcesContent":["\"mappings\":\"no\""],"mappings" : "AAAA","names":[]}"#;
+        let moved = r#"{"sourcesContent":["\"mappings\":\"no\""],"mappings" : ";AAAA","names":[]}"#;
+        assert_eq!(moved_by_a_line(map).as_deref(), Some(moved));
+        assert_eq!(moved_by_a_line(r#"{"sections":[]}"#), None);
+    }
+}
