@@ -28,6 +28,7 @@ pub(crate) enum Verb {
     Report(Report),
     Repro(Repro),
     Hosts(Hosts),
+    Libraries(Libraries),
     Capture(Capture),
     Bench(Bench),
     Dist(Dist),
@@ -186,6 +187,14 @@ pub(crate) struct Hosts {
     /// Install again, whatever earlier runs left.
     #[arg(long)]
     pub(crate) no_cache: bool,
+}
+
+/// Compare what presentry injects into 30 libraries, at two versions each, with what the hooks of SDK 11 inject. Asks npm.
+#[derive(Debug, Args)]
+pub(crate) struct Libraries {
+    /// Judge this command instead of the one of this repository.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) presentry: Option<PathBuf>,
 }
 
 /// Make the captured corpus of the rewriter again, from `e2e/captures.toml`. Takes an hour.

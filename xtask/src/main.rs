@@ -10,6 +10,7 @@ mod e2e;
 mod flags;
 mod fuzz;
 mod hosts;
+mod libraries;
 mod print;
 mod report;
 mod repro;
@@ -60,6 +61,7 @@ fn run(verb: Verb) -> Result<Outcome> {
         Verb::E2e(verb) => verb.run(&sh),
         Verb::Fuzz(verb) => verb.run(&sh),
         Verb::Hosts(verb) => verb.run(&sh),
+        Verb::Libraries(verb) => verb.run(&sh),
         Verb::Matrix(verb) => verb.run(&sh),
         Verb::Report(verb) => verb.run(&sh),
         Verb::Repro(verb) => verb.run(&sh),
