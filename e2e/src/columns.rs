@@ -1,6 +1,6 @@
 //! The columns of a cell: who makes each build, in the order in which they are judged. What the builds must do is in `oracles`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -199,7 +199,7 @@ fn without_parser(bench: &Workbench<'_>, name: &str, started: &Path) -> Result<P
     let mut emptied = 0;
     for entry in WalkDir::new(bench.server(&copy)) {
         let entry = entry.with_context(|| format!("failed to walk `{}`", copy.display()))?;
-        if entry.path().ends_with("vendored/meriyah/dist/meriyah.js") {
+        if is_parser(entry.path()) {
             std::fs::write(entry.path(), "")
                 .with_context(|| format!("failed to empty `{}`", entry.path().display()))?;
             emptied += 1;
@@ -209,6 +209,13 @@ fn without_parser(bench: &Workbench<'_>, name: &str, started: &Path) -> Result<P
         bail!("the build has no parser that could be taken out");
     }
     Ok(copy)
+}
+
+/// Whether a file is the parser of the SDK: `meriyah.js` in 11.12, `meriyah2.js` in 10.78.
+fn is_parser(file: &Path) -> bool {
+    let is_of_parser = |name: &str| name.starts_with("meriyah") && name.ends_with(".js");
+    file.parent().is_some_and(|directory| directory.ends_with("vendored/meriyah/dist"))
+        && file.file_name().and_then(OsStr::to_str).is_some_and(is_of_parser)
 }
 
 /// The name that the entry got, found by its bytes, so that the harness need not know how the command names it. It must be a
