@@ -4,7 +4,7 @@
 //! slow minute of the machine is everybody's. Nothing is timed whose output is wrong.
 
 mod builds;
-mod child;
+pub(crate) mod child;
 mod rows;
 pub mod start;
 

@@ -8,6 +8,7 @@
 pub mod app;
 pub mod bench;
 pub mod binary;
+pub mod bounds;
 pub mod cache;
 pub mod capture;
 pub mod column;

@@ -31,6 +31,7 @@ pub(crate) enum Verb {
     Libraries(Libraries),
     Capture(Capture),
     Bench(Bench),
+    Bounds(Bounds),
     Dist(Dist),
     Fuzz(Fuzz),
     Test(Test),
@@ -253,6 +254,16 @@ pub(crate) struct Start {
     /// Draw the medians to this file, an SVG.
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
+    /// Measure this command instead of the one of this repository.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) presentry: Option<PathBuf>,
+}
+
+/// Measure what 4 MB of each shape of code take, in each place of a build; a run over 2 s or 500 MB turns it red.
+#[derive(Debug, Args)]
+pub(crate) struct Bounds {
+    /// The shapes whose names contain one of these words; all if none is given.
+    pub(crate) shape: Vec<String>,
     /// Measure this command instead of the one of this repository.
     #[arg(long, value_name = "FILE")]
     pub(crate) presentry: Option<PathBuf>,

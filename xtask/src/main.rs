@@ -4,6 +4,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod bounds;
 mod capture;
 mod dist;
 mod e2e;
@@ -56,6 +57,7 @@ fn run(verb: Verb) -> Result<Outcome> {
     match verb {
         Verb::Bench(flags::Bench { what: Measured::Rewrite(verb) }) => verb.run(&sh),
         Verb::Bench(flags::Bench { what: Measured::Start(verb) }) => verb.run(&sh),
+        Verb::Bounds(verb) => verb.run(&sh),
         Verb::Capture(verb) => verb.run(&sh),
         Verb::Dist(verb) => verb.run(&sh),
         Verb::E2e(verb) => verb.run(&sh),

@@ -10,11 +10,12 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
 
 use super::Sample;
 
 /// The first argument that makes a program a child of the bench; then [`MEASURE`] or [`COPY`] follows.
-pub(super) const NAME: &str = "bench-child";
+pub(crate) const NAME: &str = "bench-child";
 
 /// `bench-child measure PROGRAM ARGS…`: runs the program and prints a [`Sample`].
 pub(super) const MEASURE: &str = "measure";
@@ -22,6 +23,27 @@ pub(super) const MEASURE: &str = "measure";
 /// `bench-child copy DIRECTORY LIST`: copies each file of a JSON list of paths in the directory to a new name beside it,
 /// synced, and syncs the directories.
 pub(super) const COPY: &str = "copy";
+
+/// `bench-child bound PROGRAM ARGS…`: runs the program, however it ends, and prints a [`Spent`].
+pub(crate) const BOUND: &str = "bound";
+
+/// `bench-child spend`: uses more time and memory than a bound allows.
+pub(crate) const SPEND: &str = "spend";
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Spent {
+    /// From its start to its end, in seconds of the wall clock.
+    pub(crate) wall: f64,
+    /// What processors spent on it, in seconds, where the system tells.
+    pub(crate) processor: Option<f64>,
+    /// Its peak resident set, where the system tells.
+    pub(crate) peak_mib: Option<f64>,
+    /// What it returned; nothing when a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// What it printed to standard output.
+    pub(crate) printed: String,
+}
 
 /// Does what a child of the bench has to do, where these arguments (of the whole process) ask for that.
 pub fn child(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
@@ -31,6 +53,8 @@ pub fn child(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let done = match args.next().as_ref().and_then(|word| word.to_str()) {
         Some(MEASURE) => measure(args),
         Some(COPY) => copy(args),
+        Some(BOUND) => bound(args),
+        Some(SPEND) => spend(),
         _ => Err(anyhow::anyhow!("`{NAME}` is for the bench alone")),
     };
     Some(match done {
@@ -54,6 +78,60 @@ fn measure(mut args: impl Iterator<Item = OsString>) -> Result<()> {
     }
     println!("{}", serde_json::to_string(&Sample { ms, peak_mib: peak_mib_of_children()?, cpu_ms: None })?);
     Ok(())
+}
+
+fn bound(mut args: impl Iterator<Item = OsString>) -> Result<()> {
+    let program = args.next().context("there is nothing to measure")?;
+    let mut command = Command::new(&program);
+    command.args(args).stdin(Stdio::null());
+    let start = Instant::now();
+    let output = command.output().with_context(|| format!("failed to start `{}`", program.display()))?;
+    let wall = start.elapsed().as_secs_f64();
+    let (peak_mib, processor) = (peak_mib_of_children()?, processor_of_children()?);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{}", serde_json::to_string(&Spent { wall, processor, peak_mib, code: output.status.code(), printed })?);
+    Ok(())
+}
+
+/// Somewhat more than a bound allows, on whichever clock.
+fn spend() -> Result<()> {
+    let start = Instant::now();
+    let memory = vec![1u8; 600 << 20];
+    let mut sum = 0u64;
+    while start.elapsed().as_secs_f64() < 2.5 || processor_of_itself()?.is_some_and(|seconds| seconds < 2.5) {
+        sum = memory.iter().step_by(64).fold(sum, |sum, byte| sum.rotate_left(1) ^ u64::from(*byte));
+    }
+    std::hint::black_box(sum);
+    Ok(())
+}
+
+/// The seconds that processors spent on the one child that has been waited for.
+#[cfg(unix)]
+fn processor_of_children() -> Result<Option<f64>> {
+    processor(nix::sys::resource::UsageWho::RUSAGE_CHILDREN).map(Some)
+}
+
+#[cfg(unix)]
+fn processor_of_itself() -> Result<Option<f64>> {
+    processor(nix::sys::resource::UsageWho::RUSAGE_SELF).map(Some)
+}
+
+#[cfg(unix)]
+fn processor(of: nix::sys::resource::UsageWho) -> Result<f64> {
+    use nix::sys::time::{TimeVal, TimeValLike};
+    let usage = nix::sys::resource::getrusage(of).context("failed to ask for the time of a process")?;
+    let seconds = |time: TimeVal| Ok(f64::from(i32::try_from(time.num_milliseconds())?) / 1000.0);
+    seconds(usage.user_time()).and_then(|user: f64| Ok(user + seconds(usage.system_time())?))
+}
+
+#[cfg(not(unix))]
+fn processor_of_children() -> Result<Option<f64>> {
+    Ok(None)
+}
+
+#[cfg(not(unix))]
+fn processor_of_itself() -> Result<Option<f64>> {
+    Ok(None)
 }
 
 /// The peak resident set of the one child that has been waited for. Linux counts in KiB.
