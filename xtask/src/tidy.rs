@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: what neither the compiler nor clippy checks. The rules are pure functions over the repository.
 
 mod circles;
+mod docs;
 
 use std::path::Path;
 
@@ -58,7 +59,7 @@ struct Repository {
     metadata: Value,
     /// All files that git tracks or would track, without their contents, by paths with `/`.
     files: Vec<String>,
-    /// The Rust sources and lockfiles among them, with their contents.
+    /// The Rust sources, lockfiles and pages among them, with their contents.
     texts: Vec<(String, String)>,
     /// The files that git tracks.
     tracked: Vec<String>,
@@ -80,7 +81,7 @@ impl Repository {
         // Removed, and not yet committed as removed.
         files.retain(|file| sh.path_exists(file));
         let mut texts = Vec::new();
-        for file in files.iter().filter(|file| is_rust(file) || is_lockfile(file)) {
+        for file in files.iter().filter(|file| is_rust(file) || is_lockfile(file) || docs::is_page(file)) {
             texts.push((file.clone(), sh.read_file(file)?));
         }
         let scenarios = Scenario::read_all(&sh.current_dir().join(DIRECTORY))?;
@@ -97,6 +98,8 @@ impl Repository {
                 found.extend(io_in_core(file, text));
                 found.extend(first_line(file, text));
                 found.extend(leftovers(file, text));
+            } else if docs::is_page(file) {
+                found.extend(docs::page(file, text));
             } else {
                 found.extend(registry_addresses(file, text));
             }
