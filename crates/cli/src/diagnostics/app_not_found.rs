@@ -8,8 +8,9 @@ pub(super) static CODE: Code = Code {
     name: "app-not-found",
     severity: Severity::Error,
     summary: "the directory of the app is not there",
-    explanation: r#"The first argument is the directory in which the app is built; without one it is the current directory. A word that is
-no command (`rewrite`, `check`, `trace`, `inspect`, `restore`, `explain`) is taken for that directory, too."#,
+    explanation: r#"The first argument is the directory in which the app is built; without one it is the current
+directory. A word that is no command (`rewrite`, `check`, `trace`, `inspect`, `restore`, `explain`)
+is taken for that directory, too."#,
 };
 
 /// `app` is the directory that was named.

@@ -6,9 +6,9 @@ pub(super) static CODE: Code = Code {
     name: "archive-unreadable",
     severity: Severity::Error,
     summary: "the archive that the preset made of the build cannot be read",
-    explanation: r#"Some presets pack the build into an archive before anything else runs, and that archive is what is deployed. It is made again
-after a rewrite, from the old one: what did not change is copied. When it cannot be read, a rewritten build would lie beside an
-archive of the old one, so nothing is written."#,
+    explanation: r#"Some presets pack the build into an archive before anything else runs, and that archive is what is
+deployed. It is made again after a rewrite, from the old one: what did not change is copied. When it
+cannot be read, a rewritten build would lie beside an archive of the old one, so nothing is written."#,
 };
 
 /// `reason` says what is wrong with it.

@@ -8,9 +8,9 @@ pub(super) static CODE: Code = Code {
     name: "build-not-found",
     severity: Severity::Error,
     summary: "no finished build was found",
-    explanation: r#"A build is found by the `nitro.json` that Nitro writes into its output directory. The message lists every place that was
-looked at. The directory that `server.output.dir` of `app.config.*` names is looked at, if it is set there. A build elsewhere
-is named with `--output-dir` or `--entry`."#,
+    explanation: r#"A build is found by the `nitro.json` that Nitro writes into its output directory. The message lists
+every place where presentry looked, which includes `server.output.dir` of `app.config.*`. If the
+build is elsewhere, name it with `--output-dir` or `--entry`."#,
 };
 
 /// There is no `nitro.json` in any of the places `looked` at. `entry` is there and looks like one.

@@ -8,12 +8,14 @@ pub(super) static CODE: Code = Code {
     name: "bundle-failed",
     severity: Severity::Error,
     summary: "the bundler could not bundle the SDK",
-    explanation: r#"The SDK is taken from the `node_modules` of the build, and from the packages of the app where a file is missing there. Neither gave a
-whole SDK, or a specifier of it names a CommonJS module, whose export names only running it would tell, or a package of it holds a
-native add-on beside its own code (`@sentry/profiling-node` up to version 8). Version 11, and version 10 after
-`experimentalUseDiagnosticsChannelInjection()`, injects channels into libraries while Node loads them. A bundle of it is tried: it
-has to instrument a stand-in for a library as CommonJS and as an ES module, in both ways in which versions of Node are hooked. Without `--bundle-sdk` the build is rewritten all the
-same, and starts as slowly as before."#,
+    explanation: r#"The SDK is taken from the `node_modules` of the build, and from the packages of the app where a file
+is missing there. Neither gave a whole SDK, or a specifier of it names a CommonJS module, whose
+export names only running it would tell, or a package of it holds a native add-on beside its own
+code (`@sentry/profiling-node` up to version 8). Version 11, and version 10 after
+`experimentalUseDiagnosticsChannelInjection()`, injects channels into libraries while Node loads
+them. A bundle of it is tried: it has to instrument a stand-in for a library as CommonJS and as an
+ES module, in both ways in which versions of Node are hooked. Without `--bundle-sdk` the build is
+still rewritten, and starts as slowly as before."#,
 };
 
 /// A package that can be neither bundled nor left out.

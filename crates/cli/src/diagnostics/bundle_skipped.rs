@@ -6,10 +6,10 @@ pub(super) static CODE: Code = Code {
     name: "bundle-skipped",
     severity: Severity::Warning,
     summary: "the SDK stays in its packages, as it cannot be bundled",
-    explanation: r#"The SDK is put into one module where that is possible. Here it is not: there is no bundler among the packages of the app, or the
-files of the SDK are not to be found, or a second copy of it would be loaded. The build is rewritten and proven all the same; it
-starts as slowly as before, and `--prune` takes nothing out. `--bundle-sdk` refuses instead, and so does `--strict`; with
-`--no-bundle-sdk` nobody tries."#,
+    explanation: r#"presentry bundles the SDK into one module if possible. Here it is not: the packages of the app have
+no bundler, or files of the SDK are missing, or a second copy of it would be loaded. The build is
+still rewritten and proven. It starts as slowly as before, and `--prune` removes nothing. With
+`--bundle-sdk` or `--strict` this is an error; with `--no-bundle-sdk` presentry does not try."#,
 };
 
 /// `refusal` is what `--bundle-sdk` would have been refused with.

@@ -6,10 +6,12 @@ pub(super) static CODE: Code = Code {
     name: "bundler-not-found",
     severity: Severity::Error,
     summary: "there is no bundler to bundle the SDK with",
-    explanation: r#"`--bundle-sdk` runs a bundler that the app has already: esbuild, which Vinxi, Nitro 2 and Vite up to 7 depend on, or rolldown, which
-Vite 8 and Nitro 3 depend on. Both are looked for below each of them, wherever the package manager has put them, and esbuild is taken
-where both are there. Its binary has to be the one for this platform. A rolldown before 1.0.2 is not taken: what it makes of the SDK
-cannot be loaded. In an image that holds the build alone there are no packages of the app: run `presentry` where the app was built."#,
+    explanation: r#"`--bundle-sdk` runs a bundler that the app has already: esbuild, which Vinxi, Nitro 2 and Vite up to
+7 depend on, or rolldown, which Vite 8 and Nitro 3 depend on. Both are looked for below each of
+them, wherever the package manager has put them, and esbuild is used if both are present. Its binary
+has to be the one for this platform. A rolldown before 1.0.2 is not used: its bundles of the SDK
+cannot be loaded. An image that holds only the build has no packages of the app: run `presentry`
+where the app was built."#,
 };
 
 pub(crate) fn diagnostic(reason: &str) -> Diagnostic {

@@ -6,7 +6,8 @@ pub(super) static CODE: Code = Code {
     name: "disk-full",
     severity: Severity::Error,
     summary: "there is no space left",
-    explanation: r#"New contents are written beside the old ones before anything is replaced, so a full disk leaves every file as it was."#,
+    explanation: r#"New contents are written beside the old ones before anything is replaced, so a full disk leaves
+every file as it was."#,
 };
 
 /// `message` names the file.

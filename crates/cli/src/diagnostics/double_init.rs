@@ -6,15 +6,16 @@ pub(super) static CODE: Code = Code {
     name: "double-init",
     severity: Severity::Warning,
     summary: "something else than the instrumentation of the build starts Sentry, too",
-    explanation: r#"A script of `package.json` starts Node.js with `--import` (or `--require`) of a file that starts Sentry, and the build starts
-Sentry as well. Two files are two modules, so `Sentry.init()` runs twice: the second client replaces the first, and what the
-first one had set up is lost or doubled.
+    explanation: r#"A script of `package.json` starts Node.js with `--import` (or `--require`) of a file that starts
+Sentry, and the build starts Sentry as well. Two files are two modules, so `Sentry.init()` runs
+twice: the second client replaces the first, and what the first one had set up is lost or doubled.
 
-The file that lies in the build runs once, whoever imports it, because it is one module at one URL. With presentry no
-`--import` is needed at all.
+The file that lies in the build runs once, whoever imports it, because it is one module at one URL.
+With presentry no `--import` is needed at all.
 
-The same happens where the app calls `Sentry.init()` in a Nitro plugin or in a module of the server. A call that is meant for the
-browser, in a module that both share, is harmless if it is never reached on the server."#,
+The same happens where the app calls `Sentry.init()` in a Nitro plugin or in a module of the server.
+A call that is meant for the browser, in a module that both share, is harmless if it is never
+reached on the server."#,
 };
 
 /// `script` is the name of the script, `preload` what it says, and `instrumentation` the file in the build, from the

@@ -6,8 +6,9 @@ pub(super) static CODE: Code = Code {
     name: "edge-runtime",
     severity: Severity::Error,
     summary: "the build is for a runtime without module hooks",
-    explanation: r#"Workers and edge functions run one bundled file, and there are no hooks through which Sentry could see a library being loaded.
-The order of imports changes nothing there. Use the SDK that is made for the platform."#,
+    explanation: r#"Workers and edge functions run one bundled file, and there are no hooks through which Sentry could
+see a library being loaded. The order of imports changes nothing there. Use the SDK that is made for
+the platform."#,
 };
 
 /// `preset` is the name in the table of presets.

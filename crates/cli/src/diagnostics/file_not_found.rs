@@ -8,8 +8,9 @@ pub(super) static CODE: Code = Code {
     name: "file-not-found",
     severity: Severity::Error,
     summary: "a file that was named on the command line is not there",
-    explanation: r#"The paths given to `--entry`, `--instrumentation` and `--env-file` are relative to the current directory. The entry is a file
-of the finished build; the instrumentation is one as well, or a source."#,
+    explanation: r#"The paths given to `--entry`, `--instrumentation` and `--env-file` are relative to the current
+directory. The entry is a file of the finished build; the instrumentation is one as well, or a
+source."#,
 };
 
 /// `option` is the option that named the file.

@@ -6,9 +6,10 @@ pub(super) static CODE: Code = Code {
     name: "hooks-stay",
     severity: Severity::Warning,
     summary: "libraries are injected ahead of time, and the SDK registers its hooks all the same",
-    explanation: r#"The SDK registers no hooks where everything that they would inject was injected ahead of time. Here something is left to them: a
-library that the build imports and that lies outside of it. All spans arrive; the server starts as slowly as it would with
-`--no-instrument-ahead`. Have the library copied into the build to be rid of the hooks."#,
+    explanation: r#"The SDK registers no hooks where everything that they would inject was injected ahead of time. Here
+something is left to them: a library that the build imports and that lies outside of it. All spans
+arrive; the server starts as slowly as it would with `--no-instrument-ahead`. Have the library
+copied into the build to be rid of the hooks."#,
 };
 
 /// `left` are the libraries that only hooks reach, each with the reason; nothing is given where there are none.

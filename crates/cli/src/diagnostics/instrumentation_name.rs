@@ -6,13 +6,15 @@ pub(super) static CODE: Code = Code {
     name: "instrumentation-name",
     severity: Severity::Error,
     summary: "the source of the instrumentation reads a name that nothing defines",
-    explanation: r#"presentry compiles the source of the instrumentation without the bundler of the app. A name that only the bundler knows is
-declared nowhere then: one of `define` (Vite) or `replace` (Nitro), or an auto-import such as `useRuntimeConfig` of Nuxt. The
-server would end with a `ReferenceError` when it starts.
+    explanation: r#"presentry compiles the source of the instrumentation without the bundler of the app. A name that
+only the bundler knows is declared nowhere then: one of `define` (Vite) or `replace` (Nitro), or an
+auto-import such as `useRuntimeConfig` of Nuxt. The server would end with a `ReferenceError` when it
+starts.
 
-Import the function, read an environment variable (`process.env.RELEASE`), or use `globalThis.NAME` where something else sets it.
-A name may be missing where the source asks for that: `typeof NAME === "undefined"`, or a `try` around it. An instrumentation that
-needs the bundler has to be built by it: name the built file with `--instrumentation`."#,
+Import the function, read an environment variable (`process.env.RELEASE`), or use `globalThis.NAME`
+where something else sets it. A name may be missing where the source tests for that:
+`typeof NAME === "undefined"`, or a `try` around it. An instrumentation that needs the bundler has
+to be built by it: name the built file with `--instrumentation`."#,
 };
 
 /// `names` are read at `labels`, one for each.

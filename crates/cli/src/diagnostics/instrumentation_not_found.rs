@@ -6,12 +6,13 @@ pub(super) static CODE: Code = Code {
     name: "instrumentation-not-found",
     severity: Severity::Error,
     summary: "there is neither a built instrumentation nor a source to compile",
-    explanation: r#"`withSentry` of `@sentry/solidstart` copies the built `src/instrument.server.ts` to `instrument.server.mjs` beside the server
-entry. Where it did not, presentry looks for what Vite built in `.vinxi/build/ssr/` (the SDK copies nothing when its option
-`instrumentation` names a file with another base name), and then for the source: what that option names, or
-`instrument.server.{ts,mts,js,mjs,cjs}` in `appRoot`. Apps of other frameworks have that file, or `sentry.server.config.*` as
-`@sentry/nuxt` calls it, in their own directory; Nuxt's SDK has it built beside the entry. Without any of them there is nothing
-that could start first."#,
+    explanation: r#"`withSentry` of `@sentry/solidstart` copies the built `src/instrument.server.ts` to
+`instrument.server.mjs` beside the server entry. Where it did not, presentry looks for what Vite
+built in `.vinxi/build/ssr/` (the SDK copies nothing when its option `instrumentation` names a file
+with another base name), and then for the source: what that option names, or
+`instrument.server.{ts,mts,js,mjs,cjs}` in `appRoot`. Apps of other frameworks have that file, or
+`sentry.server.config.*` as `@sentry/nuxt` calls it, in their own directory; Nuxt's SDK has it built
+beside the entry. Without any of them there is nothing that could start first."#,
 };
 
 /// `looked` are the files that were looked for, because the option `instrumentation` names `source`. `there` is the file

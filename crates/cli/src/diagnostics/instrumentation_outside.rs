@@ -1,4 +1,4 @@
-//! `instrumentation-outside`: the instrumentation is not in the server directory, and is no source.
+//! `instrumentation-outside`: the instrumentation is neither in the server directory nor a source.
 
 use std::path::Path;
 
@@ -7,9 +7,10 @@ use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 pub(super) static CODE: Code = Code {
     name: "instrumentation-outside",
     severity: Severity::Error,
-    summary: "the instrumentation is not in the server directory, and is no source",
-    explanation: r#"Only the server directory is deployed. A facade that imports something outside of it would start on this machine alone. A file
-outside of it is taken for a source and compiled, if it is TypeScript or JavaScript by its extension."#,
+    summary: "the instrumentation is neither in the server directory nor a source",
+    explanation: r#"Only the server directory is deployed. A facade that imports something outside of it would start
+only on this machine. A file outside of it is treated as a source and compiled, if it is TypeScript
+or JavaScript by its extension."#,
 };
 
 /// `file` is what `--instrumentation` names.

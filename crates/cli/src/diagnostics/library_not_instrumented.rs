@@ -8,14 +8,16 @@ pub(super) static CODE: Code = Code {
     name: "library-not-instrumented",
     severity: Severity::Error,
     summary: "a run of the server loaded a library that Sentry does not see",
-    explanation: r#"`presentry trace` started the server, and it loaded a library that Sentry instruments. The spans of that library are lost, for
-one of two reasons.
+    explanation: r#"`presentry trace` started the server, and it loaded a library that Sentry instruments. The spans of
+that library are lost, for one of two reasons.
 
-It was loaded before `Sentry.init()`. Often the instrumentation imports it, or a module that does: ECMAScript loads what a
-module imports before its first line runs. Import it after `Sentry.init()`, with `await import()`, or not there at all.
+It was loaded before `Sentry.init()`. Often the instrumentation imports it, or a module that does:
+ECMAScript loads what a module imports before its first line runs. Import it after `Sentry.init()`,
+with `await import()`, or not there at all.
 
-Or it came to the hooks of SDK 11 (or of 10.71 and later, where channels are turned on), and they injected nothing into it. That
-happens when the SDK is bundled without what it needs at run time. What the SDK said about it is in the message."#,
+Or it came to the hooks of SDK 11 (or of 10.71 and later, where channels are turned on), and they
+injected nothing into it. That happens when the SDK is bundled without what it needs at run time.
+What the SDK said about it is in the message."#,
 };
 
 /// The libraries were loaded before `Sentry.init()`, as `because` says.

@@ -6,7 +6,8 @@ pub(super) static CODE: Code = Code {
     name: "locked",
     severity: Severity::Error,
     summary: "another presentry is at work on this build",
-    explanation: r#"Two runs at once would see each other's half-written files. The lock ends with the process that holds it, however that ends."#,
+    explanation: r#"Two runs at once would see each other's half-written files. The lock ends with the process that
+holds it, however that ends."#,
 };
 
 /// `server` is the server directory.

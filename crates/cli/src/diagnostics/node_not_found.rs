@@ -6,8 +6,8 @@ pub(super) static CODE: Code = Code {
     name: "node-not-found",
     severity: Severity::Error,
     summary: "there is no Node.js to start the server with",
-    explanation: r#"`presentry trace` starts the real server, with the `node` that is found on PATH or with the program that `--node` names.
-The other commands only read and write files, and need no Node.js."#,
+    explanation: r#"`presentry trace` starts the real server, with the `node` that is found on PATH or with the program
+that `--node` names. The other commands only read and write files, and need no Node.js."#,
 };
 
 /// `named` is what `--node` says.

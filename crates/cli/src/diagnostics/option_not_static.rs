@@ -6,12 +6,14 @@ pub(super) static CODE: Code = Code {
     name: "option-not-static",
     severity: Severity::Warning,
     summary: "an option of `app.config.*` cannot be read without running the file",
-    explanation: r#"`app.config.*` is read, and never run. Constants, spreads of object literals, functions of the file itself, type assertions,
-`defineConfig` and `withSentry` are followed. A value that is imported, called, read from the environment, chosen by a
-condition or changed later is not known, and presentry does not guess: it says so where the value matters, and the hint names
-the flag that sets it.
+    explanation: r#"`app.config.*` is read, and never run. Constants, spreads of object literals, functions of the file
+itself, type assertions, `defineConfig` and `withSentry` are followed. A value that is imported,
+called, read from the environment, chosen by a condition or changed later is unknown, and presentry
+does not guess. It reports the option where the value matters, and the hint names the flag that sets
+it.
 
-It is an error where nothing can be done without the value, and a warning where what was found on disk may be the wrong thing."#,
+It is an error if presentry cannot go on without the value, and a warning if the file found on disk
+may be the wrong one."#,
 };
 
 /// `option` is the name, `reason` says why it is not known, `flag` sets it.

@@ -8,8 +8,8 @@ pub(super) static CODE: Code = Code {
     name: "outside-output",
     severity: Severity::Error,
     summary: "a file that would have to be written is outside of the output directory",
-    explanation: r#"A symbolic link in the build leads to a file elsewhere. That file may belong to another build, or to the sources, so it is not
-written."#,
+    explanation: r#"A symbolic link in the build leads to a file elsewhere. That file may belong to another build, or to
+the sources, so it is not written."#,
 };
 
 /// `link` is in the build, `target` is what it leads to.

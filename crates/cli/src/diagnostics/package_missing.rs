@@ -6,18 +6,19 @@ pub(super) static CODE: Code = Code {
     name: "package-missing",
     severity: Severity::Error,
     summary: "the build lacks a package that its server needs to start",
-    explanation: r#"Node ends with `ERR_MODULE_NOT_FOUND`. What the entry, the instrumentation and the runtime that the entry awaits import
-statically has to be in the build, and what that imports and so on: where the build is deployed there is no other `node_modules`. What
-is required in a function or in a `try` is not looked at.
+    explanation: r#"Node ends with `ERR_MODULE_NOT_FOUND`. Everything that the entry, the instrumentation and the
+awaited runtime import statically, directly or not, has to be in the build: where it is deployed, it
+has no other `node_modules`. presentry does not check what is required in a function or in a `try`.
 
-The SDK copies the instrumentation into the build after Nitro has traced the packages of the server, so those that only the
-instrumentation imports are not there. presentry traces them in from the app, unless `--no-trace` is given. An output directory
-that was copied without its `node_modules` lacks all of them. Where the packages are supplied in another way, as a layer or by an
-install at the place where the server runs, `--packages-elsewhere` says so; of the preset `firebase` it is known, and its packages
-count when the `package.json` of the server names them.
+The SDK copies the instrumentation into the build after Nitro has collected the packages of the
+server, so those that only the instrumentation imports are missing. presentry collects them from the
+app, unless `--no-trace` is given. An output directory that was copied without its `node_modules`
+lacks all of them. Where the packages are supplied in another way, as a layer or by an install at
+the place where the server runs, `--packages-elsewhere` says so; of the preset `firebase` it is
+known, and its packages count when the `package.json` of the server names them.
 
-A loader hook that is registered with `module.register()` and is missing is a warning: the server starts without it, and no ES
-module is instrumented."#,
+A loader hook that is registered with `module.register()` and is missing is a warning: the server
+starts without it, and no ES module is instrumented."#,
 };
 
 /// `specifier` is asked for by `importer` and `more` others.

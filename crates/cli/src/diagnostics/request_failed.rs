@@ -8,8 +8,9 @@ pub(super) static CODE: Code = Code {
     name: "request-failed",
     severity: Severity::Error,
     summary: "the traced server gave no answer to a request",
-    explanation: r#"`presentry trace` started the server and sent it a request (`--request`, or `GET /`). The server ended, closed the connection, or took
-longer than `--timeout` allows; a function that has no server threw an error. An answer with a status such as 500 is an answer."#,
+    explanation: r#"`presentry trace` started the server and sent it a request (`--request`, or `GET /`). The server
+ended, closed the connection, or took longer than `--timeout` allows; a function that has no server
+threw an error. An answer with a status such as 500 is an answer."#,
 };
 
 /// `request` is method and path.

@@ -6,11 +6,12 @@ pub(super) static CODE: Code = Code {
     name: "resolves-outside",
     severity: Severity::Warning,
     summary: "what the server needs to start is found outside of the build",
-    explanation: r#"Node looks for packages in the `node_modules` of every directory above. A build that lies in its app starts there, because it
-finds the packages of the app, and does not start where the output directory alone is deployed: `ERR_MODULE_NOT_FOUND`.
+    explanation: r#"Node looks for packages in the `node_modules` of every directory above. A build that lies in its app
+starts there, because it finds the packages of the app, and does not start where the output
+directory alone is deployed: `ERR_MODULE_NOT_FOUND`.
 
-presentry traces in what the instrumentation needs, unless `--no-trace` is given. `--packages-elsewhere` says that the packages
-are supplied at the place where the server runs."#,
+presentry collects what the instrumentation needs, unless `--no-trace` is given.
+`--packages-elsewhere` says that the packages are supplied at the place where the server runs."#,
 };
 
 /// `place` is where `specifier` leads to from `importer`.

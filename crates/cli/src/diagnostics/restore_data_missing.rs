@@ -6,10 +6,11 @@ pub(super) static CODE: Code = Code {
     name: "restore-data-missing",
     severity: Severity::Error,
     summary: "the original build cannot be put back, because it is not known",
-    explanation: r#"The originals are kept in `.presentry/` in the server directory. Where that is lost (uploads of artefacts often drop names that
-start with a dot), the moved entry is the original as long as it has the hash that the facade names, and as long as no
-other module of the build had to be changed. The packages that `--prune` took out are copied back from the packages of the app,
-if every file there still has the digest that was noted."#,
+    explanation: r#"The originals are kept in `.presentry/` in the server directory. Where that is lost (uploads of
+artefacts often drop names that start with a dot), the moved entry is the original as long as it has
+the hash that the facade names, and as long as no other module of the build had to be changed. The
+packages that `--prune` took out are copied back from the packages of the app, if every file there
+still has the digest that was noted."#,
 };
 
 /// The directory is not there, and the build does not tell.

@@ -6,12 +6,13 @@ pub(super) static CODE: Code = Code {
     name: "sentry-not-first",
     severity: Severity::Error,
     summary: "a run of the server did not show that Sentry was first",
-    explanation: r#"`presentry trace` started the server and watched it. Sentry is first when a client of the SDK became active, the SDK
-registered module hooks, and then every module of the runtime came through those hooks. One of these was not so; the message
-says which.
+    explanation: r#"`presentry trace` started the server and watched it. Sentry is first when a client of the SDK became
+active, the SDK registered module hooks, and then every module of the runtime came through those
+hooks. One of these was not so; the message says which.
 
-The order in which a server prints lines proves none of it: ECMAScript links all static imports before the first line of any
-module runs, so a library can be loaded before `Sentry.init()` although `Sentry.init()` prints first."#,
+The order in which a server prints lines proves none of it: ECMAScript links all static imports
+before the first line of any module runs, so a library can be loaded before `Sentry.init()` although
+`Sentry.init()` prints first."#,
 };
 
 /// `sentence` says what came before what.

@@ -6,8 +6,8 @@ pub(super) static CODE: Code = Code {
     name: "several-builds",
     severity: Severity::Error,
     summary: "there is more than one build, and nothing says which is meant",
-    explanation: r#"Builds of two presets lie side by side, for example in `.output` and `.vercel/output`. Rewriting the wrong one would leave the
-right one without Sentry, so none is chosen."#,
+    explanation: r#"Builds of two presets lie side by side, for example in `.output` and `.vercel/output`. Rewriting the
+wrong one would leave the right one without Sentry, so none is chosen."#,
 };
 
 /// `candidates` are output directories and their presets.

@@ -8,12 +8,13 @@ pub(super) static CODE: Code = Code {
     name: "spans-missing",
     severity: Severity::Error,
     summary: "spans that were expected of a traced server did not arrive",
-    explanation: r#"`presentry trace` gives the server a DSN on this machine, sends it requests, and waits for the spans that Sentry makes of them.
-Either no span of a library or origin arrived that `--expect` names, or none arrived at all, although the client of the SDK is
-there and traces.
+    explanation: r#"`presentry trace` gives the server a DSN on this machine, sends it requests, and waits for the spans
+that Sentry makes of them. Either no span of a library or origin arrived that `--expect` names, or
+none arrived at all, although the client of the SDK is there and traces.
 
-The request has to reach the code that uses the library: name it with `--request`. Spans that come later than `--wait` allows are
-not seen. `ignoreTransactions`, `beforeSendTransaction`, `beforeSendSpan` and a `tracesSampler` may drop them."#,
+The request has to reach the code that uses the library: name it with `--request`. Spans that come
+later than `--wait` allows are not seen. `ignoreTransactions`, `beforeSendTransaction`,
+`beforeSendSpan` and a `tracesSampler` may drop them."#,
 };
 
 /// The origins that arrived, each with how many.

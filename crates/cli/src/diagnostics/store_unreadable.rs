@@ -6,8 +6,8 @@ pub(super) static CODE: Code = Code {
     name: "store-unreadable",
     severity: Severity::Error,
     summary: "what presentry keeps in the build cannot be read",
-    explanation: r#"`.presentry/` in the server directory holds the manifest of the rewrite and the original files. It was changed by hand, or was
-written by a newer version of presentry."#,
+    explanation: r#"`.presentry/` in the server directory holds the manifest of the rewrite and the original files. It
+was changed by hand, or was written by a newer version of presentry."#,
 };
 
 /// `path` is the file or directory.

@@ -6,8 +6,8 @@ pub(super) static CODE: Code = Code {
     name: "trace-needs-node",
     severity: Severity::Error,
     summary: "`presentry trace` watches module hooks of Node.js, and the build is for another runtime",
-    explanation: r#"Bun and Deno run the facade, and the static proof holds for them as well. But their module hooks are not those of Node.js: there
-is nothing through which a run could show what Sentry saw."#,
+    explanation: r#"Bun and Deno run the facade, and the static proof holds for them as well. But their module hooks are
+not those of Node.js: there is nothing through which a run could show what Sentry saw."#,
 };
 
 /// `runtime` is the name that its makers use.

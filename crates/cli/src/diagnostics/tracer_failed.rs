@@ -6,8 +6,8 @@ pub(super) static CODE: Code = Code {
     name: "tracer-failed",
     severity: Severity::Warning,
     summary: "packages are missing, and tracing them failed",
-    explanation: r#"The tracer that Nitro uses, `@vercel/nft`, was started under Node.js to find the files of packages that the build lacks, and ended
-with an error. `package-missing` names the packages."#,
+    explanation: r#"The tracer that Nitro uses, `@vercel/nft`, was started under Node.js to find the files of packages
+that the build lacks, and ended with an error. `package-missing` names the packages."#,
 };
 
 /// `reason` is what the tracer said.

@@ -1,4 +1,4 @@
-//! `tracer-not-found`: packages are missing, and there is nothing to trace them with.
+//! `tracer-not-found`: packages are missing, and there is no tracer to collect them.
 
 use std::path::Path;
 
@@ -7,10 +7,11 @@ use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 pub(super) static CODE: Code = Code {
     name: "tracer-not-found",
     severity: Severity::Warning,
-    summary: "packages are missing, and there is nothing to trace them with",
-    explanation: r#"Packages that the build lacks are traced in with the tracer that Nitro itself uses, `@vercel/nft`, which is looked for from the
-app through `vinxi`, `nuxt` and `nitropack`, for Nitro 3 through `nitro` and `nf3`, and runs under the `node` that is on the
-`PATH`. `package-missing` names the packages."#,
+    summary: "packages are missing, and there is no tracer to collect them",
+    explanation: r#"presentry collects packages that the build lacks with the tracer that Nitro itself uses,
+`@vercel/nft`. It looks for it from the app through `vinxi`, `nuxt` and `nitropack`, for Nitro 3
+through `nitro` and `nf3`, and runs it under the `node` on the `PATH`. `package-missing` names the
+packages."#,
 };
 
 /// No tracer belongs to the app.

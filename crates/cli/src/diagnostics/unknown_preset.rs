@@ -6,9 +6,9 @@ pub(super) static CODE: Code = Code {
     name: "unknown-preset",
     severity: Severity::Error,
     summary: "the build was made with a preset that presentry does not know",
-    explanation: r#"How the host loads the entry depends on the preset, and so does where the entry is. For a preset of your own, name the entry
-with `--entry`; the facade then awaits the runtime, as for a process that is started with `node index.mjs`. Or name with
-`--preset` the preset of Nitro that yours extends."#,
+    explanation: r#"How the host loads the entry depends on the preset, and so does where the entry is. For a preset of
+your own, name the entry with `--entry`; the facade then awaits the runtime, as for a process that
+is started with `node index.mjs`. Or name with `--preset` the preset of Nitro that yours extends."#,
 };
 
 /// `file` is the `nitro.json` that names the preset.

@@ -6,7 +6,8 @@ pub(super) static CODE: Code = Code {
     name: "write-failed",
     severity: Severity::Error,
     summary: "the file system failed",
-    explanation: r#"What had been written was undone. If the message says that undoing failed as well, the next run of presentry undoes it."#,
+    explanation: r#"What had been written was undone. If the message says that undoing failed as well, the next run of
+presentry undoes it."#,
 };
 
 /// `message` names the file and the reason.

@@ -9,10 +9,12 @@ pub(super) static CODE: Code = Code {
     name: "bundle-two-copies",
     severity: Severity::Error,
     summary: "beside the bundle of the SDK another copy of it would be loaded",
-    explanation: r#"Where the SDK is bundled, every module of the build has to take Sentry from the bundle, or there are two copies of the SDK of which
-only one was initialised. Static imports, re-exports and `import()` of a literal are made to name the bundle. `require("@sentry/…")`,
-`import.meta.resolve("@sentry/…")` and an `import()` that puts the name together cannot be, nor can a package in
-`node_modules` that loads the SDK itself. `presentry` without `--bundle-sdk` leaves the SDK in its packages then."#,
+    explanation: r#"If the SDK is bundled, every module of the build has to import Sentry from the bundle. Otherwise
+there are two copies of the SDK, and only one is initialised. presentry edits static imports,
+re-exports and `import()` of a literal to name the bundle. It cannot edit `require("@sentry/…")`,
+`import.meta.resolve("@sentry/…")`, an `import()` with a computed name, or a package in
+`node_modules` that loads the SDK itself. Without `--bundle-sdk`, `presentry` then leaves the SDK in
+its packages."#,
 };
 
 /// A place in a script of the build.

@@ -7,10 +7,11 @@ pub(super) static CODE: Code = Code {
     name: "channels-changed",
     severity: Severity::Error,
     summary: "a file that holds channels, or what tells the SDK of them, is not as presentry wrote it",
-    explanation: r#"`presentry` injects the channels of the SDK into the libraries of the build, and one module, `channels.mjs`, lists those files with
-their digests and tells the SDK of them. The SDK then registers no hooks, so a library that has lost its channels sends no
-spans. The proof holds only while each of these files is as it was written, and the instrumentation imports `channels.mjs`
-before anything else. What `sentry-cli sourcemaps inject` adds is no change."#,
+    explanation: r#"`presentry` injects the channels of the SDK into the libraries of the build, and one module,
+`channels.mjs`, lists those files with their digests and tells the SDK of them. The SDK then
+registers no hooks, so a library that has lost its channels sends no spans. The proof holds only
+while each of these files is as it was written, and the instrumentation imports `channels.mjs`
+before anything else. What `sentry-cli sourcemaps inject` adds does not count as a change."#,
 };
 
 const HINT: &str = "build the app again, run `presentry`, and leave the files as they are";

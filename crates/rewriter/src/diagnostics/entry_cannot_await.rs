@@ -8,8 +8,8 @@ pub(super) static CODE: Code = Code {
     name: "entry-cannot-await",
     severity: Severity::Error,
     summary: "the host loads the entry by `require()`, where top-level await is an error",
-    explanation: r#"Node throws `ERR_REQUIRE_ASYNC_MODULE` when a module with top-level await in its static closure is loaded by `require()`.
-The default facade awaits the runtime."#,
+    explanation: r#"Node throws `ERR_REQUIRE_ASYNC_MODULE` when a module with top-level await in its static closure is
+loaded by `require()`. The default facade awaits the runtime."#,
 };
 
 pub(crate) fn entry_cannot_await(module: Option<(&Module, Span)>, entry: &str) -> Diagnostic {

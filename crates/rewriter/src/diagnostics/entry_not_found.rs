@@ -7,7 +7,8 @@ pub(super) static CODE: Code = Code {
     name: "entry-not-found",
     severity: Severity::Error,
     summary: "the server entry is not in the build",
-    explanation: r#"The entry was named by the build's metadata or by `--entry`, but there is no such file, or it is no ES module.
+    explanation: r#"The entry was named by the build's metadata or by `--entry`, but that file does not exist, or is not
+an ES module.
 
 Build the app again, or name the file that the platform starts with `--entry`."#,
 };

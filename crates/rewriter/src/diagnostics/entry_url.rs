@@ -9,9 +9,10 @@ pub(super) static CODE: Code = Code {
     name: "entry-url",
     severity: Severity::Warning,
     summary: "a module of the build names the entry by its URL",
-    explanation: r#"`new URL("./index.mjs", import.meta.url)` and `import.meta.resolve()` name a file, they do not load it. The name is left
-alone, so it means the facade now. That is right for a worker or a child process, which needs Sentry first as well; code
-that reads or imports the file by that URL gets the facade."#,
+    explanation: r#"`new URL("./index.mjs", import.meta.url)` and `import.meta.resolve()` name a file, they do not load
+it. The name is left alone, so it means the facade now. That is right for a worker or a child
+process, which needs Sentry first as well; code that reads or imports the file by that URL gets the
+facade."#,
 };
 
 pub(crate) fn entry_url(module: &Module, span: Span) -> Diagnostic {

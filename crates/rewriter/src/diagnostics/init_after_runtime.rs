@@ -7,8 +7,9 @@ pub(super) static CODE: Code = Code {
     name: "init-after-runtime",
     severity: Severity::Error,
     summary: "the runtime is loaded before Sentry starts",
-    explanation: r#"Something that is evaluated before the call of `Sentry.init()` loads the runtime: an `import()` in the entry, in the
-instrumentation or in a module that it imports. The libraries of the runtime are loaded without Sentry's hooks then.
+    explanation: r#"Something that is evaluated before the call of `Sentry.init()` loads the runtime: an `import()` in
+the entry, in the instrumentation or in a module that it imports. The libraries of the runtime are
+loaded without Sentry's hooks then.
 
 The labels show the loads, and where Sentry starts."#,
 };

@@ -10,12 +10,13 @@ pub(super) static CODE: Code = Code {
     name: "init-conditional",
     severity: Severity::Warning,
     summary: "Sentry starts before the runtime, but only under a condition",
-    explanation: r#"Each path on which Sentry starts was proven to start it before the runtime. There are other paths that complete without
-starting it: an `if` around the call, an early `return`, a loop that may not run once, something that may fail before it. The labels
-show what decides.
+    explanation: r#"Each path on which Sentry starts was proven to start it before the runtime. There are other paths
+that complete without starting it: an `if` around the call, an early `return`, a loop that may not
+run once, something that may fail before it. The labels show what decides.
 
-This is a normal setup, for instance `if (process.env.SENTRY_DSN)`. It is named since a server that runs without Sentry looks like one
-that runs with it: see to it that the condition holds in production."#,
+This is a normal setup, for instance `if (process.env.SENTRY_DSN)`. It is named since a server that
+runs without Sentry looks like one that runs with it: see to it that the condition holds in
+production."#,
 };
 
 pub(crate) fn init_conditional(graph: &Graph<'_>, run: &Run) -> Diagnostic {

@@ -10,10 +10,12 @@ pub(super) static CODE: Code = Code {
     name: "init-later",
     severity: Severity::Error,
     summary: "Sentry starts at some later time, and the runtime does not wait for it",
-    explanation: r#"The call stands where the evaluation of the instrumentation does not wait for it: behind an `await` in an async function that
-nothing awaits, in a callback of a timer or an event, in a function that is handed to other code. The runtime is loaded meanwhile.
+    explanation: r#"The call stands where the evaluation of the instrumentation does not wait for it: behind an `await`
+in an async function that nothing awaits, in a callback of a timer or an event, in a function that
+is handed to other code. The runtime is loaded meanwhile.
 
-Await the function at the top level of the instrumentation (`await main()`), or call `Sentry.init()` before the first `await` in it."#,
+Await the function at the top level of the instrumentation (`await main()`), or call `Sentry.init()`
+before the first `await` in it."#,
 };
 
 pub(crate) fn init_later(graph: &Graph<'_>, run: &Run) -> Diagnostic {

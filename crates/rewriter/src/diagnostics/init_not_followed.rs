@@ -7,12 +7,12 @@ pub(super) static CODE: Code = Code {
     name: "init-not-followed",
     severity: Severity::Error,
     summary: "whether Sentry starts first depends on code that could not be followed",
-    explanation: r#"The proof follows the code of the instrumentation. It does not follow `eval`, an `import()` of a name that is put together at
-run time, functions of packages that are given `Sentry.init`, or code with very many steps. What it cannot follow may load the runtime
-and never starts Sentry.
+    explanation: r#"The proof follows the code of the instrumentation. It does not follow `eval`, an `import()` of a
+name that is put together at run time, functions of packages that are given `Sentry.init`, or code
+with very many steps. What it cannot follow may load the runtime and never starts Sentry.
 
-Write the call so that it can be followed. If you know that Sentry starts first, `--trust-init` vouches for it; `presentry trace`
-shows whether it is true."#,
+Write the call so that it can be followed. If you know that Sentry starts first, `--trust-init`
+vouches for it; `presentry trace` shows whether it is true."#,
 };
 
 pub(crate) fn init_not_followed(graph: &Graph<'_>, entry: &ModulePath, run: &Run) -> Diagnostic {

@@ -7,8 +7,9 @@ pub(super) static CODE: Code = Code {
     name: "init-not-reached",
     severity: Severity::Error,
     summary: "Sentry is never started by what is evaluated before the runtime",
-    explanation: r#"A call of `Sentry.init()` is there, but evaluating the instrumentation does not reach it: it stands in a function that nothing
-calls, after a `return` or `throw`, in a branch that is never taken, or in a `catch` that runs only when something else fails."#,
+    explanation: r#"A call of `Sentry.init()` is there, but evaluating the instrumentation does not reach it: it stands
+in a function that nothing calls, after a `return` or `throw`, in a branch that is never taken, or
+in a `catch` that runs only when something else fails."#,
 };
 
 pub(crate) fn init_not_reached(graph: &Graph<'_>, entry: &ModulePath, run: &Run) -> Diagnostic {

@@ -7,8 +7,9 @@ pub(super) static CODE: Code = Code {
     name: "init-vouched-for",
     severity: Severity::Warning,
     summary: "the start of Sentry was not proven; `--trust-init` vouches for it",
-    explanation: r#"The proof could not show that Sentry starts before the runtime, and the option `--trust-init` says that it does. Everything else
-was proven: nothing that is loaded statically is in the way. `presentry trace` shows whether it is true.
+    explanation: r#"The proof could not show that Sentry starts before the runtime, and the option `--trust-init` says
+that it does. Everything else was proven: nothing that is loaded statically is in the way.
+`presentry trace` shows whether it is true.
 
 A build in which the runtime is certainly loaded first cannot be vouched for."#,
 };

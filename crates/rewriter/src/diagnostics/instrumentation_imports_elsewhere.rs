@@ -8,14 +8,17 @@ pub(super) static CODE: Code = Code {
     name: "instrumentation-imports-elsewhere",
     severity: Severity::Error,
     summary: "the instrumentation imports a path outside of the build",
-    explanation: r#"The SDK's `experimental_dynamic-import` has Nitro bundle the instrumentation, and with it packages that cannot be bundled.
-`import-in-the-middle` is one: what is left of it imports a file by the path it had on the machine of the build, and the
-server ends with `ERR_MODULE_NOT_FOUND` before it has begun.
+    explanation: r#"The SDK's `experimental_dynamic-import` has Nitro bundle the instrumentation, and with it packages
+that cannot be bundled. `import-in-the-middle` is one: what is left of it imports a file by the path
+it had on the machine of the build, and the server ends with `ERR_MODULE_NOT_FOUND` before it has
+begun.
 
-What lies outside of the server directory is not looked into, and may load the runtime. That holds for a path, for a URL, and for
-a name that the `imports` or `exports` of the build's `package.json` lead nowhere.
+What lies outside of the server directory is not looked into, and may load the runtime. That holds
+for a path, for a URL, and for a name that the `imports` or `exports` of the build's `package.json`
+lead nowhere.
 
-Where the sources are at hand, presentry compiles the instrumentation from them instead, with packages left alone."#,
+Where the sources are at hand, presentry compiles the instrumentation from them instead, with
+packages left alone."#,
 };
 
 pub(crate) fn instrumentation_imports_elsewhere(module: &Module, request: &ModuleRequest) -> Diagnostic {

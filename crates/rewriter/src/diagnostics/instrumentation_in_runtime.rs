@@ -7,12 +7,14 @@ pub(super) static CODE: Code = Code {
     name: "instrumentation-in-runtime",
     severity: Severity::Error,
     summary: "the code that starts Sentry cannot be taken out of the module it stands in",
-    explanation: r#"With `autoInjectServerSentry: "experimental_dynamic-import"` the SDK lets Rollup place the instrumentation. With some
-versions of Nitro it lands in the chunk that holds the runtime, and shares its scope: it cannot run before the runtime's
-imports, and it cannot be split out without guessing.
+    explanation: r#"With `autoInjectServerSentry: "experimental_dynamic-import"` the SDK lets Rollup place the
+instrumentation. With some versions of Nitro it lands in the chunk that holds the runtime, and
+shares its scope: it cannot run before the runtime's imports, and it cannot be split out without
+guessing.
 
-A call of `Sentry.init()` in a Nitro plugin is a part of the runtime as well: plugins run after everything that the runtime imports
-was loaded. Such a call belongs in the instrumentation, `src/instrument.server.ts`."#,
+A call of `Sentry.init()` in a Nitro plugin is a part of the runtime as well: plugins run after
+everything that the runtime imports was loaded. Such a call belongs in the instrumentation,
+`src/instrument.server.ts`."#,
 };
 
 pub(crate) fn instrumentation_in_runtime(module: &ModulePath, reason: &str) -> Diagnostic {

@@ -7,8 +7,9 @@ pub(super) static CODE: Code = Code {
     name: "instrumentation-missing",
     severity: Severity::Error,
     summary: "the instrumentation is not in the build",
-    explanation: r#"The facade imports the instrumentation before anything else, so it has to be a file of the server directory. The SDK
-copies `instrument.server.mjs` beside the entry when the config is wrapped in `withSentry`."#,
+    explanation: r#"The facade imports the instrumentation before anything else, so it has to be a file of the server
+directory. The SDK copies `instrument.server.mjs` beside the entry when the config is wrapped in
+`withSentry`."#,
 };
 
 pub(crate) fn instrumentation_missing(instrumentation: &ModulePath) -> Diagnostic {

@@ -8,9 +8,9 @@ pub(super) static CODE: Code = Code {
     name: "instrumentation-shares-runtime",
     severity: Severity::Error,
     summary: "the instrumentation imports something from the runtime",
-    explanation: r#"When the instrumentation and the app use the same module, Rollup puts it into the chunk of the runtime, and the inlined
-instrumentation imports that chunk statically: everything is loaded before `Sentry.init()`. Built as a file of its own the
-instrumentation has its own copy."#,
+    explanation: r#"When the instrumentation and the app use the same module, Rollup puts it into the chunk of the
+runtime, and the inlined instrumentation imports that chunk statically: everything is loaded before
+`Sentry.init()`. Built as a file of its own the instrumentation has its own copy."#,
 };
 
 pub(crate) fn instrumentation_shares_runtime(module: &Module, request: &ModuleRequest) -> Diagnostic {

@@ -7,8 +7,9 @@ pub(super) static CODE: Code = Code {
     name: "instrumentation-throws",
     severity: Severity::Error,
     summary: "the evaluation of the instrumentation always ends in an error",
-    explanation: r#"On each path the instrumentation, or a module that it imports, throws an error that nothing catches, so the server never
-starts. A name that ES modules lack, such as `require` or `__dirname`, is such an error, too.
+    explanation: r#"On each path the instrumentation, or a module that it imports, throws an error that nothing catches,
+so the server never starts. A name that ES modules lack, such as `require` or `__dirname`, is such
+an error, too.
 
 The labels show where the errors are thrown."#,
 };

@@ -10,14 +10,15 @@ pub(super) static CODE: Code = Code {
     name: "library-before-init",
     severity: Severity::Error,
     summary: "a library that Sentry instruments is loaded before Sentry has started",
-    explanation: r#"The SDK changes a library while it is loaded, so one that is there before `Sentry.init()` is not instrumented: its spans are
-missing, and nothing tells. Static imports are loaded before any code of the module that has them, wherever they stand, and so is
-what packages import in turn.
+    explanation: r#"The SDK changes a library while it is loaded, so one that is there before `Sentry.init()` is not
+instrumented: its spans are missing, and nothing tells. Static imports are loaded before any code of
+the module that has them, wherever they stand, and so is what packages import in turn.
 
-Import what needs the library after `Sentry.init()`, by `await import("./db")`, or in a file that the instrumentation does not
-import. A library of which the SDK changes the exports alone, such as `pg`, is instrumented all the same where the runtime imports
-it itself, and is not reported then. Where no module of the runtime imports it itself, this is a warning: it may be used through
-another package, or by the instrumentation alone."#,
+Import what needs the library after `Sentry.init()`, by `await import("./db")`, or in a file that
+the instrumentation does not import. A library of which the SDK changes the exports alone, such as
+`pg`, is instrumented all the same where the runtime imports it itself, and is not reported then.
+Where no module of the runtime imports it itself, this is a warning: it may be used through another
+package, or by the instrumentation alone."#,
 };
 
 pub(crate) fn library_before_init(graph: &Graph<'_>, early: &Early) -> Diagnostic {

@@ -7,12 +7,13 @@ pub(super) static CODE: Code = Code {
     name: "limited-tracing",
     severity: Severity::Warning,
     summary: "with `--mode top-level-import` libraries are loaded before Sentry",
-    explanation: r#"ES modules are linked before any of them runs. With the instrumentation as a static import at the top of the entry,
-`Sentry.init()` is the first code of the app to run, but the runtime and its libraries have been loaded by then: no hook can
-reach a library that is an ES module. Errors are reported, the SDK's own HTTP spans arrive, and CommonJS libraries are patched.
+    explanation: r#"ES modules are linked before any of them runs. With the instrumentation as a static import at the
+top of the entry, `Sentry.init()` is the first code of the app to run, but the runtime and its
+libraries have been loaded by then: no hook can reach a library that is an ES module. Errors are
+reported, the SDK's own HTTP spans arrive, and CommonJS libraries are patched.
 
-`presentry check` and `presentry trace` exit 1 on such a build, as the proof does not hold for it. The default mode,
-`dynamic-import`, has none of these limits."#,
+`presentry check` and `presentry trace` exit 1 on such a build, as the proof does not hold for it.
+The default mode, `dynamic-import`, has none of these limits."#,
 };
 
 pub(crate) fn limited_tracing(entry: &ModulePath) -> Diagnostic {

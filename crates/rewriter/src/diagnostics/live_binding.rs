@@ -9,8 +9,8 @@ pub(super) static CODE: Code = Code {
     name: "live-binding",
     severity: Severity::Warning,
     summary: "an export changes after the runtime was evaluated, and the facade passes on its first value",
-    explanation: r#"The facade takes each export once, after `await import()`. An export that the runtime assigns again later keeps its
-first value for importers of the facade."#,
+    explanation: r#"The facade takes each export once, after `await import()`. An export that the runtime assigns again
+later keeps its first value for importers of the facade."#,
 };
 
 pub(crate) fn live_binding(export: &str, module: &Module, write: Span) -> Diagnostic {

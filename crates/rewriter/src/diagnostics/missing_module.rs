@@ -10,11 +10,12 @@ pub(super) static CODE: Code = Code {
     name: "missing-module",
     severity: Severity::Error,
     summary: "a file that the server needs to start is not in the build",
-    explanation: r#"Node ends with `ERR_MODULE_NOT_FOUND`. A static import of the entry, of the instrumentation or of the runtime that the
-entry awaits names the file. A rebuild brings back what was deleted or left behind when the output was copied.
+    explanation: r#"Node ends with `ERR_MODULE_NOT_FOUND`. A static import of the entry, of the instrumentation or of
+the runtime that the entry awaits names the file. A rebuild brings back what was deleted or left
+behind when the output was copied.
 
-The SDK copies `instrument.server.mjs` into the build, but not
-the chunks that Vite split off it when the app uses the same local module: they are left in `.vinxi/build/ssr/assets`."#,
+The SDK copies `instrument.server.mjs` into the build, but not the chunks that Vite split off it
+when the app uses the same local module: they are left in `.vinxi/build/ssr/assets`."#,
 };
 
 pub(crate) fn missing_module(graph: &Graph<'_>, missing: &ModulePath, chain: &[Edge]) -> Diagnostic {

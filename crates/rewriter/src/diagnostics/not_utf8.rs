@@ -7,8 +7,8 @@ pub(super) static CODE: Code = Code {
     name: "not-utf8",
     severity: Severity::Error,
     summary: "a module of the build is not UTF-8",
-    explanation: r#"ECMAScript modules are UTF-8 text. Node would read the broken bytes as replacement characters; editing such a file
-would lose them, so it is left alone."#,
+    explanation: r#"ECMAScript modules are UTF-8 text. Node would read the broken bytes as replacement characters;
+editing such a file would lose them, so it is left alone."#,
 };
 
 pub(crate) fn not_utf8(path: &ModulePath, offset: usize) -> Diagnostic {

@@ -7,8 +7,9 @@ pub(super) static CODE: Code = Code {
     name: "runtime-not-deferred",
     severity: Severity::Error,
     summary: "the entry loads no module of the build dynamically, so the runtime is in its static closure",
-    explanation: r#"A proven entry is a small facade that loads the runtime by `import()`. This entry imports nothing of the build that way:
-the runtime is in the entry itself, and its imports were linked before `Sentry.init()` could run."#,
+    explanation: r#"A proven entry is a small facade that loads the runtime by `import()`. This entry imports nothing of
+the build that way: the runtime is in the entry itself, and its imports were linked before
+`Sentry.init()` could run."#,
 };
 
 pub(crate) fn runtime_not_deferred(entry: &ModulePath, stage: &Stage) -> Diagnostic {

@@ -7,11 +7,11 @@ pub(super) static CODE: Code = Code {
     name: "sentry-not-started",
     severity: Severity::Error,
     summary: "nothing in the static closure of the entry calls `init` of a `@sentry/*` package",
-    explanation: r#"The static closure of the entry is what runs before anything that is imported dynamically. Unless `Sentry.init()` is called
-in it, Sentry starts too late or not at all.
+    explanation: r#"The static closure of the entry is what runs before anything that is imported dynamically. Unless
+`Sentry.init()` is called in it, Sentry starts too late or not at all.
 
-The call is looked for by its binding, not by its name: it must be the `init` of a package `@sentry/*`, and it must be
-reached when the module is evaluated."#,
+The call is looked for by its binding, not by its name: it must be the `init` of a package
+`@sentry/*`, and it must be reached when the module is evaluated."#,
 };
 
 pub(crate) fn sentry_not_started(entry: &ModulePath, stage: &Stage) -> Diagnostic {

@@ -1,4 +1,4 @@
-//! `static-edge-to-package`: the static closure of the entry holds a package that the instrumentation does not ask for.
+//! `static-edge-to-package`: the static closure of the entry holds a package that the instrumentation does not import.
 
 use super::{Code, Diagnostic, Severity};
 use crate::{
@@ -10,9 +10,9 @@ use crate::{
 pub(super) static CODE: Code = Code {
     name: "static-edge-to-package",
     severity: Severity::Error,
-    summary: "the static closure of the entry holds a package that the instrumentation does not ask for",
-    explanation: r#"Rollup hoists bare imports such as `import "pg"` into the entry. Each of them is loaded before the hooks of Sentry exist,
-and can never be instrumented.
+    summary: "the static closure of the entry holds a package that the instrumentation does not import",
+    explanation: r#"Rollup hoists bare imports such as `import "pg"` into the entry. Each of them is loaded before the
+hooks of Sentry exist, and can never be instrumented.
 
 The labels show the shortest import chain from the entry to the first such import."#,
 };

@@ -1,13 +1,13 @@
-//! `unknown-export`: a function that is to be wrapped is no export of the entry.
+//! `unknown-export`: a function to wrap is not exported by the entry.
 
 use super::{Code, Diagnostic, Severity, Subject};
 
 pub(super) static CODE: Code = Code {
     name: "unknown-export",
     severity: Severity::Error,
-    summary: "a function that is to be wrapped is no export of the entry",
-    explanation: r#"The names given by `--wrap` or `experimental_entrypointWrappedFunctions` have to be exports of the server entry. The
-message lists the names it exports."#,
+    summary: "a function to wrap is not exported by the entry",
+    explanation: r#"The names given by `--wrap` or `experimental_entrypointWrappedFunctions` have to be exports of the
+server entry. The message lists the names it exports."#,
 };
 
 /// `name` is none of `exports`, the names that the entry exports.

@@ -7,7 +7,8 @@ pub(super) static CODE: Code = Code {
     name: "unreadable",
     severity: Severity::Error,
     summary: "a file of the build cannot be read",
-    explanation: r#"The operating system refuses to read a file that the static closure of the entry needs. The message says which file and why."#,
+    explanation: r#"The operating system refuses to read a file that the static closure of the entry needs. The message
+says which file and why."#,
 };
 
 /// A file is there, and the system does not let it be read.

@@ -9,8 +9,8 @@ pub(super) static CODE: Code = Code {
     name: "unresolved-star-export",
     severity: Severity::Error,
     summary: "an `export *` names something whose exports cannot be known",
-    explanation: r#"The facade lists every export of the entry by name. `export * from "package"` hides the names in a package outside of
-the build's modules, so that they cannot be listed."#,
+    explanation: r#"The facade lists every export of the entry by name. `export * from "package"` hides the names in a
+package outside of the build's modules, so that they cannot be listed."#,
 };
 
 pub(crate) fn unresolved_star_export(module: &Module, request: &ModuleRequest) -> Diagnostic {

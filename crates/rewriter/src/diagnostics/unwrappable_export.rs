@@ -7,10 +7,11 @@ pub(super) static CODE: Code = Code {
     name: "unwrappable-export",
     severity: Severity::Error,
     summary: "an export cannot be carried by an async forwarder",
-    explanation: r#"With `--exports wrap` each export becomes an async function that forwards its call to the runtime. That is right only for
-a plain function: what a call returns may carry properties (Firebase's `__endpoint`, the symbol of a streaming Lambda
-handler), a class cannot be called, an object is no function, a generator is not async. An export that is not listed for
-wrapping would need a static edge to the runtime, which is what the facade is there to avoid."#,
+    explanation: r#"With `--exports wrap` each export becomes an async function that forwards its call to the runtime.
+That is right only for a plain function: what a call returns may carry properties (Firebase's
+`__endpoint`, the symbol of a streaming Lambda handler), a class cannot be called, an object is not
+a function, a generator is not async. An export that is not listed for wrapping would need a static
+edge to the runtime, which is what the facade is there to avoid."#,
 };
 
 pub(crate) fn unwrappable_export(name: &str, reason: &str, origin: Option<&Origin>) -> Diagnostic {
