@@ -23,6 +23,11 @@ mod cost {
     pub(super) const BYTE: usize = 1_700 * SCALE;
     /// What is always needed.
     pub(super) const BASE: usize = 256 * 1024;
+    /// The steps that the library may take for each `else if` over the chain before it, and for each label over those
+    /// around it: a chain of 7,000, or thousands of short ones.
+    pub(super) const CHAIN_STEPS: usize = 25_000_000;
+    /// What is given to a text that is followed. What is touched of it is memory, beside the tree.
+    pub(super) const FOLLOWED: usize = if cfg!(debug_assertions) { LIMIT } else { LIMIT / 4 };
     /// More than this is not asked of any system.
     pub(super) const LIMIT: usize = if cfg!(target_pointer_width = "64") { 1 << 30 } else { 1 << 26 };
 }
@@ -31,9 +36,12 @@ mod cost {
 pub(crate) fn stack_needed(text: &str) -> Option<usize> {
     let mut scanner = Scanner::new(text.as_bytes());
     scanner.run();
+    if scanner.chain_steps > cost::CHAIN_STEPS {
+        return None;
+    }
     if scanner.matched && scanner.levels.len() == 1 {
         let needed = cost::BASE.saturating_add(scanner.deepest);
-        return (needed <= cost::LIMIT).then_some(needed);
+        return (needed <= cost::FOLLOWED).then_some(needed);
     }
     // The text is broken, or a regular expression was taken for a division: every token may be one level.
     let brackets = text.bytes().filter(|byte| matches!(byte, b'(' | b'[' | b'{')).count();
@@ -60,6 +68,10 @@ struct Level {
     kind: Kind,
     /// The `?` that wait for their `:`.
     conditionals: usize,
+    /// The `else if` that have followed the last `if`.
+    chain: usize,
+    /// Whether a `case` or `default` waits for its `:`.
+    case: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -101,6 +113,7 @@ struct Scanner<'a> {
     levels: Vec<Level>,
     before: Before,
     deepest: usize,
+    chain_steps: usize,
     /// Whether every bracket was closed by its like so far.
     matched: bool,
     /// Whether a statement ended just now, unless `else` or the `while` of `do` goes on with it.
@@ -120,8 +133,26 @@ const WORD: [bool; 256] = {
 
 impl<'a> Scanner<'a> {
     fn new(text: &'a [u8]) -> Self {
-        let whole = Level { close: 0, base: 0, statements: 0, operators: 0, kind: Kind::Block, conditionals: 0 };
-        Self { text, at: 0, levels: vec![whole], before: Before::Statement, deepest: 0, matched: true, ended: false }
+        let whole = Level {
+            close: 0,
+            base: 0,
+            statements: 0,
+            operators: 0,
+            kind: Kind::Block,
+            conditionals: 0,
+            chain: 0,
+            case: false,
+        };
+        Self {
+            text,
+            at: 0,
+            levels: vec![whole],
+            before: Before::Statement,
+            deepest: 0,
+            chain_steps: 0,
+            matched: true,
+            ended: false,
+        }
     }
 
     fn run(&mut self) {
@@ -213,9 +244,14 @@ impl<'a> Scanner<'a> {
         let name = self.before == Before::Dot;
         self.before = match word {
             _ if name => Before::Operand,
-            b"if" if self.before == Before::Else => Before::HeadWord,
+            b"if" if self.before == Before::Else => {
+                self.level().chain += 1;
+                self.chain_steps += self.level().chain;
+                Before::HeadWord
+            }
             b"if" | b"while" | b"for" | b"with" => {
                 self.statement();
+                self.level().chain = 0;
                 Before::HeadWord
             }
             b"do" => {
@@ -235,6 +271,11 @@ impl<'a> Scanner<'a> {
             }
             b"typeof" | b"void" | b"delete" | b"await" | b"yield" | b"new" | b"in" | b"instanceof" => {
                 self.operator(cost::OPERATOR);
+                Before::Operator
+            }
+            b"case" | b"default" if matches!(self.level().kind, Kind::Block | Kind::Body) => {
+                let level = self.level();
+                (level.operators, level.case) = (0, true);
                 Before::Operator
             }
             b"return" | b"throw" | b"const" | b"var" | b"case" | b"export" => {
@@ -310,8 +351,13 @@ impl<'a> Scanner<'a> {
                 let conditional = level.conditionals > 0;
                 level.conditionals = level.conditionals.saturating_sub(1);
                 let label = !conditional && matches!(level.kind, Kind::Block | Kind::Body);
+                let case = std::mem::take(&mut level.case);
                 if label {
                     self.statement();
+                    if !case {
+                        // Each label is compared with those around it.
+                        self.chain_steps += self.level().statements / cost::STATEMENT;
+                    }
                 } else {
                     self.operator(cost::OPERATOR);
                 }
@@ -359,7 +405,16 @@ impl<'a> Scanner<'a> {
         let level = self.level();
         let base = level.base + level.statements + level.operators + cost::BRACKET;
         self.deepest = self.deepest.max(base);
-        self.levels.push(Level { close, base, statements: 0, operators: 0, kind, conditionals: 0 });
+        self.levels.push(Level {
+            close,
+            base,
+            statements: 0,
+            operators: 0,
+            kind,
+            conditionals: 0,
+            chain: 0,
+            case: false,
+        });
     }
 
     fn close(&mut self, byte: u8) {
@@ -533,6 +588,19 @@ mod tests {
         }
         assert!(deep("if(a);else ") < 100 * cost::BRACKET);
         assert!(deep("do a; while(") >= 1000 * cost::STATEMENT);
+    }
+
+    #[test]
+    fn only_a_long_chain_is_refused() {
+        let chain = |links: usize| format!("if (a) {{}} {}", "else if (b) {} ".repeat(links));
+        assert!(stack_needed(&chain(5_000)).is_some());
+        assert_eq!(stack_needed(&chain(8_000)), None);
+        assert_eq!(stack_needed(&chain(2_000).repeat(20)), None);
+        assert!(stack_needed(&chain(20).repeat(20_000)).is_some());
+        assert!(stack_needed(&"a: ".repeat(5_000)).is_some());
+        assert_eq!(stack_needed(&"a: ".repeat(8_000)), None);
+        assert!(stack_needed(&format!("switch (a) {{ {} }}", "case 1: ".repeat(8_000))).is_some());
+        assert!(stack_needed(&"if (a) b(); else if (c) d();\n".repeat(50_000)).is_some());
     }
 
     #[test]

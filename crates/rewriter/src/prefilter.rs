@@ -55,25 +55,38 @@ impl<'f> Wanted<'f> {
         }
         let line = &script[start.saturating_sub(LONGEST_SPECIFIER)..start];
         let line = &line[memrchr(b'\n', line).map_or(0, |at| at + 1)..];
-        line.iter().enumerate().any(|(at, byte)| {
-            if !matches!(byte, b'"' | b'\'' | b'`') || !matches!(line.get(at + 1), Some(b'.' | b'/' | b'f' | b'F')) {
-                return false;
+        [b'"', b'\'', b'`'].into_iter().any(|quote| {
+            let mut before = line.len();
+            while let Some(at) = memrchr(quote, &line[..before]) {
+                if self.is_one_of(importer, &line[at + 1..], quote, &script[start..end]) {
+                    return true;
+                }
+                // A literal that starts before a quote without an escape ends there.
+                if at == 0 || line[at - 1] != b'\\' {
+                    break;
+                }
+                before = at;
             }
-            let specifier = &script[start - line.len() + at + 1..end];
-            if ends_within(specifier, *byte) {
-                return false;
-            }
-            match std::str::from_utf8(specifier) {
-                Ok(text) if text.contains(['\\', '%']) => true,
-                Ok(text) => match resolve(importer, text) {
-                    Target::File(file) => self.files.contains(&file),
-                    // It may come back in by the name of the server directory, which is not known here.
-                    Target::Elsewhere(_) => true,
-                    Target::Builtin(_) | Target::Package(_) => false,
-                },
-                Err(_) => false,
-            }
+            false
         })
+    }
+
+    /// Whether a literal names one of the files, that has this quote, and these two parts if it does not end in the first.
+    fn is_one_of(&self, importer: &ModulePath, directory: &[u8], quote: u8, name: &[u8]) -> bool {
+        let specifier = [directory, name].concat();
+        if !matches!(specifier.first(), Some(b'.' | b'/' | b'f' | b'F')) || ends_within(&specifier, quote) {
+            return false;
+        }
+        match std::str::from_utf8(&specifier) {
+            Ok(text) if text.contains(['\\', '%']) => true,
+            Ok(text) => match resolve(importer, text) {
+                Target::File(file) => self.files.contains(&file),
+                // It may come back in by the name of the server directory, which is not known here.
+                Target::Elsewhere(_) => true,
+                Target::Builtin(_) | Target::Package(_) => false,
+            },
+            Err(_) => false,
+        }
     }
 }
 
@@ -107,11 +120,21 @@ pub(crate) fn literals(script: &[u8]) -> impl Iterator<Item = &str> {
 
 /// Whether an odd specifier may follow one of the words.
 fn odd(script: &[u8], word: &[u8]) -> bool {
-    memmem::find_iter(script, word).any(|at| odd_specifier(&script[at + word.len()..]))
+    // Comments behind the words may hold the words again. Where they are looked through time and again, the answer is yes.
+    let mut budget = script.len().saturating_mul(4).saturating_add(1 << 16);
+    memmem::find_iter(script, word).any(|at| {
+        let rest = &script[at + word.len()..];
+        let specifier = behind_parenthesis(rest);
+        match budget.checked_sub(rest.len() - specifier.len()) {
+            Some(left) => budget = left,
+            None => return true,
+        }
+        odd_specifier(specifier)
+    })
 }
 
+/// What follows the word, its space and its comments.
 fn odd_specifier(rest: &[u8]) -> bool {
-    let rest = behind_parenthesis(rest);
     match rest.first() {
         Some(quote @ (b'"' | b'\'' | b'`')) => {
             // An unescaped quote ends the literal; with an escape in it the answer is yes anyhow.
@@ -281,6 +304,15 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, ["@y/z", "v", "w", "x"]);
         assert!(!may_name(script, "@sentry/"));
+    }
+
+    #[test]
+    fn comments_are_not_looked_through_time_and_again() {
+        // A few are, and say no.
+        assert!(!may_name("'from /* ".repeat(4).as_bytes(), "index.mjs"));
+        for piece in ["from /* ", "import // ", "/*from/**/ "] {
+            assert!(may_name(piece.repeat(20_000).as_bytes(), "index.mjs"), "{piece}");
+        }
     }
 
     #[test]
