@@ -174,11 +174,13 @@ fn a_run_that_is_told_not_to_takes_the_channels_out() {
 }
 
 #[test]
-fn a_library_with_channels_may_be_loaded_early() {
+fn a_library_that_is_loaded_early_is_refused_before_anything_is_injected() {
     let app = with_libraries();
     let instrumentation = app.read(".output/server/instrument.server.mjs");
     app.write(".output/server/instrument.server.mjs", format!("import 'graphql';\n{instrumentation}"));
-    assert!(app.fails(&["--no-instrument-ahead"], 1).contains("error[library-before-init]"));
+    for flag in ["--no-instrument-ahead", "--instrument-ahead=if-possible"] {
+        assert!(app.fails(&[flag], 1).contains("error[library-before-init]"));
+    }
 }
 
 #[test]
