@@ -254,6 +254,7 @@ fn the_why_of_each_choice() {
         note: the host loads the entry as: process
         note: the instrumentation is `.output/server/instrument.server.mjs`, beside the entry
         note: exports are passed on as the values they are, after top-level await
+        note: libraries are instrumented at run time: `@sentry/solidstart` does not bring `@sentry/node`
         note: 7 files are needed to start
         note: the entry exports `default` (object)
         note: packages in the static closure: @sentry/solidstart
