@@ -93,7 +93,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "`{part}` is not in\n{text}");
         }
-        assert!(!text.contains(['\u{1b}', '\u{202e}']), "XML 1.0 has no such character, or nobody sees it");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "XML 1.0 has no such character, or it is invisible");
         assert_eq!(text.matches("</system-out>").count(), text.matches("<system-out>").count(), "{text}");
     }
 }

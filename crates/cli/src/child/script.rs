@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// How long pipes may stay open after their last holder was killed.
 const PIPES: Duration = Duration::from_millis(500);
 
-/// More than this is no answer.
+/// A longer answer is not read.
 const LONGEST: u64 = 512 << 20;
 
 /// Ends the script when this process is killed.

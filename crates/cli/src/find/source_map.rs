@@ -1,4 +1,4 @@
-//! Which source a place of a built module comes from, by the source map beside it. A map that is no use tells nothing.
+//! Which source a place of a built module comes from, by the source map beside it. A map that cannot be used is ignored.
 
 use std::path::{Component, Path, PathBuf};
 

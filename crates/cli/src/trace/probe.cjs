@@ -34,7 +34,7 @@ function watch(options) {
     }
   }
 
-  // --- A server whose presentry was killed ends, as nobody else ends it; so does what it started.
+  // --- A server whose presentry was killed ends, since nothing else would end it; so does what it started.
   const isChild = process.ppid === options.presentry;
   const { kill } = process;
   const isGone = () => {

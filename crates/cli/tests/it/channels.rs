@@ -302,7 +302,7 @@ fn a_file_that_was_edited_later_is_found() {
     app.write(".output/server/instrument.server.mjs", format!("import '@sentry/node';\n{instrumentation}"));
     let said = app.fails(&["check"], 1);
     assert!(said.contains("`channels.mjs` is not the first import of `instrument.server.mjs`"), "{said}");
-    // What uploads source maps adds is no change.
+    // What uploads source maps adds does not count as a change.
     let app = with_libraries();
     app.succeeds(&["--instrument-ahead"]);
     for file in ["channels.mjs", "node_modules/graphql/parser.mjs", "instrument.server.mjs"] {

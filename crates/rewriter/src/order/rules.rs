@@ -21,7 +21,7 @@ pub enum Rule {
     DeadZone,
     /// A constant cannot be assigned to.
     ConstantsStay,
-    /// What starts only since something failed is no start.
+    /// What starts only since something failed does not count as a start.
     FailureIsException,
     /// `import()` of the runtime loads it.
     ImportLoads,

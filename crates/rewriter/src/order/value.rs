@@ -125,7 +125,7 @@ impl Arguments {
     }
 }
 
-/// Something of a name of the host's that a test asks for.
+/// What a test finds out about a name of the host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fact {
     /// It counts as true.

@@ -16,7 +16,7 @@ import os from "node:os";
 import path from "node:path";
 import { tracingChannel } from "node:diagnostics_channel";
 
-// What packages print is no part of the answer.
+// What packages print does not belong to the answer.
 const write = process.stdout.write.bind(process.stdout);
 process.stdout.write = process.stderr.write.bind(process.stderr);
 const say = (value) => new Promise((done) => write(`${JSON.stringify(value)}\n`, done));

@@ -130,7 +130,7 @@ impl Target {
         ModulePath::new(format!("{}/{}", self.directory, self.files[file])).expect("segments of a path")
     }
 
-    /// What is in a file of it; nothing where that is no text.
+    /// What is in a file of it; nothing where that is not text.
     pub(super) fn text(&self, build: &Overlay<'_>, file: usize) -> Text {
         let read = |path: &ModulePath| build.read(path).ok().flatten().map(|bytes| bytes.into_owned());
         let text = read(&self.path(file)).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
