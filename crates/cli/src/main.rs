@@ -123,7 +123,7 @@ fn on_build(
             report.found_build(&build);
             build.reasons.iter().for_each(|reason| output.why(reason));
             let run = || command(&build, &output, &mut report);
-            // Whoever asked for a document gets one of a mistake of ours as well.
+            // A mistake of ours gives a document, too, where the format is one.
             let ended = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Failure::mistake()));
             ended.unwrap_or_else(|failure| {
                 output.failure(&failure, Some(&build.place));

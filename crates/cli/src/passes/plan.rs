@@ -241,8 +241,8 @@ pub(crate) struct Asks<'a> {
 }
 
 impl Remaining {
-    /// What the bundle asks packages for that were left out of it. A bundler puts CommonJS into functions, where nobody sees
-    /// that it loads at once. Everything else that is asked for in a function, the build may lack, as without the bundle.
+    /// What the bundle loads of packages that were left out of it. A bundler puts CommonJS into functions, which hide
+    /// that it loads at once. Everything else that a function loads, the build may lack, as without the bundle.
     pub(crate) fn asks(&self) -> Asks<'_> {
         let left_out = |specifier: &&String| {
             let package = package_name(specifier);

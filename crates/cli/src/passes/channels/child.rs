@@ -30,7 +30,7 @@ struct Request<'a> {
     packages: &'a [Target],
     /// The files whose texts follow, as numbers of a package and of a file in it.
     wanted: &'a [(usize, usize)],
-    /// `None` where only the list is asked for.
+    /// `None` if only the list is wanted.
     texts: Option<&'a [Text]>,
 }
 
