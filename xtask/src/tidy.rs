@@ -2,6 +2,8 @@
 
 mod circles;
 mod docs;
+mod names;
+mod writes;
 
 use std::path::Path;
 
@@ -105,6 +107,7 @@ impl Repository {
             }
         }
         found.extend(circles::circles(&self.texts));
+        found.extend(writes::writes(&self.texts));
         found.extend(clippy_toml(&self.files));
         found.extend(artefacts(&self.tracked));
         let scenarios: Vec<(&str, &str, &str)> = self

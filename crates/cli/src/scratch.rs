@@ -17,7 +17,7 @@ fn live() -> MutexGuard<'static, Vec<PathBuf>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A directory for temporary files.
+/// A directory for temporary files, and the one way to write some.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     directory: TempDir,
@@ -39,6 +39,30 @@ impl Scratch {
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Where it is with links followed, as Node gives modules their real paths.
+    pub(crate) fn real_path(&self) -> io::Result<PathBuf> {
+        fs::canonicalize(self.path())
+    }
+
+    /// Writes a file, given by its path in here.
+    pub(crate) fn write(&self, below: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        fs::write(self.path().join(below), bytes)
+    }
+
+    /// Makes a directory and those above it.
+    pub(crate) fn directory(&self, below: &Path) -> io::Result<()> {
+        fs::create_dir_all(self.path().join(below))
+    }
+
+    /// Makes a link that says where something lies. Nothing is written through it.
+    pub(crate) fn link(&self, below: &Path, says: &Path) -> io::Result<()> {
+        #[cfg(unix)]
+        return std::os::unix::fs::symlink(says, self.path().join(below));
+        // Packages are linked as directories.
+        #[cfg(windows)]
+        return std::os::windows::fs::symlink_dir(says, self.path().join(below));
     }
 }
 

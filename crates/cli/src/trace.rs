@@ -16,7 +16,6 @@ pub(crate) mod verdict;
 
 use std::{
     ffi::{OsStr, OsString},
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -37,12 +36,13 @@ const PROBE: &str = "probe.cjs";
 const WATCHER: &str = "watcher.cjs";
 const HOOKS: &str = "hooks.mjs";
 const LOADER: &str = "loader.mjs";
+const OPTIONS: &str = "options.json";
 
 /// A directory of its own for the scripts and for what they write down, so that nothing is written into the build. It
 /// goes when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    _directory: Scratch,
+    directory: Scratch,
     path: PathBuf,
 }
 
@@ -72,13 +72,11 @@ impl Probe {
     /// When there is no directory for temporary files, or it is full.
     pub(crate) fn new() -> anyhow::Result<Self> {
         let directory = Scratch::new("trace").context("failed to make a temporary directory")?;
-        // Node gives modules their real paths.
-        let path = fs::canonicalize(directory.path()).context("failed to resolve a temporary directory")?;
-        for (name, text) in SCRIPTS {
-            fs::write(path.join(name), text).with_context(|| format!("failed to write `{name}`"))?;
+        for (name, text) in SCRIPTS.into_iter().chain([(Self::EVENTS, "")]) {
+            directory.write(name, text).with_context(|| format!("failed to write `{name}`"))?;
         }
-        fs::write(path.join(Self::EVENTS), "").context("failed to write a temporary file")?;
-        Ok(Self { _directory: directory, path })
+        let path = directory.real_path().context("failed to resolve a temporary directory")?;
+        Ok(Self { directory, path })
     }
 
     const EVENTS: &str = "events.jsonl";
@@ -89,7 +87,7 @@ impl Probe {
     /// # Errors
     /// When the file that says it cannot be written.
     pub(crate) fn flush(&self, nth: usize) -> std::io::Result<()> {
-        fs::write(self.path.join(Self::FLUSH), nth.to_string())
+        self.directory.write(Self::FLUSH, nth.to_string())
     }
 
     /// The file that the probe appends to.
@@ -124,13 +122,12 @@ impl Probe {
             "entry": watched.entry, "required": watched.required, "lambda": watched.lambda, "called": called,
             "requests": requests, "intake": watched.intake, "presentry": std::process::id(),
         });
-        let file = self.path.join("options.json");
-        fs::write(&file, text.to_string())?;
+        self.directory.write(OPTIONS, text.to_string())?;
         // In front of what the user preloads: preloads of `NODE_OPTIONS` come before those of the command line, and
         // `--require` before `--import`.
         let mut options_of_node = OsString::from(format!("--require {} ", quoted(&self.path.join(PROBE))));
         options_of_node.push(node_options);
-        Ok([("PRESENTRY_TRACE", file.into()), ("NODE_OPTIONS", options_of_node)])
+        Ok([("PRESENTRY_TRACE", self.path.join(OPTIONS).into()), ("NODE_OPTIONS", options_of_node)])
     }
 }
 

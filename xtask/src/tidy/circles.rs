@@ -2,11 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proc_macro2::{TokenStream, TokenTree};
-use syn::{
-    ItemUse, Macro, UseTree, Visibility,
-    visit::{self, Visit},
-};
+use super::names;
 
 /// The folders whose files are looked at, each a crate.
 const CRATES: [&str; 5] = ["crates/parser/src/", "crates/rewriter/src/", "crates/cli/src/", "e2e/src/", "xtask/src/"];
@@ -65,10 +61,22 @@ struct Names {
 }
 
 impl Names {
+    /// A `use` of a sibling or a child may leave `self::` out.
     fn of(module: Module, file: &syn::File) -> Self {
         let mut names = Self { module, ..Self::default() };
-        Uses(&mut names).visit_file(file);
-        Paths(&mut names).visit_file(file);
+        for names::Import { path, name, passed_on } in names::imports(file) {
+            let in_module = || [&["self".to_owned()], &path[..]].concat();
+            let Some(absolute) = names.absolute(&path).or_else(|| names.absolute(&in_module())) else { continue };
+            names.paths.insert(absolute.clone());
+            if passed_on {
+                names.passed_on.insert(name.clone(), absolute.clone());
+            }
+            if path.first().is_some_and(|first| ["crate", "self", "super"].contains(&first.as_str())) {
+                names.aliases.insert(name, absolute);
+            }
+        }
+        let in_code: Vec<Module> = names::paths(file).iter().filter_map(|path| names.absolute(path)).collect();
+        names.paths.extend(in_code);
         names
     }
 
@@ -83,95 +91,6 @@ impl Names {
             _ => return Some([&self.aliases.get(first)?[..], rest].concat()),
         };
         Some([start, &path[up..]].concat())
-    }
-
-    fn note(&mut self, path: &[String]) {
-        if let Some(path) = self.absolute(path) {
-            self.paths.insert(path);
-        }
-    }
-}
-
-/// Reads what is brought into scope. A `use` of a sibling or a child may leave `self::` out.
-struct Uses<'n>(&'n mut Names);
-
-impl<'ast> Visit<'ast> for Uses<'_> {
-    fn visit_item_use(&mut self, item: &'ast ItemUse) {
-        let mut leaves = Vec::new();
-        leaves_of(&item.tree, &mut Vec::new(), &mut leaves);
-        for (path, name) in leaves {
-            let in_module = || [&["self".to_owned()], &path[..]].concat();
-            let Some(absolute) = self.0.absolute(&path).or_else(|| self.0.absolute(&in_module())) else { continue };
-            self.0.paths.insert(absolute.clone());
-            if !matches!(item.vis, Visibility::Inherited) {
-                self.0.passed_on.insert(name.clone(), absolute.clone());
-            }
-            if path.first().is_some_and(|first| ["crate", "self", "super"].contains(&first.as_str())) {
-                self.0.aliases.insert(name, absolute);
-            }
-        }
-    }
-}
-
-fn leaves_of(tree: &UseTree, above: &mut Module, leaves: &mut Vec<(Module, String)>) {
-    match tree {
-        UseTree::Path(path) => {
-            above.push(path.ident.to_string());
-            leaves_of(&path.tree, above, leaves);
-            above.pop();
-        }
-        UseTree::Name(name) if name.ident == "self" => {
-            leaves.push((above.clone(), above.last().cloned().unwrap_or_default()));
-        }
-        UseTree::Name(name) => leaves.push(([&above[..], &[name.ident.to_string()]].concat(), name.ident.to_string())),
-        UseTree::Rename(renamed) => {
-            leaves.push(([&above[..], &[renamed.ident.to_string()]].concat(), renamed.rename.to_string()));
-        }
-        UseTree::Glob(_) => leaves.push((above.clone(), "*".to_owned())),
-        UseTree::Group(group) => group.items.iter().for_each(|tree| leaves_of(tree, above, leaves)),
-    }
-}
-
-/// Reads the paths in code, those in macros as well.
-struct Paths<'n>(&'n mut Names);
-
-impl<'ast> Visit<'ast> for Paths<'_> {
-    fn visit_path(&mut self, path: &'ast syn::Path) {
-        let segments: Module = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        self.0.note(&segments);
-        visit::visit_path(self, path);
-    }
-
-    fn visit_macro(&mut self, call: &'ast Macro) {
-        self.tokens(call.tokens.clone());
-        visit::visit_macro(self, call);
-    }
-}
-
-impl Paths<'_> {
-    fn tokens(&mut self, tokens: TokenStream) {
-        let mut path: Module = Vec::new();
-        let mut colons = 0;
-        for token in tokens {
-            match token {
-                TokenTree::Ident(ident) => {
-                    if colons != 2 {
-                        self.0.note(&std::mem::take(&mut path));
-                    }
-                    path.push(ident.to_string());
-                    colons = 0;
-                }
-                TokenTree::Punct(punct) if punct.as_char() == ':' => colons += 1,
-                other => {
-                    self.0.note(&std::mem::take(&mut path));
-                    colons = 0;
-                    if let TokenTree::Group(group) = other {
-                        self.tokens(group.stream());
-                    }
-                }
-            }
-        }
-        self.0.note(&path);
     }
 }
 

@@ -33,11 +33,11 @@ impl LaidOut {
         }
         let made = || -> io::Result<Scratch> {
             let directory = Scratch::new("packages")?;
-            copy(view, &modules, &directory.path().join("node_modules"))?;
+            copy(view, &modules, &directory, Path::new("node_modules"))?;
             Ok(directory)
         };
         let directory = made().context("failed to copy the packages of the build for the bundler")?;
-        let server = fs::canonicalize(directory.path()).context("failed to find the copy")?;
+        let server = directory.real_path().context("failed to find the copy")?;
         Ok(Self { server, copy: Some((place.server.clone(), directory)) })
     }
 
@@ -58,29 +58,19 @@ impl LaidOut {
 }
 
 /// Copies a directory. A link that leads inside of it keeps what it says, and another one leads where it led.
-fn copy(view: &View, from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
+fn copy(view: &View, from: &Path, to: &Scratch, below: &Path) -> io::Result<()> {
+    to.directory(below)?;
     for (name, kind) in view.list(from) {
-        let (source, target) = (from.join(&name), to.join(&name));
+        let (source, target) = (from.join(&name), below.join(&name));
         match kind {
-            Kind::Directory => copy(view, &source, &target)?,
-            Kind::File => fs::write(&target, view.bytes(&source).unwrap_or_default())?,
+            Kind::Directory => copy(view, &source, to, &target)?,
+            Kind::File => to.write(&target, view.bytes(&source).unwrap_or_default())?,
             Kind::Link => {
                 let says = view.link(&source).unwrap_or_default();
                 let outside = fs::canonicalize(&source).ok().filter(|real| !view.holds(real));
-                link(outside.as_deref().unwrap_or(&says), &target)?;
+                to.link(&target, outside.as_deref().unwrap_or(&says))?;
             }
         }
     }
     Ok(())
-}
-
-#[cfg(unix)]
-fn link(says: &Path, at: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(says, at)
-}
-
-#[cfg(windows)]
-fn link(says: &Path, at: &Path) -> io::Result<()> {
-    std::os::windows::fs::symlink_dir(says, at)
 }
