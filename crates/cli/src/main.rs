@@ -34,6 +34,7 @@ use crate::{
     say::{
         output::{self, Output},
         report::Report,
+        verdict::Closing,
     },
 };
 
@@ -115,6 +116,7 @@ fn on_build(
     let _ = interruption::watch(end_at_once);
     let mut output = Output::new(style, reporting.format);
     let mut report = Report::new(name);
+    let changes_builds = matches!(name, "rewrite" | "restore");
     let ended = match find::locate::build(args) {
         Ok(Located::Server(build)) => {
             if build.options.debug() {
@@ -127,16 +129,19 @@ fn on_build(
             let ended = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Failure::mistake()));
             ended.unwrap_or_else(|failure| {
                 output.failure(&failure, Some(&build.place));
+                output.close(&Closing::of_failure(&failure, changes_builds));
                 failure.outcome()
             })
         }
         Ok(Located::NoServer { found }) => {
             report.found_preset(&found);
-            output.line(format!("a build of the preset `{}` has no server: nothing to do", found.preset.name));
+            let preset = found.preset.name;
+            output.close(&Closing::good(format!("nothing to do: a build of the preset `{preset}` has no server")));
             Outcome::NoServer
         }
         Err(failure) => {
             output.failure(&failure, None);
+            output.close(&Closing::of_failure(&failure, changes_builds));
             failure.outcome()
         }
     };

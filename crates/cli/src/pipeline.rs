@@ -29,8 +29,9 @@ use crate::{
     say::{
         changes, diff,
         output::Output,
-        proof::{planned_exports, say_packages, what_holds},
+        proof::{before_the_runtime, planned_exports, say_packages, what_holds},
         report::Report,
+        verdict::{Closing, SEE_SPANS, size},
     },
     store::{
         disk::DiskSources,
@@ -240,25 +241,47 @@ fn would_rewrite(view: &View<'_>, plan: &Plan, writing: &Writing, report: &mut R
         view.output.line(line);
     }
     report.diff = Some(diff);
+    let closing = Closing::good(format!("would rewrite {} files; nothing was written", writing.steps.len()));
+    let closing = sizes(view, plan).into_iter().fold(closing, Closing::more);
+    view.output.close(&closing.next("the same without `--dry-run`"));
     Ended::WouldRewrite
 }
 
 fn rewritten(view: &View<'_>, plan: &Plan, writing: &Writing) -> Ended {
     let output = view.output;
     let all = output.wants_details();
-    for line in changes::lines(&view.build.place, &writing.steps, &plan.request.entry, &plan.traced, all) {
-        output.line(line);
-    }
+    let lines = changes::lines(&view.build.place, &writing.steps, &plan.request.entry, &plan.traced, all);
+    let width = lines.iter().map(|(kind, _)| kind.len() + 2).max().unwrap_or_default();
+    lines.iter().for_each(|(kind, shown)| output.row(kind, width, shown));
     if let Some(limits) = view.build.found.as_ref().and_then(|found| found.preset.runtime.limits()) {
         output.note(limits);
     }
     if let Some(proof) = &plan.rewriting.proof {
         say_packages(proof, output);
-        output.line(what_holds(proof));
+        let closing = Closing::good(format!("rewritten: {}", what_holds(proof))).more(before_the_runtime(proof));
+        let closing = sizes(view, plan).into_iter().fold(closing, Closing::more);
+        output.close(&closing.next(SEE_SPANS));
     } else {
-        output.line("Sentry is imported at the top of the entry; nothing is proven, and tracing is limited");
+        let limited =
+            "rewritten; nothing is proven: Sentry is imported at the top of the entry, and tracing is limited";
+        output.close(&Closing::bad(limited).next(SEE_SPANS).among_results());
     }
     Ended::Rewritten
+}
+
+/// How large the packages of the build are, and how large they would be.
+fn sizes(view: &View<'_>, plan: &Plan) -> Option<String> {
+    match &plan.pruned {
+        Some(pruned) => {
+            let (before, after) = (size(pruned.bytes_before), size(pruned.bytes_after));
+            Some(format!("`node_modules`: {after} instead of {before}"))
+        }
+        None => {
+            let would = prune::would_leave(view, plan)?;
+            let now = size(would.bytes_before);
+            Some(format!("`node_modules`: {now}, with `--prune` {}", size(would.bytes_after)))
+        }
+    }
 }
 
 const ALREADY_FIRST: &str = "already first, nothing changed";
@@ -267,7 +290,7 @@ fn already_first(view: &View<'_>, plan: &Plan) -> Ended {
     if let Some(proof) = &plan.rewriting.proof {
         say_packages(proof, view.output);
     }
-    view.output.line(ALREADY_FIRST);
+    view.output.close(&Closing::good(ALREADY_FIRST).next(SEE_SPANS));
     Ended::AlreadyFirst
 }
 
@@ -325,7 +348,8 @@ fn keep_sdk_wrapper(view: &View<'_>, proof: &Proof, report: &mut Report) -> Resu
     let in_runtime = init_in_runtime::warning(view.build, proof);
     allow(view, proof.warnings.iter().cloned().chain(lacks).chain(in_runtime).collect())?;
     say_packages(proof, view.output);
-    view.output.line(format!("{ALREADY_FIRST}: the wrapper of the SDK is proven, and is kept"));
+    let closing = Closing::good(format!("{ALREADY_FIRST}: the wrapper of the SDK is proven, and is kept"));
+    view.output.close(&closing.next(SEE_SPANS));
     Ok(Ended::AlreadyFirst)
 }
 

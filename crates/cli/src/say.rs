@@ -8,3 +8,5 @@ pub(crate) mod progress;
 pub(crate) mod proof;
 pub(crate) mod render;
 pub(crate) mod report;
+pub(crate) mod terminal;
+pub(crate) mod verdict;

@@ -89,7 +89,7 @@ pub(crate) mod codes {
         not_utf8::not_utf8,
         runtime_not_awaited::runtime_not_awaited,
         runtime_not_deferred::runtime_not_deferred,
-        sentry_not_started::sentry_not_started,
+        sentry_not_started::{not_rewritten, sentry_not_started},
         static_edge_to_package::static_edge_to_package,
         static_edge_to_runtime::static_edge_to_runtime,
         syntax_error::syntax_error,

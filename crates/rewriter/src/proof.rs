@@ -204,9 +204,13 @@ fn prove_in(
     let is_runtime_itself = is_nitro_runtime(graph, entry) || is_imported_back(graph, entry, runtime.iter())?;
     let mut failures = Vec::new();
     let ends = run.reach == Reach::NOWHERE && !run.exhausted && !run.thrown.is_empty();
+    // `init` of a changed bundle does not count, so that nothing starts Sentry.
+    let changed = nearest(&closure, |path| is_changed_bundle(graph, path));
+    // A build that starts no Sentry is as it was built: what it loads early is not a second cause.
+    let is_unrewritten = instrumentation.is_none() && !ends && changed.is_none() && *stage == Stage::Found;
     if ends {
         failures.push(codes::instrumentation_throws(graph, &run));
-    } else if instrumentation.is_none() {
+    } else if instrumentation.is_none() && changed.is_none() && !is_unrewritten {
         failures.push(codes::sentry_not_started(entry, stage));
     }
     // A module that starts Sentry in the scope of the runtime.
@@ -217,7 +221,12 @@ fn prove_in(
         .or_else(|| nearest(&closure, |path| runtime.contains(path)))
         .or_else(|| nearest(&closure, |path| serving.contains(path)))
         .or_else(|| nearest(&closure, |path| holds_its_runtime(path) && path != entry));
+    let reaches_runtime = early.is_some();
     match (early, &instrumentation) {
+        (early, _) if is_unrewritten => {
+            let chain = early.map(|early| closure.chain(&early)).unwrap_or_default();
+            failures.push(codes::not_rewritten(graph, entry, &chain));
+        }
         (Some(early), _) => {
             let chain = closure.chain(&early);
             failures.push(codes::static_edge_to_runtime(graph, entry, &early, &chain, stage));
@@ -233,7 +242,7 @@ fn prove_in(
         }
         _ => {}
     }
-    if let Some(changed) = nearest(&closure, |path| is_changed_bundle(graph, path)) {
+    if let Some(changed) = changed {
         failures.push(codes::bundle_changed(&changed));
     }
     let channels = injected::find(graph, &closure, instrumentation.as_ref())?;
@@ -253,7 +262,8 @@ fn prove_in(
         failures.push(codes::imports_elsewhere(graph, &elsewhere.specifier, &chain));
     }
     let foreign = foreign_packages(graph, &module, &closure, instrumentation.as_ref(), &runtime)?;
-    if let Some(first) = foreign.first() {
+    // What reaches the runtime reaches its packages.
+    if let Some(first) = foreign.first().filter(|_| !is_unrewritten && !reaches_runtime) {
         let mut names: Vec<&str> = Vec::new();
         for package in &foreign {
             if !names.contains(&package.specifier.as_str()) {

@@ -9,8 +9,9 @@ use crate::{
     outcome::Outcome,
     say::{
         output::Output,
-        proof::{exports_with_kinds, say_packages, what_holds},
+        proof::{before_the_runtime, exports_with_kinds, say_packages, what_holds},
         report::Report,
+        verdict::{Closing, SEE_SPANS},
     },
     store::disk::DiskSources,
 };
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &CheckArgs, build: &Build, output: &Output, report: &mut
     }
     proof.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
     say_packages(&proof, output);
-    output.line(what_holds(&proof));
+    let closing = Closing::good(format!("proven: {}", what_holds(&proof)));
+    output.close(&closing.more(before_the_runtime(&proof)).next(SEE_SPANS));
     Ok(Outcome::Proven)
 }

@@ -13,7 +13,7 @@ use crate::{
     failure::Failure,
     find::{
         locate::Build,
-        options::Row,
+        options::{self, Row},
         presets::{Runtime, loading_text},
         start_scripts,
     },
@@ -24,13 +24,13 @@ use crate::{
         instrumentation::{self, Origin, Planned, Provided},
     },
     pipeline,
-    printable::visible,
     say::{
         output::Output,
-        proof::planned_exports,
+        proof::{planned_exports, what_holds},
         report::{
             AheadReport, Fate, ImportReport, Inspection, Instrumented, OptionReport, Report, RequireReport, Shape,
         },
+        verdict::{Closing, SEE_SPANS},
     },
     store::{
         disk::DiskSources,
@@ -113,12 +113,13 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     // Shown in a line of its own, so that the frames of `presentry check` do not drown the rest.
     proof.failures.iter().for_each(|failure| output.record(failure, Some(place)));
     found.in_the_way(output);
-    found.lines(report).iter().for_each(|(name, line)| output.text(&format!("{name:WIDTH$}{}\n", visible(line))));
+    found.lines(report, output.is_verbose()).iter().for_each(|(name, line)| output.asked_row(name, WIDTH, line));
     let double_inits = start_scripts::double_inits(&args.build.app, place, &named);
     // What a rewrite would warn of was shown above.
     let of_proof = proof.warnings.iter().filter(|warning| !found_already(plan, warning));
     let warnings = build.warnings.iter().chain(&double_inits).chain(of_proof);
     warnings.for_each(|warning| output.diagnostic(warning, Some(place)));
+    output.close(&found.closing().among_results());
     Ok(Outcome::Inspected)
 }
 
@@ -280,7 +281,22 @@ impl Found<'_> {
         }
     }
 
-    fn lines(&self, report: &Report) -> Vec<(&'static str, String)> {
+    /// What follows from what was found.
+    fn closing(&self) -> Closing {
+        let codes = |diagnostics: &[Diagnostic]| diagnostics.first().map(|diagnostic| diagnostic.code.name);
+        let refused = || codes(self.refusals()).map(|code| format!("`presentry explain {code}` tells more"));
+        let closing = match self.proof.holds() {
+            true => Closing::good(what_holds(self.proof)),
+            false => Closing::bad("Sentry does not start first"),
+        };
+        match self.rewrite {
+            Outcome::Rewritten => closing.next("`presentry` rewrites the build, `presentry --dry-run` shows how"),
+            Outcome::AlreadyFirst => closing.next(SEE_SPANS),
+            _ => refused().into_iter().fold(closing, Closing::next),
+        }
+    }
+
+    fn lines(&self, report: &Report, all: bool) -> Vec<(&'static str, String)> {
         let place = &self.build.place;
         let mut lines = Vec::new();
         match &self.build.found {
@@ -332,7 +348,13 @@ impl Found<'_> {
         }
         lines.extend(self.require().map(|require| ("require()", self.require_line(&require))));
         let names = std::iter::once("options").chain(std::iter::repeat(""));
-        lines.extend(names.zip(self.options.iter().map(|row| format!("{}: {} ({})", row.name, row.value, row.origin))));
+        let shown = self.options.iter().filter(|row| all || row.origin != options::Origin::Default);
+        let mut rows: Vec<String> = shown.map(|row| format!("{}: {} ({})", row.name, row.value, row.origin)).collect();
+        if rows.len() < self.options.len() {
+            let rest = if rows.is_empty() { "all" } else { "the others" };
+            rows.push(format!("{rest} have their default; `-v` lists them"));
+        }
+        lines.extend(names.zip(rows));
         lines
     }
 

@@ -11,7 +11,7 @@ use crate::{
     find::{locate::Build, presets::loading_text},
     open::{for_changing, for_dry_run, not_written},
     outcome::Outcome,
-    say::{changes, diff, output::Output, report::Report},
+    say::{changes, diff, output::Output, report::Report, verdict::Closing},
     store::{
         disk::DiskSources,
         history::{self, Earlier, FileState},
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &RestoreArgs, build: &Build, output: &Output, report: &m
     let _lock = if args.dry_run { for_dry_run(build)? } else { for_changing(build, output)? };
     let earlier = history::earlier(place)?;
     let Some(writing) = writing(build, &earlier, output)? else {
-        output.line("nothing to restore");
+        output.close(&Closing::good("nothing to restore: the build is the original one"));
         return Ok(Outcome::NothingToRestore);
     };
     for step in writing.steps.iter().filter(|step| !changes::is_pruned(step)) {
@@ -39,6 +39,7 @@ pub(crate) fn run(args: &RestoreArgs, build: &Build, output: &Output, report: &m
         let diff = diff::of_steps(shown, &BTreeMap::new());
         output.diff(&diff);
         report.diff = Some(diff);
+        output.close(&Closing::good("would restore the original build; nothing was written"));
         return Ok(Outcome::WouldRestore);
     }
     let request = SavedRequest::of_original(&build.entry, loading_text(build.loading));
@@ -64,24 +65,27 @@ fn writing(build: &Build, earlier: &Earlier, output: &Output) -> Result<Option<W
     Ok(found)
 }
 
+/// How wide the column of kinds is.
+const WIDTH: usize = 10;
+
 fn say(place: &Place, earlier: &Earlier, writing: &Writing, output: &Output) {
     if let Some(line) = changes::brought_back(&writing.steps, earlier.pruned.as_ref()) {
         output.line(line);
     }
     for step in writing.steps.iter().filter(|step| !changes::is_of_package(step)) {
-        output.line(format!("{:8}  {}", step.wire_kind().words(), place.show(&step.path)));
+        output.row(step.wire_kind().words(), WIDTH, place.show(&step.path));
     }
     for line in changes::packages_that_go(place, &writing.steps) {
-        output.line(format!("{:8}  {line}", WireChange::Removed.words()));
+        output.row(WireChange::Removed.words(), WIDTH, line);
     }
     for one in earlier.tracked.iter().filter(|one| one.state == FileState::DebugIdInjected) {
         let shown = place.show(&one.file.path);
         output.line(format!("taken away from {shown}: the debug id that was injected after the rewrite"));
     }
-    output.line("the original build is back, byte for byte");
     if place.directory().exists() {
         output.note(format!("`{}` could not be taken away; the next run will try again", place.shown_directory()));
     }
+    output.close(&Closing::good("restored: the original build is back, byte for byte"));
 }
 
 /// An upload of artefacts may have dropped `.presentry/`. The moved entry is the original then, if nothing else in the

@@ -39,6 +39,7 @@ use crate::{
             ExpectedReport, LibraryReport, PackageReport, ProcessReport, Report, RequestReport, SpanReport, StepReport,
             TraceReport,
         },
+        verdict::Closing,
     },
     store::disk::DiskSources,
     trace::{
@@ -110,7 +111,8 @@ pub(crate) fn run(args: &TraceArgs, build: &Build, output: &Output, report: &mut
         output.why(format!("wrote `{}`", paths::show(file)));
     }
     judged.map(|sentence| {
-        output.line(sentence);
+        let closing = Closing::good(sentence);
+        output.close(&next(&run, args).into_iter().fold(closing, Closing::next));
         Outcome::First
     })
 }
@@ -163,6 +165,12 @@ fn judge(
         many => format!("; {many} spans arrived"),
     };
     Ok(format!("{}{workers}{arrived}", printable(&sentence)))
+}
+
+/// What makes a run a test: a library of which a span arrived.
+fn next(run: &Run, args: &TraceArgs) -> Option<String> {
+    let seen = run.libraries.iter().find(|library| library.spans > 0).filter(|_| args.expected.is_empty())?;
+    Some(format!("`--expect {}` makes this a test, which fails without such a span", printable(&seen.name)))
 }
 
 /// The last word on a page.
@@ -678,21 +686,20 @@ fn show(run: &Run, report: &Report, output: &Output) {
         (false, 1) => format!("Node.js {node}, process {}, the primary of 1 worker", process.pid),
         (false, _) => format!("Node.js {node}, process {}, the primary of {workers} workers", process.pid),
     };
-    let palette = output.stdout_palette();
+    let terminal = output.stdout();
     output.line(which);
-    output.styled(timeline::steps(process, palette).trim_end_matches('\n'));
+    output.styled(timeline::steps(process, terminal).trim_end_matches('\n'));
     for worker in trace.processes.iter().filter(|process| process.worker) {
         let sentence = worker.verdict.sentence(worker.through_hooks);
         output.why(format!("worker {}: {}", worker.pid, printable(&sentence)));
     }
     let is_up = matches!(run.ended, Ended::Up) && !wire.requests.is_empty();
-    let requests = is_up.then(|| timeline::requests(&wire.requests, &wire.other_spans, palette));
-    for part in [requests.unwrap_or_default(), timeline::libraries(&wire.libraries, palette)] {
+    let requests = is_up.then(|| timeline::requests(&wire.requests, &wire.other_spans, terminal));
+    for part in [requests.unwrap_or_default(), timeline::libraries(&wire.libraries, terminal)] {
         if !part.is_empty() {
             output.styled(&format!("\n{}", part.trim_end_matches('\n')));
         }
     }
-    output.line("");
 }
 
 /// What is worth knowing of the client, and no question of order.

@@ -46,33 +46,26 @@ pub(crate) fn pass(view: &View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
     Ok(plan)
 }
 
+/// What the packages of a build would come to with `--prune`, where the SDK is bundled and something can go.
+pub(crate) fn would_leave(view: &View<'_>, plan: &Plan) -> Option<PrunedPackages> {
+    let remaining = plan.remaining.as_ref().filter(|remaining| !remaining.is_of_earlier_run)?;
+    let place = &view.build.place;
+    let modules = place.server.join("node_modules");
+    let after = plan.over(view).ok()?;
+    let going = going(view, plan, remaining, &after).ok()?;
+    let size = |directory: &PathBuf| files(&after, directory).iter().map(|file| after.size(file)).sum::<u64>();
+    let bytes_before = size_below(&view.files, &modules);
+    let bytes_after = size_below(&after, &modules).saturating_sub(going.iter().map(size).sum());
+    let packages = going.iter().filter_map(|directory| place.path_of(directory)).map(String::from).collect();
+    (!going.is_empty()).then_some(PrunedPackages { packages, bytes_before, bytes_after })
+}
+
 /// Finds what can go from a build whose SDK is bundled.
-///
-/// Packages that presentry has traced into the build stay, or go by other changes, and what is needed for them stays.
 fn find(view: &View<'_>, plan: &Plan, remaining: &Remaining) -> Result<(Vec<Change>, PrunedPackages), Refusal> {
     let place = &view.build.place;
     let modules = place.server.join("node_modules");
     let after = plan.over(view)?;
-    let packages = Packages::of(&after, &place.server);
-    let for_sdk = packages.reached(remaining.sdk.keys().map(String::as_str), Look::AndDeclared, |_| true);
-    let added = plan.added.iter().filter(|change| change.kind == WireChange::Package);
-    let of_traced: BTreeSet<String> =
-        added.clone().filter_map(|change| change.after.as_deref()).flat_map(asked_for_by).collect();
-    let mut traced: BTreeSet<PathBuf> = added.map(|change| place.real_path(&change.path)).collect::<Result<_, _>>()?;
-    let carried = view.earlier.tracked.iter();
-    for one in carried.filter(|one| one.file.kind == WireChange::Package && plan.carries_packages) {
-        traced.insert(place.real_path(&one.file.path)?);
-    }
-    let others = remaining.others.iter().chain(&remaining.of_bundle).chain(&of_traced).map(String::as_str);
-    let needed = packages.reached(others, Look::Broadly, |name| !remaining.has_bundled(name));
-    let injected = plan.rewriting.changes.iter().filter(|change| change.kind == ChangeKind::Channels);
-    let injected: BTreeSet<PathBuf> = injected.map(|change| place.real_path(&change.path)).collect::<Result<_, _>>()?;
-    let holds_changed =
-        |directory: &Path| files(&after, directory).iter().any(|file| traced.contains(file) || injected.contains(file));
-    let stays = |directory: &PathBuf| {
-        needed.contains_key(directory) || remaining.names_below(directory) || holds_changed(directory)
-    };
-    let gone: BTreeSet<&PathBuf> = for_sdk.keys().filter(|directory| !stays(directory)).collect();
+    let gone = going(view, plan, remaining, &after)?;
     let bytes_before = size_below(&view.files, &modules);
     let mut pruned = PrunedPackages { packages: Vec::new(), bytes_before, bytes_after: size_below(&after, &modules) };
     let twins = Twins::of(&view.args.build.app);
@@ -111,6 +104,38 @@ fn find(view: &View<'_>, plan: &Plan, remaining: &Remaining) -> Result<(Vec<Chan
     changes.sort_by(|one, other| one.path.cmp(&other.path));
     changes.dedup_by(|one, other| one.path == other.path);
     Ok((changes, pruned))
+}
+
+/// The directories of the packages that can go.
+///
+/// Packages that presentry has traced into the build stay, or go by other changes, and what is needed for them stays.
+fn going(
+    view: &View<'_>,
+    plan: &Plan,
+    remaining: &Remaining,
+    after: &view::View,
+) -> Result<BTreeSet<PathBuf>, Refusal> {
+    let place = &view.build.place;
+    let packages = Packages::of(after, &place.server);
+    let for_sdk = packages.reached(remaining.sdk.keys().map(String::as_str), Look::AndDeclared, |_| true);
+    let added = plan.added.iter().filter(|change| change.kind == WireChange::Package);
+    let of_traced: BTreeSet<String> =
+        added.clone().filter_map(|change| change.after.as_deref()).flat_map(asked_for_by).collect();
+    let mut traced: BTreeSet<PathBuf> = added.map(|change| place.real_path(&change.path)).collect::<Result<_, _>>()?;
+    let carried = view.earlier.tracked.iter();
+    for one in carried.filter(|one| one.file.kind == WireChange::Package && plan.carries_packages) {
+        traced.insert(place.real_path(&one.file.path)?);
+    }
+    let others = remaining.others.iter().chain(&remaining.of_bundle).chain(&of_traced).map(String::as_str);
+    let needed = packages.reached(others, Look::Broadly, |name| !remaining.has_bundled(name));
+    let injected = plan.rewriting.changes.iter().filter(|change| change.kind == ChangeKind::Channels);
+    let injected: BTreeSet<PathBuf> = injected.map(|change| place.real_path(&change.path)).collect::<Result<_, _>>()?;
+    let holds_changed =
+        |directory: &Path| files(after, directory).iter().any(|file| traced.contains(file) || injected.contains(file));
+    let stays = |directory: &PathBuf| {
+        needed.contains_key(directory) || remaining.names_below(directory) || holds_changed(directory)
+    };
+    Ok(for_sdk.into_keys().filter(|directory| !stays(directory)).collect())
 }
 
 fn text(path: &Path) -> String {

@@ -37,7 +37,6 @@ pub(crate) fn copies(steps: &[Step], entry: &ModulePath) -> BTreeMap<OutputPath,
 
 /// What `--prune` takes out, in one line.
 pub(crate) fn pruned(pruned: &PrunedPackages, steps: &[Step]) -> String {
-    let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
     let is_kept = |step: &&Step| {
         let is_file = step.file == WireChange::Pruned && !step.is_undone;
         is_file && step.undo.as_ref().is_some_and(|name| name.original_number().is_some())
@@ -46,8 +45,7 @@ pub(crate) fn pruned(pruned: &PrunedPackages, steps: &[Step]) -> String {
         0 => String::new(),
         kept => format!("; {kept} files are kept in `.presentry`"),
     };
-    let (before, after) = (megabytes(pruned.bytes_before), megabytes(pruned.bytes_after));
-    format!("pruned    {} packages: node_modules has {after} instead of {before}{kept}", pruned.packages.len())
+    format!("pruned    {} packages{kept}", pruned.packages.len())
 }
 
 /// What comes back that was pruned, in one line.
@@ -85,8 +83,8 @@ pub(crate) fn lines(
     entry: &ModulePath,
     traced: &[TracedReport],
     all: bool,
-) -> Vec<String> {
-    let mut lines: Vec<(u8, &str, String)> = Vec::new();
+) -> Vec<(&'static str, String)> {
+    let mut lines: Vec<(u8, &'static str, String)> = Vec::new();
     for step in steps.iter().filter(|step| !is_of_package(step)) {
         let shown = place.show(&step.path);
         lines.push(match step.wire_kind() {
@@ -103,14 +101,13 @@ pub(crate) fn lines(
     if !all {
         lines = in_short(&lines);
     }
-    let width = lines.iter().map(|(_, kind, _)| kind.len()).max().unwrap_or(0);
-    lines.into_iter().map(|(_, kind, shown)| format!("{kind:width$}  {shown}")).collect()
+    lines.into_iter().map(|(_, kind, shown)| (kind, shown)).collect()
 }
 
 /// The same lines, with one for all files of a kind that has many.
-fn in_short<'k>(lines: &[(u8, &'k str, String)]) -> Vec<(u8, &'k str, String)> {
+fn in_short(lines: &[(u8, &'static str, String)]) -> Vec<(u8, &'static str, String)> {
     const MANY: usize = 4;
-    let alike = |one: &(u8, &str, String), other: &(u8, &str, String)| one.1 == other.1;
+    let alike = |one: &(u8, &'static str, String), other: &(u8, &'static str, String)| one.1 == other.1;
     let kinds = lines.chunk_by(alike).flat_map(|lines| match lines {
         [(rank, kind @ ("bundle" | "channels" | "repointed" | "removed" | "restored"), first), more @ ..]
             if lines.len() >= MANY =>

@@ -2,7 +2,7 @@
 //! is kept for the report.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     hash::{BuildHasher as _, RandomState},
     io::{self, IsTerminal as _, Write as _},
     sync::{Mutex, PoisonError, TryLockError},
@@ -20,8 +20,10 @@ use crate::{
     say::{
         github,
         progress::{self, to_stderr},
-        render::{self, Palette},
+        render,
         report::{Report, Said},
+        terminal::{Terminal, wrapped},
+        verdict::Closing,
     },
     store::place::Place,
 };
@@ -32,12 +34,26 @@ pub(crate) struct Output {
     format: FormatArg,
     quiet: bool,
     verbose: bool,
-    palette: Palette,
-    /// The same for stdout, which may go to a file while stderr goes to a terminal.
-    stdout_palette: Palette,
+    stdout: Terminal,
+    /// It may be a terminal while stdout goes to a file.
+    stderr: Terminal,
     said: RefCell<Said>,
+    /// Whether something came to stdout.
+    printed: Cell<bool>,
+    /// What came to stderr last.
+    last: Cell<Last>,
+    /// Whether a diff was printed.
+    diffed: Cell<bool>,
     /// Why something did not come to stdout.
     lost: RefCell<Option<io::Error>>,
+}
+
+/// What came to stderr last. Blank lines stand around diagnostics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    Nothing,
+    Note,
+    Diagnostic,
 }
 
 /// What an interruption has to know of the command that it ends.
@@ -85,21 +101,16 @@ pub(crate) fn interrupted() -> u8 {
 impl Output {
     /// As the arguments ask, and for colours the environment where they leave it open.
     pub(crate) fn new(args: &OutputArgs, format: FormatArg) -> Self {
-        let colored = match args.color {
-            ColorArg::Always => true,
-            ColorArg::Never => false,
-            ColorArg::Auto => environment_wants_color(),
-        };
-        let palette = if colored { Palette::colored() } else { Palette::plain() };
-        let to_terminal = args.color == ColorArg::Always || io::stdout().is_terminal();
-        let stdout_palette = if to_terminal { palette } else { Palette::plain() };
         Self {
             format,
             quiet: args.quiet,
             verbose: args.verbose,
-            palette,
-            stdout_palette,
+            stdout: Terminal::of_stdout(args.color),
+            stderr: Terminal::of_stderr(args.color),
             said: RefCell::default(),
+            printed: Cell::new(false),
+            last: Cell::new(Last::Nothing),
+            diffed: Cell::new(false),
             lost: RefCell::default(),
         }
     }
@@ -111,7 +122,50 @@ impl Output {
 
     /// A line of the report.
     pub(crate) fn line(&self, line: impl AsRef<str>) {
-        self.styled(&visible(line.as_ref()));
+        self.styled(&wrapped(&visible(line.as_ref()), "", "  ", self.stdout.width));
+    }
+
+    /// A row of the report: what it is about, in a column of this width, and what there is to say.
+    pub(crate) fn row(&self, about: &str, width: usize, text: impl AsRef<str>) {
+        self.styled(&wrapped(
+            &visible(text.as_ref()),
+            &format!("{about:width$}"),
+            &" ".repeat(width),
+            self.stdout.width,
+        ));
+    }
+
+    /// A row that was asked for, and comes however quiet the run is. A command line is not broken, so that it can be copied.
+    pub(crate) fn asked_row(&self, about: &str, width: usize, text: &str) {
+        let columns = self.stdout.width.filter(|_| !text.contains("node --import"));
+        let row = wrapped(&visible(text), &format!("{about:width$}"), &" ".repeat(width), columns);
+        self.text(&format!("{row}\n"));
+    }
+
+    /// Whether the reasons of choices are shown.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// The last words of a command. What is not well stands with the diagnostics, and so do words beside a diff, which may
+    /// go to a file.
+    pub(crate) fn close(&self, closing: &Closing) {
+        if self.quiet || self.format == FormatArg::Json {
+            return;
+        }
+        let to_stderr_too = closing.is_diagnostic() || self.diffed.get();
+        let one_screen = self.stdout.width.is_some() && self.stderr.width.is_some();
+        let spoke = match (one_screen, to_stderr_too) {
+            (true, _) => self.printed.get() || self.last.get() != Last::Nothing,
+            (false, true) => self.last.get() != Last::Nothing,
+            (false, false) => self.printed.get(),
+        };
+        let blank = if spoke { "\n" } else { "" };
+        if to_stderr_too {
+            to_stderr(&format!("{blank}{}", closing.shown(&self.stderr)));
+        } else {
+            self.text(&format!("{blank}{}", closing.shown(&self.stdout)));
+        }
     }
 
     /// Lines of the report that have colours. What others wrote is made visible in them already.
@@ -123,6 +177,7 @@ impl Output {
 
     /// A diff that was asked for. A terminal gets it in a form that it does not obey, and GitHub reads no commands in it.
     pub(crate) fn diff(&self, diff: &str) {
+        self.diffed.set(true);
         if self.format == FormatArg::Github {
             let word = format!("{:016x}{:016x}", RandomState::new().hash_one(0), RandomState::new().hash_one(1));
             self.text(&format!("::stop-commands::{word}\n{diff}\n::{word}::\n"));
@@ -133,9 +188,9 @@ impl Output {
         }
     }
 
-    /// The colours for text that goes to stdout.
-    pub(crate) fn stdout_palette(&self) -> &Palette {
-        &self.stdout_palette
+    /// Where results go.
+    pub(crate) fn stdout(&self) -> &Terminal {
+        &self.stdout
     }
 
     /// Where what another program prints is to go: to stderr, when it was asked for.
@@ -153,6 +208,7 @@ impl Output {
 
     fn to_stdout(&self, text: &str) {
         let mut stdout = io::stdout();
+        self.printed.set(self.printed.get() || !text.is_empty());
         if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             self.lost.borrow_mut().get_or_insert(error);
         }
@@ -190,7 +246,7 @@ impl Output {
     fn remember(&self, note: &str, shown: bool) {
         self.said.borrow_mut().notes.push(note.to_owned());
         if shown && self.format != FormatArg::Json {
-            to_stderr(&format!("note: {}\n", visible(note)));
+            self.say(Last::Note, &wrapped(&visible(note), "note: ", "      ", self.stderr.width));
         }
     }
 
@@ -199,8 +255,17 @@ impl Output {
         self.record(diagnostic, place);
         let shown = diagnostic.severity == Severity::Error || !self.quiet;
         if shown && self.format != FormatArg::Json {
-            to_stderr(&render::diagnostic(diagnostic, place, &self.palette));
+            self.say(Last::Diagnostic, render::diagnostic(diagnostic, place, &self.stderr).trim_end_matches('\n'));
         }
+    }
+
+    /// Lines for stderr.
+    fn say(&self, kind: Last, lines: &str) {
+        let blank = match (self.last.replace(kind), kind) {
+            (Last::Nothing, _) | (Last::Note, Last::Note) => "",
+            _ => "\n",
+        };
+        to_stderr(&format!("{blank}{lines}\n"));
     }
 
     /// Keeps a diagnostic for the report without showing it.
@@ -223,7 +288,7 @@ impl Output {
             Failure::Unexpected(error) => {
                 let message = format!("{error:#}");
                 if self.format != FormatArg::Json {
-                    to_stderr(&format!("error: {}\n", visible(&message)));
+                    self.say(Last::Diagnostic, &wrapped(&visible(&message), "error: ", "  ", self.stderr.width));
                 }
                 self.said.borrow_mut().error(message);
             }
@@ -263,14 +328,4 @@ pub(crate) fn not_printed(error: &io::Error, format: FormatArg, otherwise: u8) -
     }
     to_stderr(&format!("error: failed to write to stdout: {error}\n"));
     otherwise.max(Outcome::Error.exit_code())
-}
-
-/// <https://no-color.org> and <https://force-color.org>: any value but an empty one counts.
-fn environment_wants_color() -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if set("NO_COLOR") {
-        return false;
-    }
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    set("FORCE_COLOR") || (io::stderr().is_terminal() && !dumb)
 }

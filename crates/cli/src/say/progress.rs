@@ -15,20 +15,18 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Does `work`, and says `what` is being done if it takes longer than a second: a spinner on a terminal, one line
-/// elsewhere.
+/// Does `work`, and shows on a terminal `what` is being done if it takes longer than a second.
 pub(crate) fn during<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    if !io::stderr().is_terminal() {
+        return work();
+    }
     let (done, wait) = mpsc::channel::<()>();
     thread::scope(|scope| {
         scope.spawn(move || {
             if wait.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            if !io::stderr().is_terminal() {
-                to_stderr(&format!("note: {what} …\n"));
-                return;
-            }
-            let bar = ProgressBar::new_spinner().with_message(what.to_owned());
+            let bar = ProgressBar::new_spinner().with_message(what.to_owned()).with_elapsed(PATIENCE);
             bar.set_style(ProgressStyle::with_template("{spinner} {msg} ({elapsed})").expect("a constant template"));
             bar.enable_steady_tick(TICK);
             let _ = wait.recv();

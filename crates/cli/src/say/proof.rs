@@ -6,13 +6,21 @@ use presentry_rewriter::{ChangeKind, Export, ModulePath, Plan, Proof, Sources, V
 
 use crate::say::output::Output;
 
-/// The last line of a report: what holds.
-pub(crate) fn what_holds(proof: &Proof) -> String {
+/// What holds, in a few words.
+pub(crate) fn what_holds(proof: &Proof) -> &'static str {
+    match proof.verdict {
+        Verdict::UnderCondition => "Sentry starts first, under a condition",
+        Verdict::VouchedFor => "Sentry starts first, as vouched for",
+        Verdict::Proven | Verdict::NotProven => "Sentry starts first",
+    }
+}
+
+/// What is loaded before the runtime.
+pub(crate) fn before_the_runtime(proof: &Proof) -> String {
     let mut closure: Vec<&ModulePath> = proof.closure.iter().collect();
     // The entry and the instrumentation come first, as they do when they run.
     closure.sort_by_key(|path| (**path != proof.entry, Some(*path) != proof.instrumentation.as_ref()));
     let mut items: Vec<String> = closure.iter().map(|path| path.file_name().to_owned()).collect();
-    let entry = proof.entry.file_name();
     const SHOWN: usize = 3;
     if items.len() > SHOWN {
         let rest = items.len() - 2;
@@ -26,12 +34,7 @@ pub(crate) fn what_holds(proof: &Proof) -> String {
     }
     let last = items.pop().unwrap_or_default();
     let list = if items.is_empty() { last } else { format!("{} and {last}", items.join(", ")) };
-    let certainty = match proof.verdict {
-        Verdict::UnderCondition => ", under a condition",
-        Verdict::VouchedFor => ", as vouched for",
-        Verdict::Proven | Verdict::NotProven => "",
-    };
-    format!("Sentry starts first{certainty}: the static closure of {entry} is {list}")
+    format!("loaded before the runtime: {list}")
 }
 
 /// The exports of the entry of a build that may be wrapped, with the kind of each value. A facade only passes values on, so

@@ -8,14 +8,16 @@ use crate::{
     say::{
         render::Palette,
         report::{LibraryReport, RequestReport, SpanReport},
+        terminal::{Terminal, columns_of, wrapped},
     },
     trace::verdict::{Process, Step, StepKind},
 };
 
 const INFALLIBLE: &str = "writing to a string cannot fail";
 
-/// How wide the longest bar is, in characters.
+/// How wide the longest bar is, in characters, and how wide it is where there is little room.
 const BAR: usize = 24;
+const SHORT_BAR: usize = 8;
 
 impl StepKind {
     /// In words.
@@ -34,23 +36,38 @@ impl StepKind {
     }
 }
 
-/// The steps of a process, one on a line.
-pub(crate) fn steps(process: &Process, palette: &Palette) -> String {
+/// The steps of a process, one on a line. A detail that does not fit goes below.
+pub(crate) fn steps(process: &Process, terminal: &Terminal) -> String {
     let shown = |step: &Step| step.ms.map_or_else(|| "never".to_owned(), |ms| format!("{ms:.1} ms"));
     let width = process.steps.iter().map(|step| shown(step).len()).max().unwrap_or(0);
     let labels = process.steps.iter().map(|step| step.kind.label().len()).max().unwrap_or(0);
+    let detail = |step: &Step| step.detail.as_deref().map(printable);
+    let details = process.steps.iter().filter_map(detail).map(|text| columns_of(&text) + 2).max().unwrap_or(0);
     let last = process.steps.iter().filter_map(|step| step.ms).fold(0.0, f64::max);
+    let palette = Palette::of(terminal);
     let (quiet, bold, bad) = (palette.quiet(), palette.bold(), palette.bad());
+    let room = terminal.width.unwrap_or(usize::MAX).saturating_sub(width + labels + 6);
+    let is_beside = room >= SHORT_BAR + details;
+    let longest = if is_beside { (room - details).min(BAR) } else { room.clamp(SHORT_BAR, BAR) };
     let mut text = String::new();
     for step in &process.steps {
         let time = shown(step);
         let label = step.kind.label();
         let is_bad = step.ms.is_none() || step.kind == StepKind::RuntimeBeforeHooks;
         let style = if is_bad { bad } else { bold };
-        let bar = bar(step.ms, last);
-        write!(text, "  {time:>width$}  {quiet}{bar:BAR$}{quiet:#}  {style}{label}{style:#}").expect(INFALLIBLE);
-        if let Some(detail) = step.detail.as_deref().map(printable) {
-            write!(text, "{:1$}{quiet}{detail}{quiet:#}", "", labels - label.len() + 2).expect(INFALLIBLE);
+        let bar = bar(step.ms, last, longest);
+        write!(text, "  {time:>width$}  {quiet}{bar:longest$}{quiet:#}  {style}{label}{style:#}").expect(INFALLIBLE);
+        match detail(step) {
+            Some(detail) if is_beside => {
+                let gap = labels - label.len() + 2;
+                write!(text, "{:gap$}{quiet}{detail}{quiet:#}", "").expect(INFALLIBLE);
+            }
+            Some(detail) => {
+                let indent = " ".repeat(width + longest + 8);
+                let lines = wrapped(&detail, &indent, &indent, terminal.width);
+                write!(text, "\n{quiet}{lines}{quiet:#}").expect(INFALLIBLE);
+            }
+            None => {}
         }
         text.push('\n');
     }
@@ -58,16 +75,18 @@ pub(crate) fn steps(process: &Process, palette: &Palette) -> String {
 }
 
 /// How far along a step came.
-fn bar(ms: Option<f64>, last: f64) -> String {
+fn bar(ms: Option<f64>, last: f64, longest: usize) -> String {
     let Some(ms) = ms.filter(|_| last > 0.0) else { return String::new() };
-    let columns = (1..BAR).filter(|column| f64::from(u32::try_from(*column).unwrap_or(0)) / 23.0 <= ms / last);
+    let of = |column: usize| f64::from(u32::try_from(column).unwrap_or(0));
+    let columns = (1..longest).filter(|column| of(*column) / of(longest - 1) <= ms / last);
     let mut bar: String = columns.map(|_| '─').collect();
     bar.push('●');
     bar
 }
 
 /// Each request with its spans below it, as a tree.
-pub(crate) fn requests(requests: &[RequestReport], others: &[SpanReport], palette: &Palette) -> String {
+pub(crate) fn requests(requests: &[RequestReport], others: &[SpanReport], terminal: &Terminal) -> String {
+    let palette = Palette::of(terminal);
     let (bold, bad, quiet) = (palette.bold(), palette.bad(), palette.quiet());
     let mut text = String::new();
     for request in requests {
@@ -82,11 +101,11 @@ pub(crate) fn requests(requests: &[RequestReport], others: &[SpanReport], palett
         if request.spans.is_empty() {
             writeln!(text, "{quiet}             no span arrived{quiet:#}").expect(INFALLIBLE);
         }
-        tree(&mut text, &request.spans, palette);
+        tree(&mut text, &request.spans, terminal);
     }
     if !others.is_empty() {
         writeln!(text, "{bold}outside of requests{bold:#}").expect(INFALLIBLE);
-        tree(&mut text, others, palette);
+        tree(&mut text, others, terminal);
     }
     text
 }
@@ -94,8 +113,8 @@ pub(crate) fn requests(requests: &[RequestReport], others: &[SpanReport], palett
 /// How many spans of a tree are shown; the report has all of them.
 const SPANS: usize = 100;
 
-fn tree(text: &mut String, spans: &[SpanReport], palette: &Palette) {
-    let quiet = palette.quiet();
+fn tree(text: &mut String, spans: &[SpanReport], terminal: &Terminal) {
+    let quiet = Palette::of(terminal).quiet();
     for (index, span) in spans.iter().enumerate().take(SPANS) {
         // A line goes down past this span where another one follows at its depth before the tree goes further up.
         let follows = |depth: usize| {
@@ -105,12 +124,20 @@ fn tree(text: &mut String, spans: &[SpanReport], palette: &Palette) {
         const DEEPEST: usize = 20;
         let above: String =
             (0..span.depth.min(DEEPEST)).map(|depth| if follows(depth) { "│  " } else { "   " }).collect();
-        let corner = if follows(span.depth) { "├─" } else { "└─" };
+        let (corner, below) = if follows(span.depth) { ("├─", "│ ") } else { ("└─", "  ") };
         let took = duration(span.ms);
         let name = printable(if span.name.is_empty() { "(no name)" } else { &span.name });
         let origin = printable(span.origin.as_deref().unwrap_or("manual"));
-        writeln!(text, "{quiet}{took:>11}  {above}{corner}{quiet:#} {name}  {quiet}{origin}{quiet:#}")
-            .expect(INFALLIBLE);
+        let (first, rest) = (format!("{took:>11}  {above}{corner} "), format!("{:13}{above}{below} ", ""));
+        let fits = terminal.width.is_none_or(|width| columns_of(&format!("{first}{name}  {origin}")) <= width);
+        let line = format!("{quiet}{took:>11}  {above}{corner}{quiet:#} ");
+        let mut names = wrapped(&name, &first, &rest, terminal.width);
+        names.replace_range(..first.len(), &line);
+        if fits {
+            writeln!(text, "{names}  {quiet}{origin}{quiet:#}").expect(INFALLIBLE);
+        } else {
+            writeln!(text, "{names}\n{quiet}{rest}  {origin}{quiet:#}").expect(INFALLIBLE);
+        }
     }
     if let Some(more) = spans.len().checked_sub(SPANS).filter(|more| *more > 0) {
         writeln!(text, "{quiet}             and {more} more spans{quiet:#}").expect(INFALLIBLE);
@@ -123,7 +150,8 @@ pub(crate) fn duration(ms: f64) -> String {
 }
 
 /// What became of the libraries that the SDK instruments, one on a line.
-pub(crate) fn libraries(libraries: &[LibraryReport], palette: &Palette) -> String {
+pub(crate) fn libraries(libraries: &[LibraryReport], terminal: &Terminal) -> String {
+    let palette = Palette::of(terminal);
     let title = |library: &LibraryReport| match &library.version {
         Some(version) => printable(&format!("{} {version}", library.name)),
         None => printable(&library.name),
@@ -136,7 +164,9 @@ pub(crate) fn libraries(libraries: &[LibraryReport], palette: &Palette) -> Strin
             false => ("✖", palette.bad(), "not instrumented"),
         };
         let (title, because) = (title(library), printable(&library.because));
-        writeln!(text, "{style}{mark}{style:#} {title:width$}  {word}: {because}").expect(INFALLIBLE);
+        let (first, rest) = (format!("{mark} {title:width$}  "), " ".repeat(4));
+        let line = wrapped(&format!("{word}: {because}"), &first, &rest, terminal.width);
+        writeln!(text, "{}", line.replacen(mark, &format!("{style}{mark}{style:#}"), 1)).expect(INFALLIBLE);
     }
     text
 }
@@ -192,6 +222,6 @@ mod tests {
                  1.2 ms  │     └─ (no name)  auto.x
                  1.2 ms  └─ second  auto.x
         "#]]
-        .assert_eq(&requests(&[request], &[], &Palette::plain()));
+        .assert_eq(&requests(&[request], &[], &Terminal::NONE));
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use zip::{DateTime, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
-use crate::builds::{App, nitro_json};
+use crate::builds::{ALREADY_FIRST, App, nitro_json};
 
 const ARCHIVE: &str = ".output/deploy.zip";
 
@@ -66,7 +66,7 @@ fn it_holds_the_rewritten_build() {
     assert!(!members.keys().any(|name| name.contains(".presentry")), "{:?}", members.keys());
 
     let written = app.snapshot();
-    assert_eq!(app.succeeds(&[]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&[]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), written);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), before);

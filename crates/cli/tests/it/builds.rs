@@ -78,6 +78,10 @@ export {{ nitroApp as a, lazy as l }};
     )
 }
 
+/// What a rewrite prints of a build that is right.
+pub(crate) const ALREADY_FIRST: &str =
+    "✔ already first, nothing changed\n  next: `presentry trace` starts the server and shows the spans that arrive\n";
+
 /// An app with a finished build in a temporary directory.
 pub(crate) struct App {
     directory: TempDir,

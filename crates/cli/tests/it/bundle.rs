@@ -8,7 +8,7 @@ use expect_test::expect;
 
 use crate::{
     archive,
-    builds::{App, VINXI, presentry},
+    builds::{ALREADY_FIRST, App, VINXI, presentry},
     packages::TRACER,
 };
 
@@ -301,7 +301,11 @@ fn the_sdk_in_one_module() {
         bundle     .output/server/sentry.mjs.LEGAL.txt
         bundle     .output/server/sentry.mjs.map
         repointed  .output/server/instrument.server.mjs
-        Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs, sentry.mjs and 1 package
+
+        ✔ rewritten: Sentry starts first
+          loaded before the runtime: index.mjs, instrument.server.mjs, sentry.mjs and 1 package
+          `node_modules`: 0.0 MB, with `--prune` 0.0 MB
+          next: `presentry trace` starts the server and shows the spans that arrive
     "#]]
     .assert_eq(&app.succeeds(&["--bundle-sdk"]));
     let text = |file: &str| app.read(&format!(".output/server/{file}"));
@@ -311,7 +315,7 @@ fn the_sdk_in_one_module() {
     assert_eq!(run(&app, ".output/server/instrument.server.mjs"), "started function https://key@example.invalid/1\n");
     app.succeeds(&["check"]);
     let bundled = app.snapshot();
-    assert_eq!(app.succeeds(&["--bundle-sdk"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk"]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), bundled);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
@@ -326,7 +330,7 @@ fn rolldown_bundles_where_there_is_no_esbuild() {
     assert!(code.starts_with("// presentry ") && code.contains("m0_init as init"), "{code}");
     assert!(code.ends_with("\n//# sourceURL=sentry.mjs#node_modules/@sentry\n"), "{code}");
     let bundled = app.snapshot();
-    assert_eq!(app.succeeds(&["--bundle-sdk"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk"]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), bundled);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
@@ -650,7 +654,7 @@ fn a_debug_id_in_the_bundle_is_no_change() {
     );
     app.succeeds(&["check"]);
     let injected = app.snapshot();
-    assert_eq!(app.succeeds(&["--bundle-sdk"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk"]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), injected);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
@@ -670,13 +674,13 @@ fn packages_for_the_sdk_alone_go_and_come_back() {
     let app = app_with_packages();
     let original = app.snapshot();
     let said = app.succeeds(&["--bundle-sdk", "--prune"]);
-    assert!(said.contains("pruned    2 packages: node_modules has "), "{said}");
+    assert!(said.contains("pruned    2 packages; ") && said.contains("`node_modules`: "), "{said}");
     let there = |name: &str| app.join(&format!(".output/server/node_modules/{name}")).exists();
     assert!(!there("@sentry") && !there("helper"), "the SDK and what only it needs");
     assert!(there("graphql") && there("vinxi") && there("import-in-the-middle"));
     assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started "));
     let pruned = app.snapshot();
-    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), pruned);
     let report = crate::formats::json(&app, &["--bundle-sdk", "--prune"], 0);
     assert_eq!(report["pruned"]["packages"].as_array().map(Vec::len), Some(2), "{report}");
@@ -711,7 +715,7 @@ fn a_package_of_the_sdk_with_a_native_add_on_stays() {
         std::fs::rename(app.join("node_modules"), app.join("away")).unwrap();
         assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started "));
         std::fs::rename(app.join("away"), app.join("node_modules")).unwrap();
-        assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+        assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), ALREADY_FIRST);
         app.succeeds(&["restore"]);
         assert_eq!(app.snapshot(), original);
         // One that holds the client as well can neither stay nor be bundled.
@@ -749,7 +753,7 @@ fn the_manifest_of_the_server_names_what_is_left() {
     let said = app.succeeds(&["--bundle-sdk", "--prune"]);
     assert!(said.contains("dependencies  .output/server/package.json\n"), "{said}");
     assert_eq!(dependencies(&app), ["graphql"]);
-    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), ALREADY_FIRST);
     app.succeeds(&["--bundle-sdk"]);
     assert_eq!(app.read(".output/server/package.json"), all);
     app.succeeds(&["--bundle-sdk", "--prune"]);
@@ -764,10 +768,10 @@ fn the_manifest_of_the_server_forgets_what_was_traced_in() {
     let original = app.snapshot();
     app.succeeds(&[]);
     assert_eq!(dependencies(&app), ["@sentry/solidstart", "graphql", "import-in-the-middle"]);
-    assert_eq!(app.succeeds(&[]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&[]), ALREADY_FIRST);
     app.succeeds(&["--bundle-sdk", "--prune"]);
     assert_eq!(dependencies(&app), ["graphql", "import-in-the-middle"]);
-    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), ALREADY_FIRST);
     app.succeeds(&[]);
     assert_eq!(dependencies(&app), ["@sentry/solidstart", "graphql", "import-in-the-middle"]);
     app.succeeds(&["restore"]);
@@ -794,7 +798,7 @@ fn what_stays_a_package_is_traced_in() {
     assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started function"));
     app.succeeds(&["check"]);
     let bundled = app.snapshot();
-    assert_eq!(app.succeeds(&["--bundle-sdk"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk"]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), bundled);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
@@ -836,7 +840,7 @@ fn packages_that_were_traced_in_for_the_sdk_go_when_it_is_bundled() {
     };
     assert_eq!(files(&app.snapshot()), files(&bundled));
     app.succeeds(&["check"]);
-    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), ALREADY_FIRST);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
 }
@@ -853,7 +857,7 @@ fn a_source_is_compiled_and_then_bundled() {
     app.succeeds(&["--bundle-sdk", "--prune"]);
     assert!(run(&app, ".output/server/instrument.server.mjs").starts_with("started "));
     app.succeeds(&["check"]);
-    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), ALREADY_FIRST);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
 }
@@ -886,7 +890,7 @@ fn an_archive_has_what_the_build_has() {
     assert!(after.contains(&"server/sentry.mjs".to_owned()), "{after:?}");
     assert!(after.contains(&"server/node_modules/graphql/index.mjs".to_owned()), "{after:?}");
     assert!(!after.iter().any(|name| name.contains("/helper/") || name.contains("@sentry")), "{after:?}");
-    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk", "--prune"]), ALREADY_FIRST);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
 }
@@ -991,7 +995,7 @@ fn where_it_is_only_wished_for_the_build_is_rewritten_all_the_same() {
     app.succeeds(&["--bundle-sdk=if-possible"]);
     assert!(app.join(".output/server/sentry.mjs").exists());
     let bundled = app.snapshot();
-    assert_eq!(app.succeeds(&["--bundle-sdk"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--bundle-sdk"]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), bundled);
     app.succeeds(&["--no-bundle-sdk"]);
     assert!(!app.join(".output/server/sentry.mjs").exists());
@@ -1008,7 +1012,7 @@ fn the_sdk_is_bundled_by_default() {
     presentry(app.path(), &[]).assert().success();
     assert_eq!(app.snapshot(), bundled);
     let again = presentry(app.path(), &["rewrite"]).assert().success().get_output().clone();
-    assert_eq!(String::from_utf8_lossy(&again.stdout), "already first, nothing changed\n");
+    assert_eq!(String::from_utf8_lossy(&again.stdout), ALREADY_FIRST);
     app.succeeds(&["--bundle-sdk", "--prune"]);
     let pruned = app.snapshot();
     app.succeeds(&["restore"]);

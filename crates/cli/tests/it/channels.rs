@@ -7,7 +7,7 @@ use std::process::Command;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::builds::{App, INSTRUMENTATION, Snapshot};
+use crate::builds::{ALREADY_FIRST, App, INSTRUMENTATION, Snapshot};
 use crate::formats::json;
 
 const SERVER: &str = ".output/server";
@@ -115,7 +115,10 @@ fn libraries_hold_channels_and_the_sdk_is_told_first() {
         moved      .output/server/index.mjs → entry.mjs
         channels   .output/server/channels.mjs and 4 more
         repointed  .output/server/instrument.server.mjs
-        Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs, channels.mjs and 1 package
+
+        ✔ rewritten: Sentry starts first
+          loaded before the runtime: index.mjs, instrument.server.mjs, channels.mjs and 1 package
+          next: `presentry trace` starts the server and shows the spans that arrive
     "#]]
     .assert_eq(&app.succeeds(&["--instrument-ahead"]));
     expect![[r#"
@@ -143,7 +146,7 @@ fn libraries_hold_channels_and_the_sdk_is_told_first() {
     assert!(library("db/lib/a.js").starts_with("/* .mjs */"));
     app.succeeds(&["check"]);
     let rewritten = app.snapshot();
-    assert_eq!(app.succeeds(&["--instrument-ahead"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), rewritten);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
@@ -309,7 +312,7 @@ fn a_file_that_was_edited_later_is_found() {
         app.inject_debug_id(&format!("{SERVER}/{file}"));
     }
     app.succeeds(&["check"]);
-    assert_eq!(app.succeeds(&["--instrument-ahead"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
 }
 
 #[test]
@@ -472,7 +475,7 @@ fn a_bundle_need_not_inject_what_was_injected() {
     assert_eq!(injection(&app), "boolean");
     app.succeeds(&["check"]);
     let bundled = app.snapshot();
-    assert_eq!(app.succeeds(BUNDLED), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(BUNDLED), ALREADY_FIRST);
     assert_eq!(app.snapshot(), bundled);
     app.succeeds(PRUNED);
     assert!(!app.join(".output/server/node_modules/helper/index.js").exists());
@@ -511,7 +514,7 @@ fn channels_go_into_a_pruned_build_and_out_of_it() {
         same_build(&app.snapshot(), expected);
         assert_eq!(injection(&app), prints);
         app.succeeds(&["check"]);
-        assert_eq!(app.succeeds(arguments), "already first, nothing changed\n");
+        assert_eq!(app.succeeds(arguments), ALREADY_FIRST);
     }
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
@@ -525,7 +528,7 @@ fn a_pruned_build_whose_packages_are_lost_stays_as_it_is() {
             app.succeeds(first);
             app.remove("node_modules/helper/index.js");
             let before = app.snapshot();
-            assert_eq!(app.succeeds(first), "already first, nothing changed\n");
+            assert_eq!(app.succeeds(first), ALREADY_FIRST);
             let arguments: Vec<&str> = std::iter::once(bundling).chain(then[1..].iter().copied()).collect();
             let said = app.fails(&arguments, 1);
             assert!(said.contains("error[restore-data-missing]"), "{arguments:?}: {said}");

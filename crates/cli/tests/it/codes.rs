@@ -268,7 +268,9 @@ export { default_sentryWrapped as default };
     case("static-edge-to-package", 1, &["check"], || {
         with_entry("import './instrument.server.mjs';\nimport 'graphql';\nawait import('./chunks/nitro/nitro.mjs');\n")
     }),
-    case("static-edge-to-runtime", 1, &["check"], App::facade),
+    case("static-edge-to-runtime", 1, &["check"], || {
+        with_entry("import './instrument.server.mjs';\nexport { n as default } from './chunks/nitro/nitro.mjs';\n")
+    }),
     case("stale-build", 0, &["check"], || {
         let app = App::facade();
         app.succeeds(&[]);

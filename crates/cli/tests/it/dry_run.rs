@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::builds::App;
+use crate::builds::{ALREADY_FIRST, App};
 
 #[test]
 fn a_diff_of_what_would_change() {
@@ -50,7 +50,7 @@ fn nothing_would_change() {
     let app = App::facade();
     app.succeeds(&[]);
     let rewritten = app.snapshot();
-    assert_eq!(app.succeeds(&["--dry-run"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--dry-run"]), ALREADY_FIRST);
     let diff = app.succeeds(&["restore", "--dry-run"]);
     assert!(diff.contains("deleted file mode") && diff.contains("+++ /dev/null"), "{diff}");
     assert_eq!(app.snapshot(), rewritten);

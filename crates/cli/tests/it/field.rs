@@ -4,7 +4,7 @@ use std::{path::Path, process::Command, time::Duration};
 
 use serde_json::Value;
 
-use crate::builds::{App, INSTRUMENTATION, nitro_json};
+use crate::builds::{ALREADY_FIRST, App, INSTRUMENTATION, nitro_json};
 
 const BUILT: &str = ".output/server/instrument.server.mjs";
 const ENTRY: &str = ".output/server/index.mjs";
@@ -50,7 +50,7 @@ fn a_startup_file_may_require_the_entry() {
     let app = listening(NODE_SERVER);
     app.write("app.cjs", "require('./.output/server/index.mjs');\n");
     app.succeeds(&[]);
-    assert_eq!(app.succeeds(&[]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&[]), ALREADY_FIRST);
     app.succeeds(&["check"]);
     for file in ["app.cjs", ENTRY] {
         let (code, said) = start(&app, file);

@@ -65,7 +65,7 @@ fn a_static_build_has_nothing_to_do() {
     for command in [&[][..], &["check"], &["restore"]] {
         let app = App::empty();
         app.write(".output/nitro.json", nitro_json("github-pages"));
-        assert_eq!(app.succeeds(command), "a build of the preset `github-pages` has no server: nothing to do\n");
+        assert_eq!(app.succeeds(command), "✔ nothing to do: a build of the preset `github-pages` has no server\n");
     }
 }
 

@@ -29,19 +29,14 @@ fn a_fresh_build() {
             instrumentation  .output/server/instrument.server.mjs
             loaded at once   chunks/nitro/nitro.mjs
             exports          default (object)
-            proof            not proven: sentry-not-started, static-edge-to-runtime, static-edge-to-package; `presentry check` shows where
+            proof            not proven: sentry-not-started; `presentry check` shows where
             presentry        would rewrite this build; `presentry --dry-run` shows the diff
             with --import    node --import ./.output/server/instrument.server.mjs .output/server/index.mjs
             package.json     "start": "node --import ./.output/server/instrument.server.mjs .output/server/index.mjs"
-            options          autoInjectServerSentry: not set (default)
-                             experimental_entrypointWrappedFunctions: default, handler, server (default)
-                             instrumentation: src/instrument.server.* (default)
-                             serverEntrypointFileName: as the preset has it (default)
-                             debug: false (default)
-                             server.preset: as the build says (default)
-                             server.output.dir: as the preset has it (default)
-                             server.output.serverDir: as the preset has it (default)
-                             server.output.publicDir: as the preset has it (default)
+            options          all have their default; `-v` lists them
+
+            ✖ Sentry does not start first
+              next: `presentry` rewrites the build, `presentry --dry-run` shows how
         "#]],
     );
 }
@@ -68,15 +63,7 @@ fn a_rewritten_build() {
             presentry        has nothing to do
             with --import    node --import ./.output/server/instrument.server.mjs .output/server/index.mjs; not needed for this build
             package.json     "start": "node --import ./.output/server/instrument.server.mjs .output/server/index.mjs"
-            options          autoInjectServerSentry: not set (default)
-                             experimental_entrypointWrappedFunctions: default, handler, server (default)
-                             instrumentation: src/instrument.server.* (default)
-                             serverEntrypointFileName: as the preset has it (default)
-                             debug: false (default)
-                             server.preset: as the build says (default)
-                             server.output.dir: as the preset has it (default)
-                             server.output.serverDir: as the preset has it (default)
-                             server.output.publicDir: as the preset has it (default)
+            options          all have their default; `-v` lists them
         "#]],
     );
 }
@@ -97,17 +84,12 @@ fn a_build_that_the_sdk_wrapped() {
             loaded at once   chunks/nitro/nitro.mjs
             loaded later     chunks/nitro/nitro.mjs
             exports          handler (unknown), listener (object)
-            proof            not proven: static-edge-to-runtime, static-edge-to-package; `presentry check` shows where
+            proof            not proven: static-edge-to-runtime; `presentry check` shows where
             presentry        would rewrite this build; `presentry --dry-run` shows the diff
-            options          autoInjectServerSentry: not set (default)
-                             experimental_entrypointWrappedFunctions: default, handler, server (default)
-                             instrumentation: src/instrument.server.* (default)
-                             serverEntrypointFileName: as the preset has it (default)
-                             debug: false (default)
-                             server.preset: as the build says (default)
-                             server.output.dir: as the preset has it (default)
-                             server.output.serverDir: as the preset has it (default)
-                             server.output.publicDir: as the preset has it (default)
+            options          all have their default; `-v` lists them
+
+            ✖ Sentry does not start first
+              next: `presentry` rewrites the build, `presentry --dry-run` shows how
         "#]],
     );
 }
@@ -134,6 +116,9 @@ export default defineConfig(withSentry({ server: { preset: process.env.PRESET } 
                          server.output.dir: as the preset has it (default)
                          server.output.serverDir: as the preset has it (default)
                          server.output.publicDir: as the preset has it (default)
+
+        ✖ Sentry does not start first
+          next: `presentry` rewrites the build, `presentry --dry-run` shows how
     "#]]
     .assert_eq(options);
     let document = json(&app, &["inspect", "--preset", "node-server"], 0);
@@ -268,6 +253,7 @@ fn a_second_init_is_warned_of() {
     expect![[r#"
         warning[double-init]: the script `start` in `package.json` says `--import ./instrument.mjs`, which starts Sentry a second time: the build has `./.output/server/instrument.server.mjs`
          --> package.json:1:40
+          |
         1 | { "scripts": { "start": "node --import ./instrument.mjs .output/server/index.mjs" } }
           |                                        ^^^^^^^^^^^^^^^^ another instrumentation
         hint: take it out of the script, or import `./.output/server/instrument.server.mjs`, which runs once however often it is named

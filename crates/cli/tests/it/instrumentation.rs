@@ -11,7 +11,7 @@ use expect_test::{Expect, expect};
 use predicates::{prelude::PredicateBooleanExt as _, str::contains};
 use serde_json::{Value, json};
 
-use crate::builds::{App, INSTRUMENTATION, nitro_json};
+use crate::builds::{ALREADY_FIRST, App, INSTRUMENTATION, nitro_json};
 
 const BUILT: &str = ".output/server/instrument.server.mjs";
 
@@ -42,7 +42,7 @@ fn rewrites(app: &App, arguments: &[&str]) {
     app.succeeds(arguments);
     app.succeeds(&["check"]);
     let after = app.snapshot();
-    assert_eq!(app.succeeds(arguments), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(arguments), ALREADY_FIRST);
     assert_eq!(app.snapshot(), after, "a second run changed something");
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), before, "the original build is not back");
@@ -341,15 +341,20 @@ fn what_is_nowhere_is_compiled_from_the_source_or_refused() {
         &app,
         &[],
         expect![[r#"
-        error[missing-module]: `assets/shared-x.js` is imported, but is not in the build
-         --> .output/server/index.mjs:2:1
-        2 | import "./instrument.server.mjs";
-          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-         --> .output/server/instrument.server.mjs:4:1
-        4 | import './assets/shared-x.js';
-          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-        hint: it is not in `.vinxi/build/ssr` either, and there is no source to compile: build again, and run `presentry` in the same checkout
-    "#]],
+            error[missing-module]: `assets/shared-x.js` is imported, but is not in the build
+             --> .output/server/index.mjs:2:1
+              |
+            2 | import "./instrument.server.mjs";
+              | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+             --> .output/server/instrument.server.mjs:4:1
+              |
+            4 | import './assets/shared-x.js';
+              | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+            hint: it is not in `.vinxi/build/ssr` either, and there is no source to compile: build again, and run `presentry` in the same checkout
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain missing-module` tells more
+        "#]],
     );
     app.write("src/instrument.server.ts", starting("globalThis.seen = { from: 'source' };"));
     let output = app.presentry(&["-v"]).assert().success().get_output().clone();
@@ -505,15 +510,21 @@ fn where_it_looked_is_said() {
         expect![[r#"
             error[instrumentation-not-found]: there is no instrumentation; looked for `.output/server/instrument.server.mjs`, `src/instrument.server.*`, `instrument.server.*`, `src/sentry.server.config.*`, `sentry.server.config.*`
             hint: write `src/instrument.server.ts` with `Sentry.init()` in it, or name the file, built or not, with `--instrumentation`
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain instrumentation-not-found` tells more
         "#]],
     );
     refuses(
         &app(&[("app.config.ts", NAMED)]),
         &[],
         expect![[r#"
-        error[instrumentation-not-found]: there is no instrumentation; looked for `.output/server/sentry.mjs`, `.vinxi/build/ssr/sentry.js`, `.vinxi/build/ssr/sentry.mjs`, `src/start/sentry.ts`, as `instrumentation` is `./src/start/sentry.ts`
-        hint: run `presentry` where the sources of the app are, or name the file, built or not, with `--instrumentation`
-    "#]],
+            error[instrumentation-not-found]: there is no instrumentation; looked for `.output/server/sentry.mjs`, `.vinxi/build/ssr/sentry.js`, `.vinxi/build/ssr/sentry.mjs`, `src/start/sentry.ts`, as `instrumentation` is `./src/start/sentry.ts`
+            hint: run `presentry` where the sources of the app are, or name the file, built or not, with `--instrumentation`
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain instrumentation-not-found` tells more
+        "#]],
     );
 }
 
@@ -532,12 +543,16 @@ fn what_cannot_be_compiled_is_shown_in_its_source() {
         &source("export const a: = 1;\n"),
         &[],
         expect![[r#"
-        error[instrumentation-syntax]: `src/instrument.server.ts` cannot be compiled: unexpected token `=`, expected an identifier, void, yield, null, await, break, a string literal, a numeric literal, true, false, `, -, import, this, typeof, {, [, (
-         --> src/instrument.server.ts:1:17
-        1 | export const a: = 1;
-          |                 ^
-        hint: the instrumentation runs before everything else: keep it, and what it imports, plain TypeScript or JavaScript
-    "#]],
+            error[instrumentation-syntax]: `src/instrument.server.ts` cannot be compiled: unexpected token `=`, expected an identifier, void, yield, null, await, break, a string literal, a numeric literal, true, false, `, -, import, this, typeof, {, [, (
+             --> src/instrument.server.ts:1:17
+              |
+            1 | export const a: = 1;
+              |                 ^
+            hint: the instrumentation runs before everything else: keep it, and what it imports, plain TypeScript or JavaScript
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain instrumentation-syntax` tells more
+        "#]],
     );
     refuses(
         &source(
@@ -545,71 +560,98 @@ fn what_cannot_be_compiled_is_shown_in_its_source() {
         ),
         &[],
         expect![[r#"
-        error[instrumentation-import]: an import of the instrumentation cannot be followed: `./lib/nowhere` cannot be found
-         --> src/instrument.server.ts:1:8
-        1 | import './lib/nowhere';
-          |        ^^^^^^^^^^^^^^^
-        hint: looked for `src/lib/nowhere.{mjs,js,mts,ts,jsx,tsx,json}` and `src/lib/nowhere/index.{mjs,js,mts,ts,jsx,tsx,json}`
-        error[instrumentation-import]: an import of the instrumentation cannot be followed: `~/nowhere` cannot be found
-         --> src/instrument.server.ts:2:8
-        2 | import '~/nowhere';
-          |        ^^^^^^^^^^^
-        hint: looked for `src/nowhere.{mjs,js,mts,ts,jsx,tsx,json}` and `src/nowhere/index.{mjs,js,mts,ts,jsx,tsx,json}`
-        error[instrumentation-import]: an import of the instrumentation cannot be followed: `/nowhere.ts` cannot be found
-         --> src/instrument.server.ts:3:8
-        3 | import '/nowhere.ts';
-          |        ^^^^^^^^^^^^^
-        hint: looked for `nowhere.ts`
-        error[instrumentation-import]: an import of the instrumentation cannot be followed: `@/nowhere` cannot be found
-         --> src/instrument.server.ts:4:8
-        4 | import '@/nowhere';
-          |        ^^^^^^^^^^^
-        hint: an alias has to be in `paths` of `tsconfig.json`, as an alias of the configuration of Vite cannot be read without running it
-        error[instrumentation-import]: an import of the instrumentation cannot be followed: `#nowhere` cannot be found
-         --> src/instrument.server.ts:5:8
-        5 | import '#nowhere';
-          |        ^^^^^^^^^^
-        hint: `imports` of the app's `package.json` has to name a file of the app (Cannot find module '#nowhere')
-    "#]],
+            error[instrumentation-import]: an import of the instrumentation cannot be followed: `./lib/nowhere` cannot be found
+             --> src/instrument.server.ts:1:8
+              |
+            1 | import './lib/nowhere';
+              |        ^^^^^^^^^^^^^^^
+            hint: looked for `src/lib/nowhere.{mjs,js,mts,ts,jsx,tsx,json}` and `src/lib/nowhere/index.{mjs,js,mts,ts,jsx,tsx,json}`
+
+            error[instrumentation-import]: an import of the instrumentation cannot be followed: `~/nowhere` cannot be found
+             --> src/instrument.server.ts:2:8
+              |
+            2 | import '~/nowhere';
+              |        ^^^^^^^^^^^
+            hint: looked for `src/nowhere.{mjs,js,mts,ts,jsx,tsx,json}` and `src/nowhere/index.{mjs,js,mts,ts,jsx,tsx,json}`
+
+            error[instrumentation-import]: an import of the instrumentation cannot be followed: `/nowhere.ts` cannot be found
+             --> src/instrument.server.ts:3:8
+              |
+            3 | import '/nowhere.ts';
+              |        ^^^^^^^^^^^^^
+            hint: looked for `nowhere.ts`
+
+            error[instrumentation-import]: an import of the instrumentation cannot be followed: `@/nowhere` cannot be found
+             --> src/instrument.server.ts:4:8
+              |
+            4 | import '@/nowhere';
+              |        ^^^^^^^^^^^
+            hint: an alias has to be in `paths` of `tsconfig.json`, as an alias of the configuration of Vite cannot be read without running it
+
+            error[instrumentation-import]: an import of the instrumentation cannot be followed: `#nowhere` cannot be found
+             --> src/instrument.server.ts:5:8
+              |
+            5 | import '#nowhere';
+              |        ^^^^^^^^^^
+            hint: `imports` of the app's `package.json` has to name a file of the app (Cannot find module '#nowhere')
+
+            ✖ refused: 5 errors; nothing was changed
+              next: `presentry explain instrumentation-import` tells more
+        "#]],
     );
     refuses(
         &source("import './style.css';\nimport text from './style.css?raw';\nimport 'virtual:x';\ntext;\n"),
         &[],
         expect![[r#"
-        error[instrumentation-import]: an import of the instrumentation cannot be followed: `src/style.css` is no module that can be compiled
-         --> src/instrument.server.ts:1:8
-        1 | import './style.css';
-          |        ^^^^^^^^^^^^^
-        hint: only TypeScript, JavaScript and JSON can be imported by the instrumentation
-        error[instrumentation-import]: an import of the instrumentation cannot be followed: `./style.css?raw` exists for Vite alone
-         --> src/instrument.server.ts:2:18
-        2 | import text from './style.css?raw';
-          |                  ^^^^^^^^^^^^^^^^^
-        hint: take the import out of the instrumentation, or read what is needed when the server runs
-        error[instrumentation-import]: an import of the instrumentation cannot be followed: `virtual:x` exists for Vite alone
-         --> src/instrument.server.ts:3:8
-        3 | import 'virtual:x';
-          |        ^^^^^^^^^^^
-        hint: take the import out of the instrumentation, or read what is needed when the server runs
-    "#]],
+            error[instrumentation-import]: an import of the instrumentation cannot be followed: `src/style.css` is no module that can be compiled
+             --> src/instrument.server.ts:1:8
+              |
+            1 | import './style.css';
+              |        ^^^^^^^^^^^^^
+            hint: only TypeScript, JavaScript and JSON can be imported by the instrumentation
+
+            error[instrumentation-import]: an import of the instrumentation cannot be followed: `./style.css?raw` exists for Vite alone
+             --> src/instrument.server.ts:2:18
+              |
+            2 | import text from './style.css?raw';
+              |                  ^^^^^^^^^^^^^^^^^
+            hint: take the import out of the instrumentation, or read what is needed when the server runs
+
+            error[instrumentation-import]: an import of the instrumentation cannot be followed: `virtual:x` exists for Vite alone
+             --> src/instrument.server.ts:3:8
+              |
+            3 | import 'virtual:x';
+              |        ^^^^^^^^^^^
+            hint: take the import out of the instrumentation, or read what is needed when the server runs
+
+            ✖ refused: 3 errors; nothing was changed
+              next: `presentry explain instrumentation-import` tells more
+        "#]],
     );
     refuses(
         &source("import './broken.json';\nimport './local.cjs';\nimport { view } from './view';\nview;\n"),
         &[],
         expect![[r#"
-        error[instrumentation-syntax]: `src/broken.json` is no valid JSON
-         --> src/broken.json:2:3
-        2 |   b }
-          |   ^
-        hint: the instrumentation runs before everything else: keep it, and what it imports, plain TypeScript or JavaScript
-        error[instrumentation-import]: `src/local.cjs` is imported by the instrumentation, and is CommonJS
-        hint: write it as an ES module, with `import` and `export`, as Vite wants it, too
-        error[instrumentation-syntax]: `src/view.tsx` cannot be compiled: an element of JSX cannot stand in the instrumentation
-         --> src/view.tsx:1:21
-        1 | export const view = <p>hello</p>;
-          |                     ^^^
-        hint: the instrumentation runs before everything else: keep it, and what it imports, plain TypeScript or JavaScript
-    "#]],
+            error[instrumentation-syntax]: `src/broken.json` is no valid JSON
+             --> src/broken.json:2:3
+              |
+            2 |   b }
+              |   ^
+            hint: the instrumentation runs before everything else: keep it, and what it imports, plain TypeScript or JavaScript
+
+            error[instrumentation-import]: `src/local.cjs` is imported by the instrumentation, and is CommonJS
+            hint: write it as an ES module, with `import` and `export`, as Vite wants it, too
+
+            error[instrumentation-syntax]: `src/view.tsx` cannot be compiled: an element of JSX cannot stand in the instrumentation
+             --> src/view.tsx:1:21
+              |
+            1 | export const view = <p>hello</p>;
+              |                     ^^^
+            hint: the instrumentation runs before everything else: keep it, and what it imports, plain TypeScript or JavaScript
+
+            ✖ refused: 3 errors; nothing was changed
+              next: `presentry explain instrumentation-syntax` tells more
+        "#]],
     );
     refuses(
         &app(&[("src/instrument.server.cjs", "require('./other.cjs');\n")]),
@@ -617,9 +659,13 @@ fn what_cannot_be_compiled_is_shown_in_its_source() {
         expect![[r#"
             error[instrumentation-syntax]: `src/instrument.server.cjs` cannot be compiled: `require("./other.cjs")` asks for a file of the app, which is not part of the build
              --> src/instrument.server.cjs:1:9
+              |
             1 | require('./other.cjs');
               |         ^^^^^^^^^^^^^
             hint: write the instrumentation as an ES module, with `import` and `export`: what it imports is compiled as well then
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain instrumentation-syntax` tells more
         "#]],
     );
     // An instrumentation that starts nothing is refused by the proof, whatever it was made of.

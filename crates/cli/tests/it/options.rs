@@ -1,7 +1,7 @@
 //! The options of `app.config.*`: what they change, what a flag changes instead, and what is said when they cannot be read.
 
 use expect_test::{Expect, expect};
-use predicates::str::contains;
+use predicates::str::{contains, starts_with};
 
 use crate::builds::{App, INSTRUMENTATION, nitro_json};
 
@@ -94,6 +94,9 @@ fn the_instrumentation_has_the_base_name_of_the_source() {
         expect![[r#"
             error[instrumentation-not-found]: there is no instrumentation; looked for `.output/server/sentry.mjs`, `.vinxi/build/ssr/sentry.js`, `.vinxi/build/ssr/sentry.mjs`, `src/sentry.ts`, as `instrumentation` is `./src/sentry.ts`
             hint: `.output/server/instrument.server.mjs` is there: name it with `--instrumentation .output/server/instrument.server.mjs` if it is the one
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain instrumentation-not-found` tells more
         "#]],
     );
     app.succeeds(&["--instrumentation", ".output/server/instrument.server.mjs"]);
@@ -121,9 +124,13 @@ fn an_instrumentation_that_is_not_static_matters_when_none_is_there() {
         expect![[r#"
             error[option-not-static]: the value of `instrumentation` is not known without running `app.config.ts`: it is read from the environment
              --> app.config.ts:3:63
+              |
             3 | export default defineConfig(withSentry({}, { instrumentation: process.env.FILE }));
               |                                                               ^^^^^^^^^^^^^^^^
             hint: write the value out, or set it with `--instrumentation FILE`
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain option-not-static` tells more
         "#]],
     );
     app.succeeds(&["--instrumentation", ".output/server/start.mjs"]);
@@ -157,9 +164,13 @@ fn a_wrapped_function_has_to_be_an_export() {
         expect![[r#"
             error[unknown-export]: `handler` is no export of the entry, which exports `default`
              --> app.config.ts:3:99
+              |
             3 | export default defineConfig(withSentry({}, { experimental_entrypointWrappedFunctions: ['default', 'handler'] }));
               |                                                                                                   ^^^^^^^^^ named here
             hint: name the functions that the platform calls
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain unknown-export` tells more
         "#]],
     );
     configured("{ experimental_entrypointWrappedFunctions: ['default'] }").succeeds(&[]);
@@ -222,6 +233,9 @@ fn a_build_in_another_directory_is_not_taken_for_it() {
         expect![[r#"
             error[build-not-found]: no build found in `.`; looked for `dist/nitro.json`
             hint: build the app first, or name its output directory with `--output-dir`, or the built entry with `--entry`
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain build-not-found` tells more
         "#]],
     );
     // A flag comes before the file.
@@ -333,7 +347,7 @@ fn a_build_without_metadata_is_as_old_as_its_entry() {
     app.write("server/index.mjs", "import 'graphql';\nexport const a = {};\n");
     app.write("server/instrument.server.mjs", INSTRUMENTATION);
     let app = app.with_packages("server");
-    app.presentry(&["--entry", "server/index.mjs", "--dry-run"]).assert().success().stderr("");
+    app.presentry(&["--entry", "server/index.mjs", "--dry-run", "-q"]).assert().success().stderr("");
     app.write_later("src/app.tsx", "");
     app.presentry(&["--entry", "server/index.mjs", "--dry-run"]).assert().success().stderr(contains("[stale-build]"));
 }
@@ -344,5 +358,5 @@ fn debug_explains_each_choice() {
     app.presentry(&["--dry-run"]).assert().success().stderr(contains("note: the host loads the entry as: process"));
     app.presentry(&["--dry-run", "-q"]).assert().success().stderr("");
     let app = configured("{ debug: false }");
-    app.presentry(&["--dry-run"]).assert().success().stderr("");
+    app.presentry(&["--dry-run"]).assert().success().stderr(starts_with("✔ would rewrite 2 files"));
 }

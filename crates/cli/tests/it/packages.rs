@@ -3,7 +3,7 @@
 
 use expect_test::expect;
 
-use crate::builds::{App, INSTRUMENTATION};
+use crate::builds::{ALREADY_FIRST, App, INSTRUMENTATION};
 
 const SERVER: &str = ".output/server";
 
@@ -151,7 +151,10 @@ fn what_is_missing_is_traced_in() {
         package       .output/server/node_modules/@sentry/solidstart/node_modules/debug 2.0.0 (2 files, 1 kB)
         package       .output/server/node_modules/hooks 4.0.0 (3 files, 1 kB)
         package       .output/server/node_modules/native 3.0.0 (3 files, 1 kB)
-        Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs and 1 package
+
+        ✔ rewritten: Sentry starts first
+          loaded before the runtime: index.mjs, instrument.server.mjs and 1 package
+          next: `presentry trace` starts the server and shows the spans that arrive
     "#]]
     .assert_eq(&app.succeeds(&[]));
     assert_eq!(node_elsewhere(&app, START), ("init 2 native\n".to_owned(), String::new()));
@@ -173,7 +176,7 @@ fn what_is_missing_is_traced_in() {
     let cli = |path: &str| after[path].clone();
     assert_eq!(cli(&format!("{sdk}/cli")), cli("node_modules/@sentry/solidstart/cli"), "the mode is kept");
 
-    assert_eq!(app.succeeds(&[]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&[]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), after);
     expect![[r#"
         removed   .output/server/entry.mjs
@@ -183,7 +186,8 @@ fn what_is_missing_is_traced_in() {
         removed   .output/server/node_modules/@sentry/solidstart/node_modules/debug (2 files)
         removed   .output/server/node_modules/hooks (3 files)
         removed   .output/server/node_modules/native (3 files)
-        the original build is back, byte for byte
+
+        ✔ restored: the original build is back, byte for byte
     "#]]
     .assert_eq(&app.succeeds(&["restore"]));
     assert_eq!(app.snapshot(), before);
@@ -195,6 +199,7 @@ fn without_tracing_it_is_a_warning_and_the_build_cannot_start() {
     expect![[r#"
         warning[resolves-outside]: `@sentry/solidstart`, which `.output/server/instrument.server.mjs` needs, is not in the build but in `node_modules/@sentry/solidstart`
          --> .output/server/instrument.server.mjs:1:25
+          |
         1 | import * as Sentry from '@sentry/solidstart';
           |                         ^^^^^^^^^^^^^^^^^^^^
         hint: run `presentry` in the directory of the app without `--no-trace`, deploy what lies outside along with the build, or say `--packages-elsewhere`
@@ -233,11 +238,16 @@ fn a_build_that_could_not_start_is_not_rewritten() {
     expect![[r#"
         error[package-missing]: the package `@sentry/solidstart`, which `.output/server/instrument.server.mjs` needs, is not in the build, and 1 more of its files
          --> .output/server/instrument.server.mjs:1:25
+          |
         1 | import * as Sentry from '@sentry/solidstart';
           |                         ^^^^^^^^^^^^^^^^^^^^
         hint: install `@sentry/solidstart` in the app and run `presentry` in its directory without `--no-trace`, after the build; `--packages-elsewhere` where it is supplied in another way
+
         warning[tracer-not-found]: no `@vercel/nft` was found from the app through `vinxi`, `nitropack` or `nitro`
         hint: install the dependencies of the app, those that build it included, and run `presentry` in its directory
+
+        ✖ refused: 1 error and 1 warning; nothing was changed
+          next: `presentry explain package-missing` tells more
     "#]].assert_eq(&app.fails(&[], 1));
     assert_eq!(app.snapshot(), before);
     for arguments in
@@ -353,7 +363,10 @@ fn files_that_were_lost_are_traced_in_again() {
     app.remove(".output/server/node_modules/hooks/lib.mjs");
     expect![[r#"
         package  .output/server/node_modules/hooks 4.0.0 (1 file, 1 kB)
-        Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs and 1 package
+
+        ✔ rewritten: Sentry starts first
+          loaded before the runtime: index.mjs, instrument.server.mjs and 1 package
+          next: `presentry trace` starts the server and shows the spans that arrive
     "#]]
     .assert_eq(&app.succeeds(&[]));
     assert_eq!(without_store(app.snapshot()), without_store(complete));
@@ -456,15 +469,21 @@ fn the_way_to_what_is_missing_is_shown() {
     expect![[r#"
         error[package-missing]: the package `b`, which `.output/server/node_modules/a/index.js` needs, is not in the build
          --> .output/server/instrument.server.mjs:1:25
+          |
         1 | import * as Sentry from '@sentry/solidstart';
           |                         ^^^^^^^^^^^^^^^^^^^^
          --> .output/server/node_modules/@sentry/solidstart/index.js:1:8
+          |
         1 | import 'a';
           |        ^^^
          --> .output/server/node_modules/a/index.js:1:19
+          |
         1 | const b = require('b');
           |                   ^^^
         hint: install `b` in the app and run `presentry` in its directory without `--no-trace`, after the build; `--packages-elsewhere` where it is supplied in another way
+
+        ✖ refused: 1 error; nothing was changed
+          next: `presentry explain package-missing` tells more
     "#]]
     .assert_eq(&String::from_utf8(app.presentry(&["--no-trace"]).output().unwrap().stderr).unwrap());
 }

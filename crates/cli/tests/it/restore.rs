@@ -12,7 +12,7 @@ fn the_original_build_comes_back() {
         assert_ne!(app.snapshot(), original);
         app.succeeds(&["restore"]);
         assert_eq!(app.snapshot(), original);
-        assert_eq!(app.succeeds(&["restore"]), "nothing to restore\n");
+        assert_eq!(app.succeeds(&["restore"]), "✔ nothing to restore: the build is the original one\n");
         assert_eq!(app.snapshot(), original);
     }
 }
@@ -24,7 +24,8 @@ fn it_says_what_it_did() {
     expect![[r#"
         removed   .output/server/entry.mjs
         restored  .output/server/index.mjs
-        the original build is back, byte for byte
+
+        ✔ restored: the original build is back, byte for byte
     "#]]
     .assert_eq(&app.succeeds(&["restore"]));
 }
@@ -41,7 +42,8 @@ fn an_injected_debug_id_is_taken_away_and_named() {
         restored  .output/server/index.mjs
         taken away from .output/server/entry.mjs: the debug id that was injected after the rewrite
         taken away from .output/server/index.mjs: the debug id that was injected after the rewrite
-        the original build is back, byte for byte
+
+        ✔ restored: the original build is back, byte for byte
     "#]]
     .assert_eq(&app.succeeds(&["restore"]));
     assert_eq!(app.snapshot(), original);

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use predicates::{prelude::PredicateBooleanExt as _, str::contains};
 
-use crate::builds::{App, nitro_json};
+use crate::builds::{ALREADY_FIRST, App, nitro_json};
 
 #[track_caller]
 fn check(app: &App, arguments: &[&str], expected: Expect) {
@@ -21,7 +21,10 @@ fn a_facade_over_chunks() {
         expect![[r#"
             facade  .output/server/index.mjs
             moved   .output/server/index.mjs → entry.mjs
-            Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs and 1 package
+
+            ✔ rewritten: Sentry starts first
+              loaded before the runtime: index.mjs, instrument.server.mjs and 1 package
+              next: `presentry trace` starts the server and shows the spans that arrive
         "#]],
     );
     assert_eq!(app.read(".output/server/entry.mjs"), entry);
@@ -30,7 +33,9 @@ fn a_facade_over_chunks() {
         &app,
         &["check"],
         expect![[r#"
-            Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs and 1 package
+            ✔ proven: Sentry starts first
+              loaded before the runtime: index.mjs, instrument.server.mjs and 1 package
+              next: `presentry trace` starts the server and shows the spans that arrive
         "#]],
     );
 }
@@ -46,7 +51,10 @@ fn a_runtime_in_the_entry_with_modules_that_import_it_back() {
             moved      .output/server/index.mjs → entry.mjs
             repointed  .output/server/chunks/build/app-0.mjs
             repointed  .output/server/chunks/build/app-1.mjs
-            Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs and 1 package
+
+            ✔ rewritten: Sentry starts first
+              loaded before the runtime: index.mjs, instrument.server.mjs and 1 package
+              next: `presentry trace` starts the server and shows the spans that arrive
         "#]],
     );
     assert!(app.read(".output/server/chunks/build/app-1.mjs").contains("'../../entry.mjs'"));
@@ -58,7 +66,7 @@ fn a_second_run_changes_nothing() {
     for app in [App::facade(), App::inline(3)] {
         app.succeeds(&[]);
         let rewritten = app.snapshot();
-        assert_eq!(app.succeeds(&[]), "already first, nothing changed\n");
+        assert_eq!(app.succeeds(&[]), ALREADY_FIRST);
         assert_eq!(app.snapshot(), rewritten);
     }
 }
@@ -73,7 +81,8 @@ fn a_second_run_without_what_the_first_kept_changes_nothing() {
         &app,
         &[],
         expect![[r#"
-            already first, nothing changed
+            ✔ already first, nothing changed
+              next: `presentry trace` starts the server and shows the spans that arrive
         "#]],
     );
     assert_eq!(app.snapshot(), rewritten);
@@ -91,7 +100,8 @@ fn a_debug_id_injected_after_the_rewrite_is_no_change() {
         &app,
         &[],
         expect![[r#"
-            already first, nothing changed
+            ✔ already first, nothing changed
+              next: `presentry trace` starts the server and shows the spans that arrive
         "#]],
     );
     assert_eq!(app.snapshot(), injected);
@@ -110,7 +120,10 @@ fn other_options_change_what_they_concern_and_nothing_else() {
         &["--instrumentation", ".output/server/other.mjs"],
         expect![[r#"
             facade  .output/server/index.mjs
-            Sentry starts first: the static closure of index.mjs is index.mjs, other.mjs and 1 package
+
+            ✔ rewritten: Sentry starts first
+              loaded before the runtime: index.mjs, other.mjs and 1 package
+              next: `presentry trace` starts the server and shows the spans that arrive
         "#]],
     );
     assert!(app.read(".output/server/index.mjs").contains("other.mjs"));
@@ -203,7 +216,10 @@ fn an_entry_that_is_named_needs_no_metadata() {
         expect![[r#"
             facade  .output/server/index.mjs
             moved   .output/server/index.mjs → entry.mjs
-            Sentry starts first: the static closure of index.mjs is index.mjs, instrument.server.mjs and 1 package
+
+            ✔ rewritten: Sentry starts first
+              loaded before the runtime: index.mjs, instrument.server.mjs and 1 package
+              next: `presentry trace` starts the server and shows the spans that arrive
         "#]],
     );
     app.succeeds(&["check", "--entry", ".output/server/index.mjs"]);
@@ -229,7 +245,8 @@ fn a_proven_wrapper_of_the_sdk_is_kept_when_asked_for() {
         &app,
         &["--keep-sdk-wrapper"],
         expect![[r#"
-            already first, nothing changed: the wrapper of the SDK is proven, and is kept
+            ✔ already first, nothing changed: the wrapper of the SDK is proven, and is kept
+              next: `presentry trace` starts the server and shows the spans that arrive
         "#]],
     );
     assert_eq!(app.snapshot(), before);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use serde_json::Value;
 
-use crate::builds::{App, Found, Snapshot, set_mode};
+use crate::builds::{ALREADY_FIRST, App, Found, Snapshot, set_mode};
 
 /// Each store, and what lies in it.
 const STORES: [(&str, &str); 5] = [
@@ -65,7 +65,7 @@ fn what_0_1_0_wrote_is_rewritten_and_restored() {
         app.succeeds(&[]);
         app.succeeds(&["check"]);
         assert!(!app.join(".output/server/.presentry/pruned.json").exists(), "{name}");
-        assert_eq!(app.succeeds(&[]), "already first, nothing changed\n", "{name}");
+        assert_eq!(app.succeeds(&[]), ALREADY_FIRST, "{name}");
         app.succeeds(&["restore"]);
         assert_eq!(app.snapshot(), original, "{name}");
     }

@@ -1,7 +1,11 @@
 //! `sentry-not-started`: nothing in the static closure of the entry calls `init` of a `@sentry/*` package.
 
 use super::{Code, Diagnostic, Severity};
-use crate::{diagnostics::Stage, sources::ModulePath};
+use crate::{
+    diagnostics::Stage,
+    graph::{Edge, Graph},
+    sources::ModulePath,
+};
 
 pub(super) static CODE: Code = Code {
     name: "sentry-not-started",
@@ -11,8 +15,15 @@ pub(super) static CODE: Code = Code {
 `Sentry.init()` is called in it, Sentry starts too late or not at all.
 
 The call is looked for by its binding, not by its name: it must be the `init` of a package
-`@sentry/*`, and it must be reached when the module is evaluated."#,
+`@sentry/*`, and it must be reached when the module is evaluated.
+
+The labels show the shortest chain of static imports from the entry to the runtime."#,
 };
+
+/// `chain` leads to the runtime of a build that was not rewritten.
+pub(crate) fn not_rewritten(graph: &Graph<'_>, entry: &ModulePath, chain: &[Edge]) -> Diagnostic {
+    super::with_chain(sentry_not_started(entry, &Stage::Found), graph, chain)
+}
 
 pub(crate) fn sentry_not_started(entry: &ModulePath, stage: &Stage) -> Diagnostic {
     let hint = match stage {
@@ -22,9 +33,6 @@ pub(crate) fn sentry_not_started(entry: &ModulePath, stage: &Stage) -> Diagnosti
         }
         Stage::Planned(instrumentation) => format!("call `Sentry.init()` at the top level of `{instrumentation}`"),
     };
-    Diagnostic::new(
-        &CODE,
-        format!("no module in the static closure of `{entry}` calls `init` of a `@sentry/*` package"),
-    )
-    .hint(hint)
+    let message = format!("no module in the static closure of `{entry}` calls `init` of a `@sentry/*` package");
+    Diagnostic::new(&CODE, message).hint(hint)
 }
