@@ -26,8 +26,11 @@ mod cost {
     /// The steps that the library may take for each `else if` over the chain before it, and for each label over those
     /// around it: a chain of 7,000, or thousands of short ones.
     pub(super) const CHAIN_STEPS: usize = 25_000_000;
+    /// The steps that the library may take to look for declarations: in each block it looks through all blocks inside. 8,000
+    /// that lie in one another are 32 million.
+    pub(super) const BLOCK_STEPS: usize = 12_000_000;
     /// What is given to a text that is followed. What is touched of it is memory, beside the tree.
-    pub(super) const FOLLOWED: usize = if cfg!(debug_assertions) { LIMIT } else { LIMIT / 4 };
+    pub(super) const FOLLOWED: usize = if SCALE > 4 { LIMIT } else { LIMIT / 4 * SCALE };
     /// More than this is not asked of any system.
     pub(super) const LIMIT: usize = if cfg!(target_pointer_width = "64") { 1 << 30 } else { 1 << 26 };
 }
@@ -36,12 +39,15 @@ mod cost {
 pub(crate) fn stack_needed(text: &str) -> Option<usize> {
     let mut scanner = Scanner::new(text.as_bytes());
     scanner.run();
-    if scanner.chain_steps > cost::CHAIN_STEPS {
+    if scanner.chain_steps > cost::CHAIN_STEPS || scanner.block_steps > cost::BLOCK_STEPS {
+        return None;
+    }
+    let needed = cost::BASE.saturating_add(scanner.deepest);
+    if needed > cost::FOLLOWED {
         return None;
     }
     if scanner.matched && scanner.levels.len() == 1 {
-        let needed = cost::BASE.saturating_add(scanner.deepest);
-        return (needed <= cost::FOLLOWED).then_some(needed);
+        return Some(needed);
     }
     // The text is broken, or a regular expression was taken for a division: every token may be one level.
     let brackets = text.bytes().filter(|byte| matches!(byte, b'(' | b'[' | b'{')).count();
@@ -72,6 +78,8 @@ struct Level {
     chain: usize,
     /// Whether a `case` or `default` waits for its `:`.
     case: bool,
+    /// How many blocks and bodies this one lies in, itself included.
+    blocks: usize,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -114,6 +122,7 @@ struct Scanner<'a> {
     before: Before,
     deepest: usize,
     chain_steps: usize,
+    block_steps: usize,
     /// Whether every bracket was closed by its like so far.
     matched: bool,
     /// Whether a statement ended just now, unless `else` or the `while` of `do` goes on with it.
@@ -142,6 +151,7 @@ impl<'a> Scanner<'a> {
             conditionals: 0,
             chain: 0,
             case: false,
+            blocks: 0,
         };
         Self {
             text,
@@ -150,6 +160,7 @@ impl<'a> Scanner<'a> {
             before: Before::Statement,
             deepest: 0,
             chain_steps: 0,
+            block_steps: 0,
             matched: true,
             ended: false,
         }
@@ -307,6 +318,7 @@ impl<'a> Scanner<'a> {
             b';' => {
                 self.at += 1;
                 self.level().operators = 0;
+                self.block_steps += self.level().blocks;
                 self.ended = true;
                 self.before = Before::Statement;
             }
@@ -404,7 +416,13 @@ impl<'a> Scanner<'a> {
     fn push(&mut self, close: u8, kind: Kind) {
         let level = self.level();
         let base = level.base + level.statements + level.operators + cost::BRACKET;
+        let blocks = match kind {
+            // A function is looked through by itself. Here, its body cannot be told from that of `switch`.
+            Kind::Block | Kind::Body => level.blocks + 1,
+            Kind::Head | Kind::Template | Kind::Expression => level.blocks,
+        };
         self.deepest = self.deepest.max(base);
+        self.block_steps += if matches!(kind, Kind::Block | Kind::Body) { blocks } else { 0 };
         self.levels.push(Level {
             close,
             base,
@@ -414,6 +432,7 @@ impl<'a> Scanner<'a> {
             conditionals: 0,
             chain: 0,
             case: false,
+            blocks,
         });
     }
 
@@ -574,6 +593,8 @@ mod tests {
     fn where_brackets_do_not_match_everything_counts() {
         assert!(brackets(&")(".repeat(1000)) >= Some(1000));
         assert!(brackets(&"(".repeat(1000)) >= Some(1000));
+        // What is never closed is as deep as what is.
+        assert_eq!(stack_needed(&"(".repeat(30_000)), None);
         assert!(brackets(&"}".repeat(1000)) >= Some(100));
     }
 
@@ -604,8 +625,27 @@ mod tests {
     }
 
     #[test]
+    fn only_many_blocks_in_one_another_are_refused() {
+        let nested =
+            |open: &str, depth: usize, close: &str| format!("{}b();{}", open.repeat(depth), close.repeat(depth));
+        for (open, close) in
+            [("{ ", " }"), ("try { ", " } catch {}"), ("switch (a) { case 1: ", "}"), ("if (a) {", "}")]
+        {
+            assert!(stack_needed(&nested(open, 2_000, close)).is_some(), "{open}");
+            assert_eq!(stack_needed(&nested(open, 8_000, close)), None, "{open}");
+            assert!(stack_needed(&nested(open, 20, close).repeat(5_000)).is_some(), "{open}");
+            let functions = format!("function f() {{ {} }}\n", nested(open, 100, close)).repeat(1_000);
+            assert!(stack_needed(&functions).is_some(), "{open}");
+        }
+        let long = format!("{{ {} }}", "b(); ".repeat(500_000));
+        assert!(stack_needed(&long).is_some());
+    }
+
+    #[test]
     fn too_much_is_refused() {
-        let text = format!("{}{}", "(".repeat(200_000), ")".repeat(200_000));
-        assert_eq!(stack_needed(&text), None);
+        let nested = |depth: usize| format!("{}{}", "(".repeat(depth), ")".repeat(depth));
+        // The same with optimisation and without, where frames are larger and more is given.
+        assert!(stack_needed(&nested(15_000)).is_some());
+        assert_eq!(stack_needed(&nested(30_000)), None);
     }
 }

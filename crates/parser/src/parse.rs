@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use swc_core::{
+    atoms::Atom,
     common::Spanned,
     ecma::{
         ast::{
@@ -84,7 +85,7 @@ struct Reader<'a> {
     /// The local name of each import, with its place among the import entries.
     imported: HashMap<String, usize>,
     /// The names of the module's top level: where they are declared, and whether lexically.
-    declared: HashMap<String, (Span, bool)>,
+    declared: HashMap<Atom, (Span, bool)>,
     /// The local names of `process` and `argv` when they are imported.
     argv: Vec<(String, ArgvRoot)>,
     /// How many functions the visitor is in; instance fields count as one.
@@ -236,7 +237,7 @@ impl Reader<'_> {
 
     fn declare_pattern(&mut self, pattern: &Pat, lexical: bool) {
         let mut names = Vec::new();
-        bound_names(pattern, &mut |name| names.push((name.sym.to_string(), span(name.span))));
+        bound_names(pattern, &mut |name| names.push((name.sym.clone(), span(name.span))));
         for (name, at) in names {
             self.declare(&name, at, lexical);
         }
@@ -248,8 +249,8 @@ impl Reader<'_> {
         }
     }
 
-    fn declare(&mut self, name: &str, at: Span, lexical: bool) {
-        match self.declared.entry(name.to_owned()) {
+    fn declare(&mut self, name: &Atom, at: Span, lexical: bool) {
+        match self.declared.entry(name.clone()) {
             Entry::Vacant(entry) => {
                 entry.insert((at, lexical));
             }
@@ -435,7 +436,7 @@ impl Reader<'_> {
                 Some(_) => local.push(entry),
                 None => {
                     let literal = self.text[entry.span.start..].starts_with(['"', '\'']);
-                    if !literal && !self.declared.contains_key(name) {
+                    if !literal && !self.declared.contains_key(&Atom::from(name.as_str())) {
                         self.errors.push(SyntaxError {
                             message: format!("`{name}` is exported but not declared"),
                             span: entry.span,

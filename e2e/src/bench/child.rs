@@ -2,7 +2,7 @@
 //! the contender that copies. Small, because Linux counts the memory of a process from its parent's on.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,9 @@ pub(crate) const BOUND: &str = "bound";
 
 /// `bench-child spend`: uses more time and memory than a bound allows.
 pub(crate) const SPEND: &str = "spend";
+
+/// A program that processors have spent this many seconds on has passed its bound, and is ended.
+const PROCESSOR_LIMIT: u32 = 20;
 
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,7 +85,7 @@ fn measure(mut args: impl Iterator<Item = OsString>) -> Result<()> {
 
 fn bound(mut args: impl Iterator<Item = OsString>) -> Result<()> {
     let program = args.next().context("there is nothing to measure")?;
-    let mut command = Command::new(&program);
+    let mut command = within_limit(&program);
     command.args(args).stdin(Stdio::null());
     let start = Instant::now();
     let output = command.output().with_context(|| format!("failed to start `{}`", program.display()))?;
@@ -91,6 +94,19 @@ fn bound(mut args: impl Iterator<Item = OsString>) -> Result<()> {
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     println!("{}", serde_json::to_string(&Spent { wall, processor, peak_mib, code: output.status.code(), printed })?);
     Ok(())
+}
+
+/// The program, which is ended once processors have spent [`PROCESSOR_LIMIT`] on it.
+fn within_limit(program: &OsStr) -> Command {
+    if cfg!(not(unix)) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -t \"$1\" && shift && exec \"$@\"", "sh"])
+        .arg(PROCESSOR_LIMIT.to_string())
+        .arg(program);
+    command
 }
 
 /// Somewhat more than a bound allows, on whichever clock.

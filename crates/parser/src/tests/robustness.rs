@@ -189,6 +189,8 @@ fn long_chains_are_read() {
 fn brackets_that_are_never_closed_are_an_error() {
     for open in ["(", "[", "{", "a(", "`${", "() => {", "x = {a:", "function f() {", "class A { a() {", "/(", "'"] {
         assert!(!parse(&open.repeat(3000)).1.is_empty(), "{open}");
+        // More than any stack could hold.
+        assert!(!parse(&open.repeat(1_000_000)).1.is_empty(), "{open}");
     }
 }
 
