@@ -25,6 +25,7 @@ mod exact;
 mod facts;
 mod manager;
 mod output;
+mod patterns;
 mod redact;
 mod render;
 mod source;

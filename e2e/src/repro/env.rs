@@ -1,6 +1,7 @@
 //! `.env` files: which variables they set, and how such a file looks without its values. Text to text.
 
-use super::redact::{DSN, REDACTED, is_harmless, redirect};
+use super::patterns::{DSN, REDACTED, redirect};
+use super::redact::is_harmless;
 
 /// A variable of a `.env` file.
 #[derive(Debug, Clone, PartialEq, Eq)]

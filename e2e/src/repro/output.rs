@@ -12,7 +12,8 @@ use serde_json::Value;
 use walkdir::WalkDir;
 
 use super::facts::Replaced;
-use super::redact::{REDACTED, Redactor, Secrets};
+use super::patterns::REDACTED;
+use super::redact::{Redactor, Secrets};
 use crate::cache;
 use crate::secretlint::Secretlint;
 

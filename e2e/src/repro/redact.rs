@@ -11,12 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use regex::bytes::{Captures, Regex};
 
-/// What stands in the place of a secret.
-pub(crate) const REDACTED: &str = "<redacted>";
-
-/// What stands in the place of a DSN: one that the SDK accepts, so that the app behaves as before, and that leads nowhere,
-/// as `.invalid` is a domain that nobody can have.
-pub(crate) const DSN: &str = "https://redacted@redacted.invalid/0";
+use super::patterns::{self, DSN, Pattern, REDACTED, REGISTRY, is_dsn};
 
 /// Shorter values occur in any text.
 const SHORTEST: usize = 6;
@@ -149,17 +144,6 @@ pub(crate) struct Redactor {
     patterns: Vec<Pattern>,
 }
 
-/// What looks like a secret.
-#[derive(Debug)]
-struct Pattern {
-    what: &'static str,
-    regex: Regex,
-    with: Replacement,
-}
-
-/// What stands in the place of something found; nothing where it is no secret after all.
-type Replacement = fn(&Captures<'_>) -> Option<Vec<u8>>;
-
 impl Redactor {
     fn new(secrets: &Secrets, is_wanted: impl Fn(&str) -> bool) -> Result<Redactor> {
         let mut needles: BTreeMap<Vec<u8>, Needle> = BTreeMap::new();
@@ -190,7 +174,7 @@ impl Redactor {
         let parts: BTreeSet<&[u8]> = values.flat_map(|value| value.as_bytes().windows(PART.min(value.len()))).collect();
         let parts = AhoCorasick::new(parts).context("there are too many secrets to search for")?;
         let encoded = Regex::new(r"(?-u)[A-Za-z0-9+/_-]{12,}={0,2}").context("the pattern of base 64 is none")?;
-        Ok(Redactor { needles, search, parts, encoded, patterns: patterns()? })
+        Ok(Redactor { needles, search, parts, encoded, patterns: patterns::all()? })
     }
 
     /// The bytes without secrets.
@@ -367,162 +351,13 @@ fn path_forms(path: &str) -> Vec<Vec<u8>> {
     forms.into_iter().map(String::into_bytes).collect()
 }
 
-/// The form of a DSN. The part before `@` is the key, with the secret of old ones behind a colon.
-const DSN_PATTERN: &str =
-    r"https?://[0-9A-Za-z]{2,}(?::[0-9A-Za-z]+)?@([A-Za-z0-9.-]+)(?::[0-9]+)?/(?:[A-Za-z0-9._-]+/)*[0-9]+";
-
-/// The passwords of `.npmrc` and `.yarnrc.yml`. A property `_auth` of a program is none.
-const REGISTRY_PATTERN: &str = r#"(?m)(//[^\s=]+:(?:_authToken|_auth|_password)\s*=\s*"?|^(?:_authToken|_auth|_password)=|npmAuth(?:Token|Ident)["']?:\s*["']?)([^\s"',;]{6,})"#;
-
-fn is_dsn(value: &str) -> bool {
-    Regex::new(&format!("^{DSN_PATTERN}$")).is_ok_and(|regex| regex.is_match(value.as_bytes()))
-}
-
-/// The DSNs in `bytes` that lead away from this machine, replaced by `dsn`; nothing where there are none.
-///
-/// # Errors
-/// When the pattern is none.
-pub(crate) fn redirect(bytes: &[u8], dsn: &str) -> Result<Option<Vec<u8>>> {
-    let regex = Regex::new(DSN_PATTERN)?;
-    if !regex.captures_iter(bytes).any(|found| is_elsewhere(&found)) {
-        return Ok(None);
-    }
-    let to = |found: &Captures<'_>| if is_elsewhere(found) { dsn.as_bytes().to_vec() } else { found[0].to_vec() };
-    Ok(Some(regex.replace_all(bytes, to).into_owned()))
-}
-
-fn is_elsewhere(dsn: &Captures<'_>) -> bool {
-    let own: [&[u8]; 3] = [b"127.0.0.1", b"localhost", b"redacted.invalid"];
-    !own.contains(&&dsn[1])
-}
-
-fn patterns() -> Result<Vec<Pattern>> {
-    fn all(_: &Captures<'_>) -> Option<Vec<u8>> {
-        Some(REDACTED.as_bytes().to_vec())
-    }
-    // What stands before the secret and says what it is stays.
-    fn behind_first(found: &Captures<'_>) -> Option<Vec<u8>> {
-        let secret = found.get(2).map_or(&b""[..], |secret| secret.as_bytes());
-        (!secret.starts_with(b"<redacted") && !secret.starts_with(b"$"))
-            .then(|| [&found[1], REDACTED.as_bytes()].concat())
-    }
-    fn dsn(found: &Captures<'_>) -> Option<Vec<u8>> {
-        is_elsewhere(found).then(|| DSN.as_bytes().to_vec())
-    }
-    fn quoted(found: &Captures<'_>) -> Option<Vec<u8>> {
-        (!is_word_of_forms(&found[2])).then(|| behind_first(found)).flatten()
-    }
-    let rows: [(&str, &str, Replacement); 21] = [
-        ("a token of Sentry", r"sntry[a-z]_[A-Za-z0-9+/=_-]{8,}", all),
-        ("a DSN", DSN_PATTERN, dsn),
-        (
-            "a name and password in a URL",
-            r#"([a-z][a-z0-9+.-]{1,20}://)([^\s/:@"'`<>{}\\$]*:[^\s/@"'`<>{}\\$]+)@"#,
-            |found| Some([&found[1], REDACTED.as_bytes(), b"@"].concat()),
-        ),
-        ("a token in a URL", r"(https?://)([A-Za-z0-9_.~%-]{8,})@([A-Za-z0-9.-]+)", |found| {
-            let own = [&b"127.0.0.1"[..], b"localhost", b"redacted.invalid"].contains(&&found[3]);
-            let has_digit = found[2].iter().any(u8::is_ascii_digit);
-            (!own && has_digit).then(|| [&found[1], REDACTED.as_bytes(), b"@", &found[3]].concat())
-        }),
-        ("the password of a registry", REGISTRY_PATTERN, behind_first),
-        (
-            "a header with credentials",
-            r"(?i)(\b(?:bearer|basic)\s+)([A-Za-z0-9._~+/-]*[0-9][A-Za-z0-9._~+/-]{5,}=*)",
-            |found| (found[2].len() >= 8).then(|| behind_first(found)).flatten(),
-        ),
-        // The rules of secretlint know names of variables of a few services; an app has its own.
-        (
-            "the literal of a name that says secret",
-            &format!(r#"(?i)({SECRET_NAME}\\*["']?\]?\s*[:=]\s*\\*["'`])([^"'`\s$<>{{}}\\]{{6,}})"#),
-            quoted,
-        ),
-        (
-            "an assignment to a name that says secret",
-            r"(?m)(\b[A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)[A-Z0-9_]*=)([^\s\x22'`$<>(){},;&|]{6,})",
-            behind_first,
-        ),
-        ("a token of npm", r"\bnpm_[A-Za-z0-9]{36}\b", all),
-        ("a token of GitHub", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})", all),
-        ("a token of GitLab", r"\bgl(?:pat|dt|rt|ptt|cbt|soat)-[A-Za-z0-9_.-]{20,}", all),
-        ("a key of AWS", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", all),
-        ("a key of Stripe", r"\b(?:(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{16,})", all),
-        ("a key of Google", r"\b(?:AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,})", all),
-        ("a token of Slack", r"\bx(?:ox[abeprs]|app)-[A-Za-z0-9-]{10,}", all),
-        ("a key of SendGrid", r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", all),
-        ("a key of a model", r"\bsk-(?:proj|ant|svcacct|admin|or)-[A-Za-z0-9_-]{16,}", all),
-        (
-            "the address of a webhook",
-            r"(https://(?:hooks\.slack\.com/(?:services|workflows)|(?:ptb\.|canary\.)?discord(?:app)?\.com/api/webhooks|[a-z0-9.-]+\.webhook\.office\.com)/)([A-Za-z0-9_/@.-]{12,})",
-            behind_first,
-        ),
-        ("a JSON web token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}", all),
-        (
-            "a token of a known form",
-            r"\b(?:hf_[A-Za-z0-9]{30,}|dop_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|sq0(?:atp|csp)-[A-Za-z0-9_-]{22,}|lin_api_[A-Za-z0-9]{32,}|dckr_pat_[A-Za-z0-9_-]{20,}|pypi-AgE[A-Za-z0-9_-]{50,}|hvs\.[A-Za-z0-9_-]{20,}|xkeysib-[0-9a-f]{64}-[A-Za-z0-9]+|key-[0-9a-f]{32}\b|nfp_[A-Za-z0-9]{36,}|pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.-]{32,}|sbp_[0-9a-f]{40}|(?:AC|SK)[0-9a-f]{32}\b|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}|AGE-SECRET-KEY-1[0-9A-Z]{58}|ATATT3[A-Za-z0-9_=-]{50,}|figd_[A-Za-z0-9_-]{40,}|phx_[A-Za-z0-9]{40,}|re_[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}|gsk_[A-Za-z0-9]{40,})",
-            all,
-        ),
-        (
-            "a private key",
-            r"-----BEGIN [A-Z ]*(?:PRIVATE KEY(?: BLOCK)?|PGP MESSAGE)-----(?s:.)*?-----END [A-Z ]*(?:PRIVATE KEY(?: BLOCK)?|PGP MESSAGE)-----",
-            all,
-        ),
-    ];
-    rows.into_iter()
-        .map(|(what, pattern, with)| {
-            let regex =
-                Regex::new(&format!("(?-u){pattern}")).with_context(|| format!("the pattern of {what} is none"))?;
-            Ok(Pattern { what, regex, with })
-        })
-        .collect()
-}
-
-/// A name whose value is a secret, in any case and with any separator.
-const SECRET_NAME: &str = r"[a-z0-9_.-]*(?:auth_?token|token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|encryption[_-]?key|signing[_-]?key|credentials?|authorization|set-cookie)[a-z0-9_]*";
-
-/// Whether a literal is made of words that forms and types use for such a field, as in `type="password"`.
-fn is_word_of_forms(value: &[u8]) -> bool {
-    const WORDS: [&str; 28] = [
-        "current",
-        "new",
-        "confirm",
-        "old",
-        "password",
-        "passwd",
-        "username",
-        "email",
-        "user",
-        "token",
-        "secret",
-        "string",
-        "text",
-        "hidden",
-        "required",
-        "invalid",
-        "missing",
-        "bearer",
-        "basic",
-        "header",
-        "cookie",
-        "csrf",
-        "session",
-        "authorization",
-        "access",
-        "refresh",
-        "api",
-        "key",
-    ];
-    let text = String::from_utf8_lossy(value).to_ascii_lowercase();
-    text.split(|letter: char| !letter.is_ascii_alphanumeric()).all(|word| word.is_empty() || WORDS.contains(&word))
-}
-
 /// The values of `authToken` and its like in the text of a configuration.
 ///
 /// # Errors
 /// When the pattern is none.
 pub(crate) fn auth_tokens(text: &str) -> Result<Vec<String>> {
     let literal = regex::Regex::new(r#"(?i)auth_?token["']?\s*[:=]\s*["'`]([^"'`\s$]{6,})["'`]"#)?;
-    let registry = regex::Regex::new(REGISTRY_PATTERN)?;
+    let registry = regex::Regex::new(REGISTRY)?;
     // `.sentryclirc` and `sentry.properties`
     let client = regex::Regex::new(r"(?m)^\s*(?:auth\.)?token\s*=\s*([A-Za-z0-9_+/=-]{6,})\s*$")?;
     let registry =
@@ -534,6 +369,7 @@ pub(crate) fn auth_tokens(text: &str) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repro::patterns::redirect;
 
     fn secrets(values: &[&str]) -> Secrets {
         let mut secrets = Secrets::default();

@@ -30,10 +30,11 @@ const PRESENTRY: &str = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'presentry 
 /// The value of a variable of `.env`, with everything in it that tools escape.
 const VALUE: &str = "s3cr!t/Va+lue &\"q'uo=te$d\\";
 
-/// As long as wanted, of the given letters, and the same each time.
+/// As long as wanted, of the given letters, the same each time, and no part of one of another length.
 fn letters(alphabet: &str, length: usize) -> String {
     let alphabet: Vec<char> = alphabet.chars().collect();
-    (0..length).map(|at| alphabet[(at * 37 + length * 11 + 7) % alphabet.len()]).collect()
+    let mut rng = fastrand::Rng::with_seed((length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    (0..length).map(|_| alphabet[rng.usize(..alphabet.len())]).collect()
 }
 
 fn word(length: usize) -> String {
@@ -150,6 +151,95 @@ fn forms() -> Vec<(&'static str, &'static str, String)> {
             word(63),
         ),
         ("PGP", "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n@@\n-----END PGP PRIVATE KEY BLOCK-----", word(65)),
+        ("Docker login", "{ \"auths\": { \"host.example\": { \"auth\": \"@@\" } } }", encoded(b"me:d0cker-l0gin-pw")),
+        ("netrc", "machine api.example login me password @@", word(12)),
+        ("kubeconfig", "    client-key-data: @@", encoded(b"-----BEGIN RSA PRIVATE KEY-----\nabc")),
+        ("kubeconfig token", "    token: @@", word(31)),
+        ("AWS profile", "aws_secret_access_key=@@", word(39)),
+        ("AWS session", "aws_session_token = @@", word(99)),
+        ("service account", "\"private_key_id\": \"@@\"", hex(40)),
+        (
+            "service account key",
+            "\"private_key\": \"-----BEGIN PRIVATE KEY-----\\n@@\\n-----END PRIVATE KEY-----\\n\"",
+            word(61),
+        ),
+        ("percent-encoded login", "https://me%40x.example:@@@host.example/", "p%40ss%2Fw0rd%21".to_owned()),
+        (
+            "Azure storage",
+            "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=@@;EndpointSuffix=core.windows.net",
+            format!("{}==", word(86)),
+        ),
+        ("Azure bus", "Endpoint=sb://x.example/;SharedAccessKeyName=Root;SharedAccessKey=@@", format!("{}=", word(43))),
+        ("Azure signature", "https://x.blob.core.windows.net/y?sv=2024-01-01&sp=r&sig=@@", format!("{}%3D", word(43))),
+        ("SQL Server", "Server=db;User Id=sa;Password=@@;Encrypt=true", "S3cret!Pw99".to_owned()),
+        ("basic", "Authorization: Basic @@", encoded(b"me:basic-s3cret-9")),
+        ("YAML", "db:\n  password: @@", "hunter2hunter9".to_owned()),
+        ("YAML block", "db:\n  password: |\n    @@", "blockS3cretHunter9".to_owned()),
+        ("YAML folded", "  api_key: >-\n    @@", word(23)),
+        ("YAML environment", "  - name: SENTRY_AUTH_TOKEN\n    value: @@", word(33)),
+        ("TOML", "api_token = '@@'", word(19)),
+        ("comment", "// password: @@", "c0mmentHunter".to_owned()),
+        ("source map", "\"sourcesContent\":[\"const c = { password: \\\"@@\\\" };\\n\"]", "m4psHunter".to_owned()),
+        ("token of a user of Sentry", "x @@ x", format!("sntryu_{}", hex(64))),
+        ("DSN with a secret", "x https://@@@sentry.example/42 x", format!("{}:{}", hex(31), hex(30))),
+        ("cookie", "Cookie: theme=dark; connect.sid=@@; lang=en", format!("s%3A{}.{}", word(32), word(41))),
+        ("set-cookie", "set-cookie: session=@@; Path=/; HttpOnly", word(37)),
+        ("Slack trigger", "https://hooks.slack.com/triggers/@@", format!("T0AAAAAAA/1234567890/{}", hex(29))),
+        (
+            "Discord, other host",
+            "https://canary.discord.com/api/v10/webhooks/@@",
+            format!("123456789012345679/{}", word(67)),
+        ),
+        ("Zapier", "https://hooks.zapier.com/hooks/catch/@@/", format!("1234567/{}", word(7))),
+        ("Google Chat", "https://chat.googleapis.com/v1/spaces/AAA/messages?key=x&token=@@", word(42)),
+        ("Redis", "\"redis://:@@@cache.example:6379/0\"", word(11)),
+        ("AMQP", "amqps://app:@@@mq.example/x", "amqp.P4ss-word".to_owned()),
+        ("JDBC", "jdbc:postgresql://h.example/x?user=app&password=@@&ssl=true", word(10)),
+        ("PGPASSWORD", "PGPASSWORD=@@ psql", word(9)),
+        ("MYSQL_PWD", "MYSQL_PWD=@@ mysql", "my5qlHunter".to_owned()),
+        ("flag", "sentry-cli --auth-token @@ sourcemaps upload", word(47)),
+        ("flag with =", "vercel deploy --token=@@", word(24)),
+        ("curl", "curl -u deploy:@@ https://host.example", "curlS3cret9".to_owned()),
+        ("header of a key", "curl -H \"X-Api-Key: @@\"", word(27)),
+        ("header of GitLab", "headers: { \"PRIVATE-TOKEN\": \"@@\" }", word(28)),
+        ("headers.set", "headers.set(\"x-api-key\", \"@@\")", word(34)),
+        ("tuple", "[[\"Authorization\", \"Token @@\"]]", word(35)),
+        ("nodemailer", "auth: { user: \"me\", pass: \"@@\" }", "m4ilerHunter".to_owned()),
+        ("pwd", "{ user: 'sa', pwd: '@@' }", "pwdHunter77".to_owned()),
+        ("environment by default", "process.env.SECRET ?? \"@@\"", "f4llbackHunter".to_owned()),
+        ("argument by default", "env(\"JWT_SECRET\", \"@@\")", "d3faultHunter".to_owned()),
+        ("property set", "process.env.API_TOKEN = \"@@\"", word(45)),
+        ("XML", "<password>@@</password>", "xmlHunter22".to_owned()),
+        ("XML attribute", "<add key=\"ApiKey\" value=\"@@\" />", word(46)),
+        ("Terraform state", "\"master_password\": \"@@\",", "t3rraHunter".to_owned()),
+        (
+            "mnemonic",
+            "mnemonic: \"@@\"",
+            "legal winner thank year wave sausage worth useful legal winner thank yellow".to_owned(),
+        ),
+        ("Azure client", "x @@ x", format!("abc8Q~{}", word(34))),
+        ("New Relic", "x @@ x", format!("NRAK-{}", letters("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 27))),
+        ("Mailchimp", "x @@ x", format!("{}-us12", hex(32))),
+        ("Notion", "x @@ x", format!("ntn_{}", word(46))),
+        ("Airtable", "x @@ x", format!("pat{}.{}", word(14), hex(64))),
+        ("Postman", "x @@ x", format!("PMAK-{}-{}", hex(24), hex(34))),
+        ("Grafana", "x @@ x", format!("glsa_{}_{}", word(32), hex(8))),
+        ("Doppler", "x @@ x", format!("dp.pt.{}", word(43))),
+        ("Pulumi", "x @@ x", format!("pul-{}", hex(40))),
+        ("Terraform Cloud", "x @@ x", format!("{}.atlasv1.{}", word(14), word(67))),
+        ("Databricks", "x @@ x", format!("dapi{}", hex(32))),
+        ("Replicate", "x @@ x", format!("r8_{}", word(37))),
+        ("Tailscale", "x @@ x", format!("tskey-auth-{}-{}", word(17), word(32))),
+        ("1Password", "x @@ x", format!("ops_eyJ{}", word(250))),
+        ("Vercel Blob", "x @@ x", format!("vercel_blob_rw_{}_{}", word(16), word(30))),
+        ("RubyGems", "x @@ x", format!("rubygems_{}", hex(48))),
+        ("Neon", "x @@ x", format!("napi_{}", word(60))),
+        ("Mapbox", "x @@ x", format!("sk.eyJ{}.{}", word(60), word(22))),
+        ("Fly", "x @@ x", format!("fm2_{}", word(120))),
+        ("Razorpay", "x @@ x", format!("rzp_live_{}", word(14))),
+        ("xAI", "x @@ x", format!("xai-{}", word(80))),
+        ("Perplexity", "x @@ x", format!("pplx-{}", word(48))),
+        ("OpenAI, old", "x @@ x", format!("sk-{}T3BlbkFJ{}", word(20), word(21))),
     ]
 }
 
@@ -259,6 +349,14 @@ git+ssh://git@host.example/x https://a.example/b:c http://key@127.0.0.1:4000/1 h
 import { createHash } from "node:crypto"; const id = "3f2504e0-4f89-11d3-9a0c-0305e82c3301";
 export const privateRoutes = ["/account"]; export const tokenize = (text) => text.split(" ");
 const url = `postgres://${user}:${password}@${host}/x`; const colour = "#a1b2c3"; const keyboard = "qwerty123";
+  accessToken = oauth2Token
+  password: z.string().min(8),
+  token: tokens[0].value
+<Password>text</Password> const bypass: "something" = "x"; compass: 'north-east'; auth: "required"
+?token=${token}&page=2 git commit --token-file ./x curl https://a.example/u:2 Cookie: theme=dark
+const { password: password2 } = form; setItem("token", token1); ["password", "confirm-password"]
+- name: DATABASE_URL
+  value: postgres
 export const PASSWORD_MIN_LENGTH = 12; sessionStorage.setItem("token", value); // sk-learn, hf_hub, re_export
 "##;
 
