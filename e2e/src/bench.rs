@@ -3,7 +3,7 @@
 //! Every run starts from the same files, on the disk before the clock starts, and the contenders take turns, so that a
 //! slow minute of the machine is everybody's. Nothing is timed whose output is wrong.
 
-mod builds;
+pub mod builds;
 pub(crate) mod child;
 mod rows;
 pub mod start;

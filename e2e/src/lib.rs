@@ -38,6 +38,7 @@ pub mod scenario;
 pub mod secretlint;
 pub mod seen;
 pub mod server;
+pub mod soak;
 pub mod summary;
 pub mod timeline;
 pub mod toolchain;

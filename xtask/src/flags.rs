@@ -34,6 +34,7 @@ pub(crate) enum Verb {
     Bounds(Bounds),
     Dist(Dist),
     Fuzz(Fuzz),
+    Soak(Soak),
     Test(Test),
     Tidy(Tidy),
 }
@@ -301,6 +302,27 @@ pub(crate) struct Fuzz {
     /// How many of them run with the real SDK as well, which npm brings.
     #[arg(long, value_name = "N", requires = "order", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) real: Option<u64>,
+}
+
+/// Kill commands with random options, run them side by side, on full disks and on builds that are made again: what is left
+/// must be the original or what an undisturbed run makes.
+#[derive(Debug, Args)]
+pub(crate) struct Soak {
+    /// How long; 1 if neither this nor a seed is given.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) minutes: Option<u64>,
+    /// The seed of the first round; without `--minutes`, of the only round.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Use this built app (repeatable); captured builds and fixtures if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) app: Vec<PathBuf>,
+    /// Run this command instead of the one of this repository.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) presentry: Option<PathBuf>,
+    /// Change a byte of each build behind the command's back. The run must then end red.
+    #[arg(long)]
+    pub(crate) plant: bool,
 }
 
 /// Check formatting, lints and tidiness, and run all tests, e2e scenarios among them.

@@ -15,6 +15,7 @@ mod libraries;
 mod print;
 mod report;
 mod repro;
+mod soak;
 mod test;
 mod tidy;
 
@@ -67,6 +68,7 @@ fn run(verb: Verb) -> Result<Outcome> {
         Verb::Matrix(verb) => verb.run(&sh),
         Verb::Report(verb) => verb.run(&sh),
         Verb::Repro(verb) => verb.run(&sh),
+        Verb::Soak(verb) => verb.run(&sh),
         Verb::Test(verb) => verb.run(&sh),
         Verb::Tidy(verb) => verb.run(&sh),
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: formatting, lints, all Rust tests, tidy, and e2e scenarios, counted in one line.
+//! `cargo xtask test`: formatting, lints, all Rust tests, tidy, a short soak, and e2e scenarios, counted in one line.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::e2e::GATE;
-use crate::{Outcome, flags, print, tidy};
+use crate::{Outcome, flags, print, soak, tidy};
 
 /// How many checks passed and failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,6 +40,17 @@ impl flags::Test {
         demand("tidy", tidy::check(sh));
 
         count += rust_tests(sh)?;
+
+        match soak::briefly(sh) {
+            Ok(figures) => {
+                print::line(format_args!("soak: {figures}"))?;
+                count += Count { passed: usize::from(figures.failures.is_empty()), failed: figures.failures.len() };
+            }
+            Err(error) => {
+                print::line(format_args!("FAIL soak: {error:#}"))?;
+                count.failed += 1;
+            }
+        }
 
         if !self.no_e2e {
             let filter = GATE.iter().map(|id| (*id).to_owned()).collect();

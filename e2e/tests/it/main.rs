@@ -15,6 +15,8 @@ mod run;
 #[cfg(unix)]
 mod secrets;
 mod server;
+#[cfg(unix)]
+mod soak;
 mod toolchain;
 mod tree;
 mod workflows;
