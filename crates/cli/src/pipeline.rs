@@ -290,7 +290,14 @@ fn already_first(view: &View<'_>, plan: &Plan) -> Ended {
     if let Some(proof) = &plan.rewriting.proof {
         say_packages(proof, view.output);
     }
-    view.output.close(&Closing::good(ALREADY_FIRST).next(SEE_SPANS));
+    let as_built = plan.rewriting.proof.as_ref().filter(|_| plan.is_of_build_plugin());
+    let closing = match as_built {
+        Some(proof) => {
+            Closing::good(format!("{}, nothing to change", what_holds(proof))).more(before_the_runtime(proof))
+        }
+        None => Closing::good(ALREADY_FIRST),
+    };
+    view.output.close(&closing.next(SEE_SPANS));
     Ended::AlreadyFirst
 }
 

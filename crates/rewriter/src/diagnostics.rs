@@ -81,7 +81,7 @@ pub(crate) mod codes {
         instrumentation_missing::instrumentation_missing,
         instrumentation_shares_runtime::instrumentation_shares_runtime,
         instrumentation_throws::instrumentation_throws,
-        library_before_init::library_before_init,
+        library_before_init::{library_before_init, library_left_to_hooks},
         limited_tracing::limited_tracing,
         live_binding::live_binding,
         missing_module::missing_module,

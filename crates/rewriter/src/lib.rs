@@ -1,6 +1,7 @@
 //! Facts about modules → a plan → a proof. Text in, text out; no I/O: the caller brings the files and writes the
 //! changes.
 
+mod build_plugin;
 mod bundle;
 mod bundle_header;
 mod channels;
@@ -33,6 +34,7 @@ mod starts;
 mod top_level;
 mod with_channels;
 
+pub use build_plugin::{BuildPlugin, instrumented_by_plugin};
 pub use bundle::{Bundle, PackageImports, package_imports, with_bundle};
 pub use bundle_header::{AskedFor, BundleHeader, bundle_header, bundle_line, sealed, tried};
 pub use channels::injects_channels;

@@ -84,10 +84,20 @@ fn run_following(
     left_out: Option<Rule>,
     follow: Follow,
 ) -> Result<Run, Box<Diagnostic>> {
-    let targets = Targets::of(graph, entry)?;
-    let mut evaluator = Evaluator::new(graph, targets);
+    let mut evaluator = Evaluator::new(graph, Targets::of(graph, entry)?);
     evaluator.left_out = left_out;
     evaluator.follow = follow;
+    Ok(ended(evaluator, entry))
+}
+
+/// Runs a module, and of what it imports nothing but what it binds. It loads no runtime.
+pub(crate) fn run_alone(graph: &Graph<'_>, module: &ModulePath) -> Run {
+    let mut evaluator = Evaluator::new(graph, Targets::none());
+    evaluator.alone = true;
+    ended(evaluator, module)
+}
+
+fn ended(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
     let mut state = State::new();
     let end = evaluator.module(entry, &mut state).map(|()| state);
     let reach = end.as_ref().map_or(Reach::NOWHERE, |state| state.reach);
@@ -99,7 +109,7 @@ fn run_following(
     let evaluated = evaluator.modules.iter().filter(|(_, run)| run.linked.is_some() && run.stage != Stage::Linked);
     let evaluated = evaluated.map(|(path, _)| path.clone()).collect();
     let log = evaluator.log;
-    Ok(Run {
+    Run {
         reach,
         conditions,
         starts: log.starts.into_iter().collect(),
@@ -113,16 +123,12 @@ fn run_following(
         thrown: log.thrown.into_iter().collect(),
         exhausted,
         evaluated,
-    })
+    }
 }
 
 /// Whether a module's own code starts Sentry, or may, when it is evaluated.
 pub(crate) fn starts_itself(graph: &Graph<'_>, module: &ModulePath) -> bool {
-    let mut evaluator = Evaluator::new(graph, Targets::none());
-    let mut state = State::new();
-    evaluator.alone = true;
-    let _ = evaluator.module(module, &mut state);
-    evaluator.log.starts.iter().any(|(place, _)| place.module == *module)
+    run_alone(graph, module).starts.iter().any(|(place, _)| place.module == *module)
 }
 
 impl Evaluator<'_> {

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, rc::Rc};
 use presentry_parser::{RequestForm, Span};
 
 use crate::{
+    build_plugin::{self, BuildPlugin},
     channels::injects_channels,
     diagnostics::{Diagnostic, Label, Severity, Stage, codes},
     facade::facade_header,
@@ -44,6 +45,9 @@ pub struct Proof {
     pub verdict: Verdict,
     /// What holds channels before the server starts; `None` when the closure has no marker.
     pub injected: Option<Injected>,
+    /// The libraries that Sentry's build plugin instrumented, in a build that starts Sentry in its runtime; `None` where
+    /// Sentry has to come first.
+    pub build_plugin: Option<BuildPlugin>,
     /// Why it does not hold; empty when it holds.
     pub failures: Vec<Diagnostic>,
     /// What should be known of a proof that holds: its condition, what was vouched for, what is lost by options.
@@ -100,7 +104,7 @@ pub struct EarlyPackage {
 }
 
 impl Proof {
-    /// Whether Sentry starts before everything else.
+    /// Whether Sentry starts before everything that needs it.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.failures.is_empty()
@@ -109,7 +113,7 @@ impl Proof {
     /// Whether Sentry starts before the runtime, if not before each library.
     #[must_use]
     pub fn is_before_runtime(&self) -> bool {
-        self.holds() || !self.lost.is_empty()
+        self.build_plugin.is_none() && (self.holds() || !self.lost.is_empty())
     }
 
     fn failed(entry: &ModulePath, failure: Diagnostic) -> Self {
@@ -124,6 +128,7 @@ impl Proof {
             later_inits: Vec::new(),
             verdict: Verdict::NotProven,
             injected: None,
+            build_plugin: None,
             failures: vec![failure],
             warnings: Vec::new(),
             lost: Vec::new(),
@@ -286,6 +291,9 @@ fn prove_in(
         lost = judge_packages(graph, &closure, &run, stage, ahead, &mut failures, &mut warnings)?;
     }
     if !failures.is_empty() {
+        if let Some(found) = build_plugin::find(graph, &closure)? {
+            return Ok(of_build_plugin(graph, entry, &closure, runtime, found));
+        }
         verdict = Verdict::NotProven;
     }
     let mut later_inits = Vec::new();
@@ -310,10 +318,47 @@ fn prove_in(
         later_inits,
         verdict,
         injected: channels.injected,
+        build_plugin: None,
         failures,
         warnings,
         lost,
     })
+}
+
+/// The proof of a build whose libraries publish without hooks, so that Sentry may start with the runtime.
+fn of_build_plugin(
+    graph: &Graph<'_>,
+    entry: &ModulePath,
+    closure: &Closure,
+    runtime: BTreeSet<ModulePath>,
+    found: build_plugin::Found,
+) -> Proof {
+    let mut warnings: Vec<Diagnostic> = codes::init_options(graph, &found.run).into_iter().collect();
+    let mut verdict = Verdict::Proven;
+    if !found.is_certain() {
+        warnings.push(codes::init_conditional(graph, &found.run));
+        verdict = Verdict::UnderCondition;
+    }
+    if !found.lost.is_empty() {
+        verdict = Verdict::NotProven;
+    }
+    let packages: BTreeSet<&str> = closure.packages.iter().map(|package| package_name(&package.specifier)).collect();
+    Proof {
+        entry: entry.clone(),
+        instrumentation: Some(found.start),
+        closure: closure.paths().filter(|path| !graph.is_data(path)).cloned().collect(),
+        packages: packages.into_iter().map(str::to_owned).collect(),
+        runtime: runtime.into_iter().collect(),
+        untried_bundle: None,
+        early_packages: Vec::new(),
+        later_inits: Vec::new(),
+        verdict,
+        injected: None,
+        build_plugin: Some(found.plugin),
+        lost: found.lost.keys().cloned().collect(),
+        failures: found.lost.into_values().collect(),
+        warnings,
+    }
 }
 
 fn early_package(found: order::EarlyPackage) -> EarlyPackage {

@@ -85,6 +85,9 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
         return take_over_wrapper(&graph, request, &entry, &wrapper);
     }
     if graph.load(&request.instrumentation)?.is_none() {
+        if let Some(as_built) = of_build_plugin(sources, request) {
+            return Ok(as_built);
+        }
         let in_runtime = inits_behind(&graph, &request.entry)?;
         return Err(Box::new(match in_runtime.is_empty() {
             true => codes::instrumentation_missing(&request.instrumentation),
@@ -120,6 +123,18 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
         tells_main: asks_if_main.is_some_and(|asks| asks.needs_main()),
     };
     with_facade(&graph, request, &entry, &moved, exports, changes, &of_entry)
+}
+
+/// The plan for a build that needs no instrumentation of its own, since Sentry's build plugin instrumented its libraries.
+fn of_build_plugin(sources: &dyn Sources, request: &Request) -> Option<Plan> {
+    let proof = prove_with(sources, &request.entry, request.trust);
+    proof.build_plugin.as_ref()?;
+    if !proof.holds() {
+        return Some(Plan { proof: Some(proof.clone()), ..Plan::refused(proof.failures) });
+    }
+    let diagnostics = proof.warnings.clone();
+    let outcome = Outcome::AlreadyFirst;
+    Some(Plan { outcome, changes: Vec::new(), exports: Vec::new(), proof: Some(proof), diagnostics })
 }
 
 /// The entry was wrapped by the SDK: its instrumentation becomes a file of its own, and the entry exports the runtime's

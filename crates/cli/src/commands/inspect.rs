@@ -223,6 +223,9 @@ impl Found<'_> {
             Shape::TopLevelImport => {
                 "imports the instrumentation at its top, and the runtime statically after it".to_owned()
             }
+            Shape::Foreign if self.proof.build_plugin.is_some() => {
+                "starts Sentry with the runtime; Sentry's build plugin instrumented libraries".to_owned()
+            }
             Shape::Foreign => "loads the runtime after Sentry; not written by presentry".to_owned(),
             Shape::Unreadable => "missing".to_owned(),
         }
@@ -243,7 +246,8 @@ impl Found<'_> {
     fn import(&self, args: &InspectArgs) -> Option<ImportReport> {
         let node = self.build.found.as_ref().is_none_or(|found| found.preset.runtime == Runtime::Node);
         let Some(Where::File(path)) = &self.instrumentation else { return None };
-        if !node || self.build.loading != EntryLoading::Process {
+        let needs_none = self.proof.build_plugin.is_some();
+        if !node || needs_none || self.build.loading != EntryLoading::Process {
             return None;
         }
         let place = &self.build.place;
@@ -363,6 +367,9 @@ impl Found<'_> {
             let (modules, packages) = (self.proof.closure.len(), self.proof.packages.join(", "));
             let packages = if packages.is_empty() { "no package".to_owned() } else { packages };
             let verdict = self.proof.verdict.as_str();
+            if self.proof.build_plugin.is_some() {
+                return format!("{verdict}: {}", what_holds(self.proof));
+            }
             return format!("{verdict}: {modules} modules and {packages} before the runtime");
         }
         let codes: Vec<&str> = self.proof.failures.iter().map(|failure| failure.code.name).collect();

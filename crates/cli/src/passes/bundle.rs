@@ -62,7 +62,7 @@ pub(crate) fn skipped(failure: &Failure) -> Diagnostic {
 /// Bundles the SDK of the build, where that is wanted.
 pub(crate) fn pass(view: &View<'_>, plan: Plan) -> Result<Plan, Refusal> {
     let bundling = view.args.bundling();
-    if bundling == Bundling::No {
+    if bundling == Bundling::No || plan.is_of_build_plugin() {
         return Ok(plan);
     }
     let made = bundled(view, &plan).and_then(|made| match made {

@@ -217,8 +217,10 @@ pub(crate) fn planned(
         warnings: Vec::new(),
     };
     let mut first = with(provided, InlinedInstrumentation::TakeOut, original, make);
-    let curable = first.plan.outcome == Outcome::Refused
-        && first.plan.diagnostics.iter().any(|one| one.subject.as_deref().is_some_and(Subject::is_instrumentation));
+    let of_build_plugin = first.plan.proof.as_ref().is_some_and(|proof| proof.build_plugin.is_some());
+    let curable = of_build_plugin
+        || first.plan.outcome == Outcome::Refused
+            && first.plan.diagnostics.iter().any(|one| one.subject.as_deref().is_some_and(Subject::is_instrumentation));
     if !(curable || gathered.is_lacking()) || named.is_some() && original.exists(&built) {
         where_chunks_were_looked_for(&mut first.plan, build);
         return Ok(first);

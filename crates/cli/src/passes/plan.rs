@@ -115,6 +115,11 @@ impl Plan {
         self.rewriting.outcome == Outcome::Refused
     }
 
+    /// Whether Sentry's build plugin made the build, and it stays as it is.
+    pub(crate) fn is_of_build_plugin(&self) -> bool {
+        self.rewriting.proof.as_ref().is_some_and(|proof| proof.build_plugin.is_some())
+    }
+
     /// Whether the build changes.
     pub(crate) fn rewrites(&self) -> bool {
         self.rewriting.outcome == Outcome::Rewritten

@@ -7,16 +7,27 @@ use presentry_rewriter::{ChangeKind, Export, ModulePath, Plan, Proof, Sources, V
 use crate::say::output::Output;
 
 /// What holds, in a few words.
-pub(crate) fn what_holds(proof: &Proof) -> &'static str {
+pub(crate) fn what_holds(proof: &Proof) -> String {
+    let first = match &proof.build_plugin {
+        Some(plugin) => format!("Sentry's build plugin instrumented {}", in_words(&plugin.libraries)),
+        None => "Sentry starts first".to_owned(),
+    };
     match proof.verdict {
-        Verdict::UnderCondition => "Sentry starts first, under a condition",
-        Verdict::VouchedFor => "Sentry starts first, as vouched for",
-        Verdict::Proven | Verdict::NotProven => "Sentry starts first",
+        Verdict::UnderCondition => first + ", under a condition",
+        Verdict::VouchedFor => first + ", as vouched for",
+        Verdict::Proven | Verdict::NotProven => first,
     }
+}
+
+fn in_words(libraries: &[String]) -> String {
+    if libraries.is_empty() { "no library".to_owned() } else { libraries.join(", ") }
 }
 
 /// What is loaded before the runtime.
 pub(crate) fn before_the_runtime(proof: &Proof) -> String {
+    if let (Some(_), Some(module)) = (&proof.build_plugin, &proof.instrumentation) {
+        return format!("Sentry starts with the runtime, in {module}");
+    }
     let mut closure: Vec<&ModulePath> = proof.closure.iter().collect();
     // The entry and the instrumentation come first, as they do when they run.
     closure.sort_by_key(|path| (**path != proof.entry, Some(*path) != proof.instrumentation.as_ref()));

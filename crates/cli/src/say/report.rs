@@ -199,6 +199,8 @@ pub(crate) struct ProofReport {
     pub(crate) closure: Vec<String>,
     pub(crate) packages: Vec<String>,
     pub(crate) runtime: Vec<String>,
+    /// The libraries that Sentry's build plugin instrumented, where Sentry need not come first for them; else `null`.
+    pub(crate) build_plugin: Option<Vec<String>>,
     /// The codes of the diagnostics that speak against it.
     pub(crate) failures: Vec<&'static str>,
 }
@@ -549,6 +551,7 @@ impl Report {
             closure: shown(&proof.closure),
             packages: proof.packages.clone(),
             runtime: shown(&proof.runtime),
+            build_plugin: proof.build_plugin.as_ref().map(|plugin| plugin.libraries.clone()),
             failures: proof.failures.iter().map(|failure| failure.code.name).collect(),
         });
     }

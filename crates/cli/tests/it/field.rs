@@ -425,3 +425,39 @@ fn a_library_that_the_instrumentation_loads_is_named() {
         assert!(!load.contains("db") || said.contains("server/db.mjs:1"), "the chain: {said}");
     }
 }
+
+/// A build whose Nitro plugin starts Sentry. With `banner` it is one of Sentry's build plugin.
+fn with_nitro_plugin(banner: &str) -> App {
+    let app = App::facade();
+    app.remove(BUILT);
+    app.write(RUNTIME, "export const n = {};\n");
+    let library =
+        "globalThis.__SENTRY_ORCHESTRION_INJECT__ = orchestrionModuleInjected(\"pg\", () => postgresIntegration());";
+    app.write(".output/server/_libs/pg.mjs", format!("const orchestrionModuleInjected = String;\n{library}\n"));
+    app.write(ENTRY, format!("{banner}\nimport './_libs/pg.mjs';\n{INSTRUMENTATION}{NODE_SERVER}"));
+    app
+}
+
+#[test]
+fn a_build_of_sentrys_plugin_needs_no_change() {
+    let banner = "globalThis.__SENTRY_ORCHESTRION__ = globalThis.__SENTRY_ORCHESTRION__ || {}, globalThis.__SENTRY_ORCHESTRION__.bundler = new Set();";
+    let app = with_nitro_plugin(banner);
+    let holds = "Sentry's build plugin instrumented pg";
+    let said = app.succeeds(&[]);
+    assert!(said.contains(&format!("{holds}, nothing to change")), "{said}");
+    let said = app.succeeds(&["check"]);
+    assert!(said.contains(holds) && said.contains("Sentry starts with the runtime, in index.mjs"), "{said}");
+    let document = document(&app, &["inspect"]);
+    assert_eq!(document["proof"]["build_plugin"], serde_json::json!(["pg"]));
+    assert_eq!(document["inspection"]["rewrite"], "already-first");
+
+    // An instrumentation of its own comes first all the same.
+    app.write("src/instrument.server.ts", INSTRUMENTATION);
+    assert!(app.succeeds(&[]).contains("facade"));
+    app.succeeds(&["check"]);
+    app.succeeds(&["restore"]);
+
+    let without = with_nitro_plugin("");
+    assert!(without.fails(&[], 1).contains("error[instrumentation-in-runtime]"));
+    without.fails(&["check"], 1);
+}

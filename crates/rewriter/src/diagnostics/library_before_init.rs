@@ -1,6 +1,6 @@
 //! `library-before-init`: a library that Sentry instruments is loaded before Sentry has started.
 
-use super::{Code, Diagnostic, Severity, Subject};
+use super::{Code, Diagnostic, Label, Severity, Subject};
 use crate::{
     graph::Graph,
     libraries::{Early, labels},
@@ -32,4 +32,17 @@ pub(crate) fn library_before_init(graph: &Graph<'_>, early: &Early) -> Diagnosti
         "have `{loader}` import it after `Sentry.init()`, with `await import(…)`, or take it out of the instrumentation{users}"
     );
     Diagnostic { severity, ..diagnostic.about(Subject::UnfitInstrumentation).hint(hint) }
+}
+
+/// The same in a build that Sentry's build plugin made, of a library that the plugin has not seen.
+pub(crate) fn library_left_to_hooks(package: &str, chain: Vec<Label>) -> Diagnostic {
+    let message = format!(
+        "`{package}` is loaded before `Sentry.init()` has run, and Sentry's build plugin did not instrument it, since it is \
+         outside of the bundle"
+    );
+    let diagnostic = chain.into_iter().fold(Diagnostic::new(&CODE, message), Diagnostic::label);
+    diagnostic.about(Subject::UnfitInstrumentation).hint(format!(
+        "have Nitro bundle `{package}` (without `traceDeps` for it), or move `Sentry.init()` to `src/instrument.server.ts` \
+         and run `presentry` after the build"
+    ))
 }

@@ -480,6 +480,8 @@ impl Evaluator<'_> {
         }
         let Ok(resolution) = resolve_export(self.graph, module, name) else { return Value::Any };
         match resolution {
+            // What it holds is known once it was evaluated.
+            Resolution::Binding { module, .. } if self.alone && !self.evaluating.contains(&module) => Value::Any,
             Resolution::Binding { module, local_name, .. } => {
                 let Some((code, scope)) = self.link(&module, state) else { return Value::Any };
                 let local = local_name.as_deref().unwrap_or("*default*");

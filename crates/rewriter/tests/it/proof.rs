@@ -263,3 +263,92 @@ fn calls_of_init_in_the_runtime_are_seen() {
     let seen: Vec<_> = proof.later_inits.iter().map(|label| (label.path.as_str(), label.position.line)).collect();
     assert_eq!(seen, [("c.mjs", 5), ("c.mjs", 5)]);
 }
+
+/// What Sentry's build plugin makes of a chunk of the runtime, and of a library in it.
+const BANNER: &str = ";(function(){var g=globalThis.__SENTRY_ORCHESTRION__=globalThis.__SENTRY_ORCHESTRION__||{};g.bundler=g.bundler||new Set();})();";
+const OF_PLUGIN: &str = "--- _libs/pg.mjs
+import { orchestrionModuleInjected, postgresIntegration } from './sentry.mjs';
+globalThis.__SENTRY_ORCHESTRION_INJECT__ = orchestrionModuleInjected(\"pg\", () => postgresIntegration());
+export class Pool {}
+--- _libs/sentry.mjs
+export const orchestrionModuleInjected = (name) => name, postgresIntegration = () => {};
+";
+
+/// A build of the plugin whose Nitro plugin starts Sentry.
+#[track_caller]
+fn check_of_plugin(banner: &str, imports: &str, start: &str, more: &str, expected: Expect) {
+    let entry = format!(
+        "--- index.mjs\n{banner}\n{imports}import {{ Pool }} from './_libs/pg.mjs';\nimport * as Sentry from '@sentry/node';\n{start}\nconst pool = new Pool();\nexport const prefix = process.env.NITRO_ENV_PREFIX;\n"
+    );
+    let files = build(&format!("{entry}{OF_PLUGIN}{more}"));
+    expected.assert_eq(&show_proof(&prove(&files, &path("index.mjs"))));
+}
+
+#[test]
+fn sentry_in_the_runtime_of_a_build_of_its_plugin() {
+    check_of_plugin(
+        BANNER,
+        "",
+        "Sentry.init({ tracesSampleRate: 1 });",
+        "",
+        expect![[r#"
+            holds: index.mjs proven, in the runtime; injected: pg
+            closure: _libs/pg.mjs, _libs/sentry.mjs, index.mjs
+            packages: @sentry/node
+            runtime: 
+        "#]],
+    );
+    check_of_plugin(
+        BANNER,
+        "",
+        "if (process.env.SENTRY_DSN) Sentry.init({ tracesSampleRate: 1 });",
+        "",
+        expect![[r#"
+            holds: index.mjs proven under a condition, in the runtime; injected: pg
+            closure: _libs/pg.mjs, _libs/sentry.mjs, index.mjs
+            packages: @sentry/node
+            runtime: 
+        "#]],
+    );
+}
+
+#[test]
+fn sentry_in_the_runtime_without_its_plugin() {
+    check_of_plugin(
+        "",
+        "",
+        "Sentry.init({ tracesSampleRate: 1 });",
+        "",
+        expect![[r#"
+            error[runtime-not-deferred]: `index.mjs` is the runtime itself: it loads no module of the build by `import()`
+        "#]],
+    );
+    // Nothing starts Sentry.
+    check_of_plugin(
+        BANNER,
+        "",
+        "const start = () => Sentry.init({ tracesSampleRate: 1 });",
+        "",
+        expect![[r#"
+            error[runtime-not-deferred]: `index.mjs` is the runtime itself: it loads no module of the build by `import()`
+        "#]],
+    );
+}
+
+#[test]
+fn a_library_that_the_build_plugin_has_not_seen() {
+    check_of_plugin(
+        BANNER,
+        "import mysql from 'mysql';\n",
+        "Sentry.init({ tracesSampleRate: 1 });",
+        "--- node_modules/mysql/package.json
+{ \"name\": \"mysql\", \"version\": \"2.18.1\", \"main\": \"index.js\" }
+--- node_modules/mysql/index.js
+exports.createPool = () => {};
+",
+        expect![[r#"
+            error[library-before-init]: `mysql` is loaded before `Sentry.init()` has run, and Sentry's build plugin did not instrument it, since it is outside of the bundle
+              index.mjs:2:1: import mysql from 'mysql';
+        "#]],
+    );
+}

@@ -69,8 +69,14 @@ pub(crate) fn show_proof(proof: &Proof) -> String {
     let list = |items: &[ModulePath]| items.iter().map(ModulePath::to_string).collect::<Vec<_>>().join(", ");
     if proof.holds() {
         let instrumentation = proof.instrumentation.as_ref().unwrap();
+        let first = match &proof.build_plugin {
+            Some(plugin) => {
+                format!("{}, in the runtime; injected: {}", proof.verdict.as_str(), plugin.libraries.join(", "))
+            }
+            None => "first".to_owned(),
+        };
         format!(
-            "holds: {instrumentation} first\nclosure: {}\npackages: {}\nruntime: {}\n",
+            "holds: {instrumentation} {first}\nclosure: {}\npackages: {}\nruntime: {}\n",
             list(&proof.closure),
             proof.packages.join(", "),
             list(&proof.runtime)
