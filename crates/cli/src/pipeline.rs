@@ -125,7 +125,8 @@ fn judge(view: &View<'_>, plan: &mut Plan) -> Result<Writing, Failure> {
         refuse_unknown_names(view.args, build, &plan.rewriting.exports)?;
         let double = start_scripts::double_inits(&view.args.build.app, &build.place, &plan.request.instrumentation);
         let in_runtime = plan.rewriting.proof.as_ref().and_then(|proof| init_in_runtime::warning(build, proof));
-        plan.rewriting.diagnostics.extend(build.warnings.iter().cloned().chain(double).chain(in_runtime));
+        let injected = channels::in_chunks(&plan.rewriting);
+        plan.rewriting.diagnostics.extend(build.warnings_with(&injected).chain(double).chain(in_runtime));
         prove_whole(view, plan)?;
     }
     show(view, plan)?;
@@ -150,7 +151,7 @@ fn show(view: &View<'_>, plan: &mut Plan) -> Result<(), Failure> {
     let diagnostics = std::mem::take(&mut plan.rewriting.diagnostics);
     if plan.is_refused() {
         let place = Some(&view.build.place);
-        view.build.warnings.iter().for_each(|warning| view.output.diagnostic(warning, place));
+        view.build.warnings().for_each(|warning| view.output.diagnostic(&warning, place));
         let told = diagnostics.into_iter().map(|diagnostic| where_it_looked(diagnostic, view.args, view.build));
         return Err(Failure::Refused(told.collect()));
     }

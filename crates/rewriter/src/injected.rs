@@ -1,6 +1,6 @@
 //! Libraries that hold channels before the server starts: the marker that tells the SDK of them, and how it is known again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     debug_id::without_debug_id,
@@ -50,6 +50,12 @@ impl Holder {
     pub fn of(text: &[u8], channels: Vec<(String, String)>) -> Self {
         Self { digest: Digest::of(&without_debug_id(text)), channels }
     }
+
+    /// The libraries whose channels it holds: the SDK names a channel `orchestrion:<package>:<channel>`.
+    #[must_use]
+    pub fn libraries(&self) -> BTreeSet<&str> {
+        self.channels.iter().filter_map(|(channel, _)| channel.split(':').nth(1)).collect()
+    }
 }
 
 /// A marker that was found in a build.
@@ -64,6 +70,13 @@ pub struct Marker {
 }
 
 impl Injected {
+    /// The libraries that hold channels in chunks, with the chunk.
+    pub fn in_chunks(&self) -> impl Iterator<Item = (&str, &ModulePath)> {
+        let in_package = |path: &ModulePath| path.as_str().split('/').any(|segment| segment == "node_modules");
+        let chunks = self.files.iter().filter(move |(path, _)| !in_package(path));
+        chunks.flat_map(|(path, holder)| holder.libraries().into_iter().map(move |library| (library, path)))
+    }
+
     /// The text of the module that tells the SDK, and us, what holds channels.
     ///
     /// The SDK subscribes at once to the channels of the packages that stand in `runtime` or `bundler`, and registers no

@@ -9,6 +9,7 @@ use crate::{
     edits::{TextEdit, apply},
     graph::Graph,
     injected::{Holder, Hooks, Injected},
+    insertions::{Insertion, split_at_mappings},
     overlay::Overlay,
     plan::{ChangeKind, FileChange, Mode, Outcome, Plan, Request},
     proof::prove_with,
@@ -30,8 +31,10 @@ pub struct WithChannels {
 pub struct Libraries {
     /// The packages, by name.
     pub names: Vec<String>,
-    /// Their files.
+    /// Their files, the chunks that they are bundled in, and the module that makes the channels of these.
     pub files: BTreeMap<ModulePath, WithChannels>,
+    /// The source maps of the chunks.
+    pub maps: BTreeMap<ModulePath, Vec<u8>>,
     /// Whether hooks are registered beside them.
     pub hooks: Hooks,
 }
@@ -70,14 +73,19 @@ fn changes(
     let overlay = planned(sources, plan);
     let mut changes: BTreeMap<ModulePath, FileChange> =
         plan.changes.iter().map(|change| (change.path.clone(), change.clone())).collect();
-    let path = free_name(&overlay, instrumentation)?;
+    let path = free_name(&overlay, instrumentation, "channels")?;
     for (file, edited) in with_import(&overlay, instrumentation, &path)? {
         set(&mut changes, sources, &file, ChangeKind::Repointed, edited.into_bytes(), None)?;
     }
     let text = libraries.injected().marker().into_bytes();
     set(&mut changes, sources, &path, ChangeKind::Channels, text, Some(instrumentation.clone()))?;
     for (path, file) in libraries.files {
-        set(&mut changes, sources, &path, ChangeKind::Channels, file.text, None)?;
+        // A module that was not there has the mode of the others.
+        let like = (!sources.exists(&path)).then(|| instrumentation.clone());
+        set(&mut changes, sources, &path, ChangeKind::Channels, file.text, like)?;
+    }
+    for (path, map) in libraries.maps {
+        set(&mut changes, sources, &path, ChangeKind::Channels, map, None)?;
     }
     Ok(changes.into_values().collect())
 }
@@ -101,10 +109,38 @@ fn set(
     Ok(())
 }
 
-fn free_name(sources: &dyn Sources, instrumentation: &ModulePath) -> Result<ModulePath, Box<Diagnostic>> {
+/// The path of a module that makes the channels of libraries in chunks, in the build as a plan leaves it.
+///
+/// # Errors
+/// When there is a file for each name that it could have.
+pub fn module_for_chunks(
+    sources: &dyn Sources,
+    plan: &Plan,
+    instrumentation: &ModulePath,
+) -> Result<ModulePath, Box<Diagnostic>> {
+    free_name(&planned(sources, plan), instrumentation, "channels-of-chunks")
+}
+
+/// What a chunk gets before everything else: an import of the channels that it publishes on. It stands before the first
+/// statement on the same line, so that no line moves.
+#[must_use]
+pub fn import_of_channels(text: &str, chunk: &ModulePath, module: &ModulePath, names: &[String]) -> Insertion {
+    let (record, _) = presentry_parser::parse(text);
+    Insertion {
+        line: usize::from(record.hashbang.is_some()),
+        column: usize::from(record.byte_order_mark),
+        text: format!("import {{ {} }} from {}; ", names.join(", "), literal(chunk, module)),
+        instead_of: String::new(),
+    }
+}
+
+fn free_name(
+    sources: &dyn Sources,
+    instrumentation: &ModulePath,
+    stem: &str,
+) -> Result<ModulePath, Box<Diagnostic>> {
     const TRIED: usize = 100;
-    let names =
-        std::iter::once("channels.mjs".to_owned()).chain((1..TRIED).map(|number| format!("channels-{number}.mjs")));
+    let names = std::iter::once(format!("{stem}.mjs")).chain((1..TRIED).map(|number| format!("{stem}-{number}.mjs")));
     let mut paths = names.filter_map(|name| instrumentation.sibling(&name).ok());
     paths.find(|path| !sources.exists(path)).ok_or_else(|| Box::new(codes::no_free_name(instrumentation)))
 }
@@ -138,13 +174,8 @@ fn with_import(
 
 /// A source map whose lines stand one further down. What has no mappings of its own, an index map, stays as it is.
 fn moved_by_a_line(map: &str) -> Option<String> {
-    const MEMBER: &str = "\"mappings\"";
-    // In the text of a source the quotes are escaped.
-    let own = |at: &usize| !map[..*at].ends_with('\\');
-    let at = map.match_indices(MEMBER).map(|(at, _)| at).find(own)? + MEMBER.len();
-    let value = map[at..].find('"')? + at + 1;
-    map[at..value - 1].chars().all(|char| char == ':' || char.is_whitespace()).then_some(())?;
-    Some(format!("{};{}", &map[..value], &map[value..]))
+    let (before, mappings, behind) = split_at_mappings(map)?;
+    Some(format!("{before};{mappings}{behind}"))
 }
 
 fn proven(sources: &dyn Sources, plan: Plan, request: &Request) -> Plan {

@@ -20,7 +20,7 @@ use crate::{
 pub(crate) fn run(args: &CheckArgs, build: &Build, output: &Output, report: &mut Report) -> Result<Outcome, Failure> {
     let _lock = for_reading(build, output)?;
     let disk = DiskSources::new(&build.place.server);
-    build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
+    build.warnings().for_each(|warning| output.diagnostic(&warning, Some(&build.place)));
     let proof = proven(build, &disk, &args.trust)?;
     report.tried_proof(&build.place, &proof);
     if output.wants_details() {

@@ -79,7 +79,7 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     }
     report.libraries = match &proof.injected {
         Some(injected) => channels::of_marker(injected, place),
-        None => channels::not_injected(&planned.plan, &sources, &view),
+        None => channels::not_injected(&planned.plan, &sources, &of_plan.instrumentation, &view),
     };
     if let Some(bundled) = bundle::remembered(&planned.plan, &sources, &earlier.tracked, build, request.trust)? {
         planned.plan = bundled;
@@ -117,7 +117,8 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     let double_inits = start_scripts::double_inits(&args.build.app, place, &named);
     // What a rewrite would warn of was shown above.
     let of_proof = proof.warnings.iter().filter(|warning| !found_already(plan, warning));
-    let warnings = build.warnings.iter().chain(&double_inits).chain(of_proof);
+    let of_build: Vec<Diagnostic> = build.warnings().collect();
+    let warnings = of_build.iter().chain(&double_inits).chain(of_proof);
     warnings.for_each(|warning| output.diagnostic(warning, Some(place)));
     output.close(&found.closing().among_results());
     Ok(Outcome::Inspected)

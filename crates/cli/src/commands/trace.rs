@@ -91,7 +91,7 @@ pub(crate) fn run(args: &TraceArgs, build: &Build, output: &Output, report: &mut
         return Err(Failure::Usage(file_not_found::diagnostic(missing, "--env-file")));
     }
     let _lock = for_reading(build, output)?;
-    build.warnings.iter().for_each(|warning| output.diagnostic(warning, Some(&build.place)));
+    build.warnings().for_each(|warning| output.diagnostic(&warning, Some(&build.place)));
     let (proof, expected) = expected(args, build, report)?;
     if proof.untried_bundle.is_some() {
         return Err(Failure::NotProven(proof.failures));

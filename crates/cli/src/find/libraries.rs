@@ -2,13 +2,13 @@
 //! scripts for what Sentry's build plugin leaves there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use memchr::memmem;
-use presentry_rewriter::{diagnostics::Diagnostic, instrumented, is_script};
+use presentry_rewriter::{diagnostics::Diagnostic, instrumented, is_script, marker};
 use serde::Deserialize;
 
 use crate::diagnostics::bundled_library;
@@ -17,30 +17,62 @@ use crate::diagnostics::bundled_library;
 /// directory.
 const DIRECTORY: &str = "_libs";
 
-/// A warning where there are any. `shown` is the server directory as the user would write it.
-pub(crate) fn warning(server: &Path, shown: &str) -> Option<Diagnostic> {
-    let is_injected = injected(server);
-    if server.join(DIRECTORY).is_dir() {
-        of_nitro_3(server, shown, is_injected)
-    } else {
-        of_nitro_2(server, shown, is_injected)
+/// The libraries that are bundled into a build, and that Sentry's own build plugin did not inject.
+#[derive(Debug, Default)]
+pub(crate) struct Bundled {
+    /// Each with the directory or the script that it is in, as the user would write it.
+    libraries: BTreeMap<&'static str, String>,
+    nitro: Nitro,
+    /// Those that presentry has injected before, as the build has it now.
+    pub(crate) injected: BTreeSet<String>,
+}
+
+/// How a build is laid out.
+#[derive(Clone, Copy, Debug, Default)]
+enum Nitro {
+    #[default]
+    Two,
+    Three,
+}
+
+/// Looks for them. `shown` is the server directory as the user would write it.
+pub(crate) fn bundled(server: &Path, shown: &str) -> Bundled {
+    let (by_plugin, injected) = injected(server);
+    let nitro = if server.join(DIRECTORY).is_dir() { Nitro::Three } else { Nitro::Two };
+    let mut libraries = match nitro {
+        Nitro::Three => of_nitro_3(server, shown),
+        Nitro::Two => of_nitro_2(server, shown),
+    };
+    libraries.retain(|library, _| !by_plugin.contains(*library));
+    Bundled { libraries, nitro, injected }
+}
+
+impl Bundled {
+    /// A warning where there are any that are not `injected` ahead of time either.
+    pub(crate) fn warning(&self, injected: &BTreeSet<String>) -> Option<Diagnostic> {
+        let left = self.libraries.iter().filter(|(library, _)| !injected.contains(**library));
+        let (names, places): (Vec<&str>, Vec<&String>) = left.unzip();
+        let place = places.first()?;
+        Some(match self.nitro {
+            Nitro::Two => bundled_library::inlined(&names, place),
+            Nitro::Three => bundled_library::diagnostic(&names, place),
+        })
     }
 }
 
 /// Nitro 2 leaves packages in `node_modules`, unless `externals.inline`, `noExternals` or a framework says otherwise. Which
 /// files a script was made of, its source map tells; of one without a map nothing is known.
-fn of_nitro_2(server: &Path, shown: &str, is_injected: impl Fn(&str) -> bool) -> Option<Diagnostic> {
-    let mut bundled: BTreeMap<&str, PathBuf> = BTreeMap::new();
+fn of_nitro_2(server: &Path, shown: &str) -> BTreeMap<&'static str, String> {
+    let mut bundled: BTreeMap<&str, String> = BTreeMap::new();
     for script in scripts(server) {
         let sources = sources_of(&script);
         let has = |library: &&str| sources.iter().any(|source| package_of(source) == Some(library));
-        for library in instrumented().filter(has).filter(|library| !is_injected(library)) {
-            bundled.entry(library).or_insert_with(|| script.clone());
+        for library in instrumented().filter(has) {
+            let file = script.strip_prefix(server).unwrap_or(&script);
+            bundled.entry(library).or_insert_with(|| format!("{shown}/{}", file.display()));
         }
     }
-    let file = bundled.values().next()?.strip_prefix(server).ok()?.display().to_string();
-    let names: Vec<&str> = bundled.into_keys().collect();
-    Some(bundled_library::inlined(&names, &format!("{shown}/{file}")))
+    bundled
 }
 
 /// The scripts of a build that are not in packages.
@@ -80,19 +112,22 @@ fn package_of(source: &str) -> Option<&str> {
     Some(&inside[..end])
 }
 
-/// Whether Sentry's build plugin injected channels into a library. It leaves a call with the name of the library in each module
-/// (`moduleInjectedSnippet` in `moduleInjectedTransform.js` of `@sentry/server-utils` 11).
-fn injected(server: &Path) -> impl Fn(&str) -> bool {
+/// The libraries in scripts that hold channels: by Sentry's build plugin, and by presentry. The plugin leaves a call with the name
+/// of the library in each module (`moduleInjectedSnippet` in `moduleInjectedTransform.js` of `@sentry/server-utils` 11), and
+/// presentry a marker that lists them.
+fn injected(server: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     const SINK: &str = "__SENTRY_ORCHESTRION_INJECT__";
-    let mut names: Vec<String> = Vec::new();
+    let (mut by_plugin, mut ours) = (BTreeSet::new(), BTreeSet::new());
     for script in scripts(server) {
         let bytes = fs::read(script).unwrap_or_default();
         for at in memmem::find_iter(&bytes, SINK) {
             let rest = &bytes[at + SINK.len()..bytes.len().min(at + SINK.len() + 200)];
-            names.extend(first_argument(&String::from_utf8_lossy(rest)));
+            by_plugin.extend(first_argument(&String::from_utf8_lossy(rest)));
         }
+        let listed = marker(&bytes);
+        ours.extend(listed.iter().flat_map(|marker| marker.injected.in_chunks()).map(|(library, _)| library.to_owned()));
     }
-    move |library| names.iter().any(|name| name == library)
+    (by_plugin, ours)
 }
 
 /// The literal in ` = call("literal"`.
@@ -104,7 +139,7 @@ fn first_argument(text: &str) -> Option<String> {
     Some(literal[..literal.find(quote)?].to_owned())
 }
 
-fn of_nitro_3(server: &Path, shown: &str, is_injected: impl Fn(&str) -> bool) -> Option<Diagnostic> {
+fn of_nitro_3(server: &Path, shown: &str) -> BTreeMap<&'static str, String> {
     let packages: Vec<String> = names_in(&server.join(DIRECTORY))
         .iter()
         .flat_map(|name| match name.strip_prefix('@') {
@@ -116,10 +151,8 @@ fn of_nitro_3(server: &Path, shown: &str, is_injected: impl Fn(&str) -> bool) ->
             None => packages_of(name),
         })
         .collect();
-    let bundled: Vec<&str> = instrumented()
-        .filter(|library| packages.iter().any(|package| package == library) && !is_injected(library))
-        .collect();
-    (!bundled.is_empty()).then(|| bundled_library::diagnostic(&bundled, &format!("{shown}/{DIRECTORY}")))
+    let bundled = instrumented().filter(|library| packages.iter().any(|package| package == library));
+    bundled.map(|library| (library, format!("{shown}/{DIRECTORY}"))).collect()
 }
 
 fn names_in(directory: &Path) -> Vec<String> {
@@ -140,7 +173,14 @@ fn packages_of(file: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use presentry_rewriter::{Holder, Hooks, Injected, ModulePath};
+
     use super::*;
+
+    fn warning(server: &Path, shown: &str) -> Option<Diagnostic> {
+        let found = bundled(server, shown);
+        found.warning(&found.injected)
+    }
 
     #[test]
     fn a_name_tells_the_packages() {
@@ -182,6 +222,13 @@ mod tests {
         let said = has(graphql, inlined).unwrap();
         assert_eq!(said, "`pg` is bundled in `server/chunks/nitro.mjs`, where Sentry cannot instrument it");
         assert_eq!(has(&format!("{graphql}globalThis.__SENTRY_ORCHESTRION_INJECT__=a('pg')"), inlined), None);
+        // What presentry's marker lists.
+        let chunk = ModulePath::new("chunks/nitro.mjs").unwrap();
+        let holder = Holder::of(b"", vec![("orchestrion:pg:query".to_owned(), "Client.query".to_owned())]);
+        let injected =
+            Injected { libraries: vec!["pg".to_owned()], files: [(chunk, holder)].into(), hooks: Hooks::Off };
+        fs::write(server.path().join("channels.mjs"), injected.marker()).unwrap();
+        assert_eq!(has(graphql, inlined), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! never a module.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -17,7 +18,7 @@ use crate::{
     failure::Failure,
     find::presets::loading_text,
     find::{
-        libraries,
+        libraries::{self, Bundled},
         nitro_json::{self, NitroJson},
         options::{NotStatic, Options, Origin, Setting},
         presets::{self, Preset, Runtime},
@@ -96,6 +97,22 @@ pub(crate) struct Build {
     pub(crate) options: Options,
     /// What speaks against the choice.
     pub(crate) warnings: Vec<Diagnostic>,
+    /// The libraries that its bundler put into chunks.
+    pub(crate) bundled: Bundled,
+}
+
+impl Build {
+    /// What there is to warn of in the build as it is.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = Diagnostic> {
+        self.warnings_with(&self.bundled.injected)
+    }
+
+    /// The same where these libraries of its chunks are injected ahead of time.
+    pub(crate) fn warnings_with(&self, injected: &BTreeSet<String>) -> impl Iterator<Item = Diagnostic> + use<> {
+        let mut warnings = self.warnings.clone();
+        warnings.extend(self.bundled.warning(injected));
+        warnings.into_iter()
+    }
 }
 
 /// Finds the build that the arguments mean.
@@ -142,7 +159,7 @@ fn of_app(args: &BuildArgs, named: Option<&'static Preset>) -> Result<Located, F
     if !place.server.starts_with(&place.output) {
         return Err(outside_output::diagnostic(&place.shown, &place.server).into());
     }
-    warnings.extend(libraries::warning(&place.server, &place.shown));
+    let bundled = libraries::bundled(&place.server, &place.shown);
     let name = entry_name(&options, &server, preset, &mut reasons, &mut warnings);
     let (entry, modified) = match fs::canonicalize(server.join(&name)) {
         // Node gives the entry its real path, so a link to another directory changes what its specifiers mean.
@@ -166,6 +183,7 @@ fn of_app(args: &BuildArgs, named: Option<&'static Preset>) -> Result<Located, F
         reasons,
         options,
         warnings,
+        bundled,
     })))
 }
 
@@ -373,8 +391,9 @@ fn of_entry(args: &BuildArgs, named: &Path, preset: Option<&'static Preset>) -> 
     let rows = options.rows(args.preset.as_deref(), None, &[]);
     reasons.extend(rows.iter().filter(|row| row.origin != Origin::Default).map(|row| row.reason()));
     let warnings = stale.into_iter().collect();
+    let bundled = Bundled::default();
     let app = is_of_app.then(|| args.app.clone());
-    Ok(Located::Server(Box::new(Build { app, place, entry, loading, found, reasons, options, warnings })))
+    Ok(Located::Server(Box::new(Build { app, place, entry, loading, found, reasons, options, warnings, bundled })))
 }
 
 /// What Vercel reads beside a function.

@@ -18,7 +18,7 @@ pub(crate) fn source_of(server: &Path, app: &Path, label: &Label) -> Option<Stri
 }
 
 /// A path without `..`, whether or not it is there.
-fn without_parents(path: &Path) -> PathBuf {
+pub(crate) fn without_parents(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

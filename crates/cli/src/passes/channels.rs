@@ -2,6 +2,7 @@
 //! inject; what is written, the plan says.
 
 mod child;
+mod chunks;
 mod sdk;
 mod targets;
 
@@ -20,7 +21,8 @@ use crate::{
     passes::{
         Plan, Refusal, View,
         channels::{
-            child::{Answer, Listed, Refused, Sdk},
+            child::{Answer, Function, Listed, Named, Refused, Sdk},
+            chunks::{Bundled, Injection, Left},
             targets::{Found, Target},
         },
     },
@@ -36,8 +38,8 @@ use crate::{
     },
 };
 use presentry_rewriter::{
-    Hooks, Injected, Libraries, Outcome, Overlay, Plan as Rewriting, Request, Sources, WithChannels, marker,
-    package_imports, package_name, with_channels,
+    Holder, Hooks, Injected, Libraries, ModulePath, Outcome, Overlay, Plan as Rewriting, Request, Sources,
+    WithChannels, marker, module_for_chunks, package_imports, package_name, with_channels,
 };
 
 /// Injects channels into the libraries of the build, where that is wanted.
@@ -55,7 +57,8 @@ pub(crate) fn pass(view: &View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
         }
         None => {
             let (sources, files, left) = (&plan.sources(view), &plan.over(view)?, &plan.left_to_hooks);
-            let given = Given { rewriting: &plan.rewriting, sources, files, left };
+            let instrumentation = &plan.request.instrumentation;
+            let given = Given { rewriting: &plan.rewriting, sources, instrumentation, files, left };
             view.output.during("injecting channels", || inject(&given, view))
         }
     };
@@ -111,7 +114,7 @@ fn say(libraries: &[AheadReport], output: &Output) {
 /// and a new build has none.
 fn written_before(place: &Place, tracked: &[Tracked]) -> Result<Option<Libraries>, Failure> {
     let mut found = None;
-    let mut files = BTreeMap::new();
+    let (mut files, mut maps) = (BTreeMap::new(), BTreeMap::new());
     for one in tracked.iter().filter(|one| one.file.kind == WireChange::Channels) {
         let (Some(path), Some(bytes)) = (one.file.path.module(), place.read_file(&one.file.path)?) else {
             return Ok(None);
@@ -124,6 +127,7 @@ fn written_before(place: &Place, tracked: &[Tracked]) -> Result<Option<Libraries
                 found = Some(marker.injected);
             }
             Some(_) => return Ok(None),
+            None if path.as_str().ends_with(".map") => _ = maps.insert(path, bytes),
             None => _ = files.insert(path, bytes),
         }
     }
@@ -137,7 +141,7 @@ fn written_before(place: &Place, tracked: &[Tracked]) -> Result<Option<Libraries
         .zip(channels)
         .map(|((path, text), channels)| (path, WithChannels { text, channels }))
         .collect();
-    Ok(Some(Libraries { names: injected.libraries, files, hooks: injected.hooks }))
+    Ok(Some(Libraries { names: injected.libraries, files, maps, hooks: injected.hooks }))
 }
 
 /// The plan that an earlier run with channels has carried out, as far as it is the same as one without; `None` where the build
@@ -153,11 +157,21 @@ pub(crate) fn remembered(
     Ok(libraries.map(|libraries| with_channels(sources, plan.clone(), request, libraries)))
 }
 
+/// The libraries that hold channels in chunks of a build as a plan leaves it.
+pub(crate) fn in_chunks(plan: &Rewriting) -> BTreeSet<String> {
+    let injected = plan.proof.iter().filter_map(|proof| proof.injected.as_ref());
+    injected.flat_map(Injected::in_chunks).map(|(library, _)| library.to_owned()).collect()
+}
+
 /// The libraries of a build whose marker was found, as far as it tells of them.
 pub(crate) fn of_marker(injected: &Injected, place: &Place) -> Vec<AheadReport> {
     let mut libraries: BTreeMap<&str, AheadReport> = BTreeMap::new();
-    for (path, holder) in &injected.files {
-        let Some((directory, name, file)) = package_of(path.as_str()) else { continue };
+    let mut bundled = BTreeMap::new();
+    for (path, holder) in injected.files.iter().filter(|(_, holder)| !holder.channels.is_empty()) {
+        let Some((directory, name, file)) = package_of(path.as_str()) else {
+            in_chunk(path, holder, &mut bundled);
+            continue;
+        };
         let library = libraries.entry(directory).or_insert_with(|| AheadReport {
             name: name.to_owned(),
             version: sdk::version_of(&place.server.join(directory)),
@@ -166,15 +180,28 @@ pub(crate) fn of_marker(injected: &Injected, place: &Place) -> Vec<AheadReport> 
             reason: None,
             functions: Vec::new(),
         });
-        library.functions.extend(holder.channels.iter().map(|(channel, function)| NamedFunction {
-            file: file.to_owned(),
-            function: function.clone(),
-            channel: channel.clone(),
-            state: Fate::Injected,
-            reason: None,
-        }));
+        let channels = holder.channels.iter();
+        library.functions.extend(channels.map(|(channel, function)| NamedFunction::injected(file, function, channel)));
     }
-    libraries.into_values().collect()
+    libraries.into_values().chain(bundled.into_values()).collect()
+}
+
+/// Notes the libraries that hold channels in a chunk. The build does not tell their versions.
+fn in_chunk<'a>(path: &'a ModulePath, holder: &'a Holder, found: &mut BTreeMap<(&'a str, &'a str), AheadReport>) {
+    let directory = chunks::directory_of(path);
+    for name in holder.libraries() {
+        let library = found.entry((directory, name)).or_insert_with(|| AheadReport {
+            name: name.to_owned(),
+            version: None,
+            directory: Some(directory.to_owned()),
+            instrumented: Instrumented::Ahead,
+            reason: None,
+            functions: Vec::new(),
+        });
+        let own = holder.channels.iter().filter(|(channel, _)| channel.split(':').nth(1) == Some(name));
+        let file = path.file_name();
+        library.functions.extend(own.map(|(channel, function)| NamedFunction::injected(file, function, channel)));
+    }
 }
 
 /// The directory and the name of the package that a file belongs to, and the path of the file in it.
@@ -187,11 +214,16 @@ fn package_of(path: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// The libraries of a build that holds no channels yet; none where the SDK has none, or cannot be asked.
-pub(crate) fn not_injected(rewriting: &Rewriting, sources: &dyn Sources, view: &View<'_>) -> Vec<AheadReport> {
+pub(crate) fn not_injected(
+    rewriting: &Rewriting,
+    sources: &dyn Sources,
+    instrumentation: &ModulePath,
+    view: &View<'_>,
+) -> Vec<AheadReport> {
     if view.args.ahead() == Ahead::No {
         return Vec::new();
     }
-    let given = Given { rewriting, sources, files: &view.files, left: &BTreeMap::new() };
+    let given = Given { rewriting, sources, instrumentation, files: &view.files, left: &BTreeMap::new() };
     let Ok((_, libraries, _)) = inject(&given, view) else { return Vec::new() };
     let at_run_time = |library: AheadReport| match library.instrumented {
         Instrumented::Ahead => {
@@ -226,6 +258,7 @@ struct Given<'a> {
     /// The plan so far, and the modules that it was made for.
     rewriting: &'a Rewriting,
     sources: &'a dyn Sources,
+    instrumentation: &'a ModulePath,
     /// The files of the build as it will be.
     files: &'a store::view::View,
     /// The libraries that must not be injected, with the reason.
@@ -243,7 +276,7 @@ impl OfApp {
         Sdk { app: &self.app, client: &self.client }
     }
 
-    fn asked(&self, packages: &[Target]) -> Result<Listed, Refused> {
+    fn asked(&self, packages: &[Named<'_>]) -> Result<Listed, Refused> {
         self.sdk().list(packages)
     }
 }
@@ -264,16 +297,25 @@ fn inject(given: &Given<'_>, view: &View<'_>) -> Result<(Libraries, Vec<AheadRep
     let of_app = sdk_of(given.rewriting, given.sources, view)?;
     let overlay = planned(given.sources, given.rewriting);
     let Found { targets, outside } = targets::find(place, &view.files, given.files);
-    let Listed { packages: names, mut wanted } = of_app.asked(&targets)?;
+    let bundled = Bundled::find(&overlay, &place.server, &of_app.app);
+    let named: Vec<Named<'_>> = targets.iter().map(Target::named).collect();
+    let asked: Vec<Named<'_>> = targets.iter().map(Target::named).chain(bundled.named()).collect();
+    let Listed { packages: names, wanted } = of_app.asked(&asked)?;
+    let (mut wanted, in_chunks): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(one, _)| *one < targets.len());
+    let in_chunks: Vec<_> = in_chunks.into_iter().map(|(package, file)| (package - targets.len(), file)).collect();
     // One copy of a library is not told from another by what the SDK subscribes to.
     let left: BTreeMap<String, String> = outside.into_iter().chain(given.left.clone()).collect();
     wanted.retain(|(target, _)| !left.contains_key(&targets[*target].name));
     let texts: Vec<_> = wanted.iter().map(|(target, file)| targets[*target].text(&overlay, *file)).collect();
-    let answer = of_app.sdk().inject(&targets, &wanted, &texts)?;
+    let chunks = bundled.wanted(&in_chunks, given.rewriting, &overlay);
+    let mut answer = of_app.sdk().inject(&named, &wanted, &texts, &chunks.given)?;
     check_trial(&answer)?;
+    let module = module_for_chunks(given.sources, given.rewriting, given.instrumentation)
+        .map_err(|error| Refused::because(error.message.clone()))?;
+    let injection = chunks.injected(&mut answer, &module, &overlay);
     let mut outside = targets::missing(place, given.files, &names, &targets, &overlay);
     outside.extend(left.into_iter().filter(|(name, _)| names.contains(name)));
-    gathered(&targets, &wanted, answer, outside)
+    gathered(&targets, &wanted, answer, outside, injection)
 }
 
 /// What the SDK did in the trial is what the marker is for.
@@ -283,11 +325,13 @@ fn check_trial(answer: &Answer) -> Result<(), Refused> {
             "the SDK calls `module.{hook}` although it is told that channels are there"
         )));
     }
-    let any = answer.files.iter().flat_map(|file| &file.functions).any(|function| function.state == Fate::Injected);
+    let is_done = |function: &Function| function.state == Fate::Injected;
+    let any = answer.files.iter().flat_map(|file| &file.functions).any(is_done);
     if !any && !answer.files.is_empty() {
         return Err(Refused::because("the transformer of the SDK injects into none of the files that its list names"));
     }
-    if any && answer.subscribed.is_empty() {
+    let in_chunks = answer.chunks.iter().flat_map(|chunk| &chunk.parts).flatten().any(is_done);
+    if (any || in_chunks) && answer.subscribed.is_empty() {
         return Err(Refused::because("the SDK does not subscribe to the channels that were injected"));
     }
     Ok(())
@@ -298,6 +342,7 @@ fn gathered(
     wanted: &[(usize, usize)],
     answer: Answer,
     outside: BTreeMap<String, String>,
+    injection: Injection,
 ) -> Result<(Libraries, Vec<AheadReport>, Vec<String>), Refused> {
     let mut libraries: Vec<AheadReport> = targets.iter().map(AheadReport::of).collect();
     let mut files = BTreeMap::new();
@@ -317,16 +362,27 @@ fn gathered(
             files.insert(targets[*target].path(*file), WithChannels { text: text.into_bytes(), channels });
         }
     }
+    files.extend(injection.files);
+    libraries.extend(injection.reports);
     libraries.iter_mut().for_each(AheadReport::judge);
     libraries.retain(|library| !library.functions.is_empty());
     let names: BTreeSet<&String> =
         libraries.iter().filter(|one| one.instrumented == Instrumented::Ahead).map(|one| &one.name).collect();
     let names = names.into_iter().cloned().collect();
-    let left: Vec<String> = outside.iter().map(|(name, why)| format!("`{name}` {why}")).collect();
+    let of_chunks = injection.left.iter().map(Left::line);
+    let left: Vec<String> =
+        outside.iter().map(|(name, why)| format!("`{name}` {why}")).chain(of_chunks).collect();
     let hooks = if left.is_empty() { Hooks::Off } else { Hooks::Stay };
     libraries.extend(outside.into_iter().map(|(name, why)| AheadReport::left_to_hooks(name, why)));
     libraries.sort_by(|one, other| (&one.name, &one.directory).cmp(&(&other.name, &other.directory)));
-    Ok((Libraries { names, files, hooks }, libraries, left))
+    Ok((Libraries { names, files, maps: injection.maps, hooks }, libraries, left))
+}
+
+impl NamedFunction {
+    fn injected(file: &str, function: &str, channel: &str) -> Self {
+        let [file, function, channel] = [file, function, channel].map(str::to_owned);
+        Self { file, function, channel, state: Fate::Injected, reason: None }
+    }
 }
 
 impl AheadReport {

@@ -179,7 +179,7 @@ fn state(file: &SavedFile, bytes: Option<&[u8]>) -> Option<FileState> {
     if digest.map(State::File) == file.before.as_ref().map(Original::state) {
         return Some(FileState::Original);
     }
-    if file.kind == WireChange::Bundle && bytes.is_some_and(|bytes| is_map_with_debug_id(&file.path, bytes)) {
+    if matches!(file.kind, WireChange::Bundle | WireChange::Channels) && bytes.is_some_and(|bytes| is_map_with_debug_id(&file.path, bytes)) {
         return Some(FileState::DebugIdInjected);
     }
     let injected =
@@ -193,11 +193,15 @@ fn is_rebuilt_library(place: &Place, file: &SavedFile) -> Result<bool, Failure> 
         return Ok(false);
     }
     let bytes = place.read_file(&file.path)?;
-    Ok(bytes.is_some_and(|bytes| memmem::find(&bytes, CHANNEL).is_none()))
+    // Maps are often taken away once they are uploaded.
+    if bytes.is_none() && file.path.as_str().ends_with(".map") {
+        return Ok(true);
+    }
+    Ok(bytes.is_some_and(|bytes| CHANNELS.iter().all(|word| memmem::find(&bytes, word).is_none())))
 }
 
-/// The beginning of the name of every channel of the SDK.
-const CHANNEL: &[u8] = b"\"orchestrion:";
+/// The beginning of the name of every channel of the SDK, and of each variable that holds one.
+const CHANNELS: [&[u8]; 2] = [b"\"orchestrion:", b"tr_ch_apm"];
 
 /// `sentry-cli sourcemaps inject` writes the maps of a build anew, the one of a bundle among them. Nothing else writes a
 /// debug id into one.

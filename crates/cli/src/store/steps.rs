@@ -371,7 +371,18 @@ fn directories<'s>(place: &Place, steps: impl Iterator<Item = &'s Step>, known: 
 /// Whether a file on disk is the one that is to be written, but for a debug id that was injected after it was.
 fn only_debug_id(current: &Option<Vec<u8>>, after: &Option<Vec<u8>>) -> bool {
     match (current, after) {
-        (Some(current), Some(after)) => without_debug_id(current) == without_debug_id(after),
+        (Some(current), Some(after)) => {
+            without_debug_id(current) == without_debug_id(after)
+                || map_without_debug_id(current).is_some_and(|map| Some(map) == map_without_debug_id(after))
+        }
         _ => false,
     }
+}
+
+/// A source map without the members in which `sentry-cli` puts its id; `None` for what is none.
+fn map_without_debug_id(bytes: &[u8]) -> Option<serde_json::Value> {
+    let mut map: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    let members = map.as_object_mut().filter(|members| members.contains_key("mappings"))?;
+    ["debug_id", "debugId"].iter().for_each(|name| _ = members.remove(*name));
+    Some(map)
 }

@@ -28,11 +28,20 @@ exports.SENTRY_INSTRUMENTATIONS = [
 const LOAD_HOOK: &str = r#"
 const fs = require("node:fs");
 const path = require("node:path");
+const ALL = ">=0.0.0-0";
 exports.createLoadHookTransform = ({ instrumentations }) => (file, code) => {
   const { version } = JSON.parse(fs.readFileSync(path.join(path.dirname(file), "package.json"), "utf8"));
-  const fits = ({ module }) => version.split(".")[0] === module.versionRange && file.endsWith(`/node_modules/${module.name}/${module.filePath}`);
+  const fits = ({ module }) => [ALL, version.split(".")[0]].includes(module.versionRange) && file.endsWith(`/node_modules/${module.name}/${module.filePath}`);
   const entries = instrumentations.filter(fits);
   if (entries.length === 0) return undefined;
+  if (entries.some(({ module, transform }) => module.versionRange === ALL || typeof transform === "function")) {
+    try {
+      return require("./chunk-engine.cjs").transform(entries, code);
+    } catch (error) {
+      console.warn(`Code transformation failed for '${file}'`, error);
+      return undefined;
+    }
+  }
   let made = code;
   for (const { channelName, module, functionQuery } of entries) {
     const head = `${functionQuery.methodName ?? `function ${functionQuery.functionName}`}(`;
@@ -45,6 +54,9 @@ exports.createLoadHookTransform = ({ instrumentations }) => (file, code) => {
   return `/* ${path.extname(file)} */ ${made}`;
 };
 "#;
+
+/// What the transformer does for libraries in chunks.
+const CHUNK_ENGINE: &str = include_str!("chunk-engine.cjs");
 
 /// The client, which subscribes to the channels of the packages that it is told of, and registers hooks where it is told of none.
 const CLIENT: &str = r#"
@@ -68,7 +80,8 @@ fn install_sdk(app: &App, root: &str, version: &str) {
     let scope = format!("{root}/node_modules/@sentry");
     let exports = json!({ "./orchestrion/config": "./config.js", "./orchestrion/load-hook": "./load-hook.js" });
     let utils = json!({ "name": "@sentry/server-utils", "version": version, "exports": exports });
-    package(app, &format!("{scope}/server-utils"), &utils, &[("config.js", CONFIG), ("load-hook.js", LOAD_HOOK)]);
+    let files = [("config.js", CONFIG), ("load-hook.js", LOAD_HOOK), ("chunk-engine.cjs", CHUNK_ENGINE)];
+    package(app, &format!("{scope}/server-utils"), &utils, &files);
     let node = json!({ "name": "@sentry/node", "version": version, "main": "index.js" });
     package(app, &format!("{scope}/node"), &node, &[("index.js", CLIENT), ("hook.mjs", "export {};\n")]);
 }
@@ -571,4 +584,193 @@ fn a_library_that_is_completed_later_is_left_to_hooks() {
     same_build(&app.snapshot(), &rewritten);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
+}
+
+const CHUNK: &str = "_libs/db+graphql.mjs";
+
+/// What a bundler made of two libraries, one of whose functions it gave another name, and of a module of the app.
+const BUNDLED_LIBRARIES: &str = "\
+import { inspect } from 'node:util';
+// node_modules/graphql/parser.mjs
+/** Parses: import { parse } from 'graphql'. */
+function parse(text) { return text; }
+// node_modules/db/lib/a.js
+async function query$1(sql, ...rest) { return inspect(sql) + rest; } // \u{1f600}
+//#region src/own.ts
+function query(sql) { return sql; }
+//#endregion
+export { parse, query, query$1 };
+";
+
+/// A build with libraries in a chunk, as Nitro 3 makes it, whose packages only the app has.
+pub(crate) fn with_chunk() -> App {
+    let app = with_libraries();
+    app.write(&format!("{SERVER}/{CHUNK}"), BUNDLED_LIBRARIES);
+    app.append(".output/server/chunks/build/index.mjs", &format!("export * from '../../{CHUNK}';\n"));
+    let graphql = json!({ "name": "graphql", "version": "16.12.0", "main": "parser.js" });
+    package(&app, "node_modules/graphql", &graphql, &[("parser.mjs", PARSER)]);
+    let query = "export async function query(sql, ...rest) { return inspect(sql) + rest; }\n";
+    package(&app, "node_modules/db", &json!({ "name": "db", "version": "2.1.0" }), &[("lib/a.js", query)]);
+    app
+}
+
+#[test]
+fn libraries_in_chunks_hold_channels() {
+    let app = with_chunk();
+    let original = app.snapshot();
+    let without = app.fails(&["--no-instrument-ahead"], 0);
+    assert!(without.contains("warning[bundled-library]: `graphql` is bundled in `.output/server/_libs`"), "{without}");
+    let said = app.fails(&["--instrument-ahead"], 0);
+    assert!(!said.contains("warning"), "{said}");
+    expect![[r#"
+        import { tr_ch_apm$db_query, tr_ch_apm$graphql_parse } from "../channels-of-chunks.mjs"; import { inspect } from 'node:util';
+        // node_modules/graphql/parser.mjs
+        /** Parses: import { parse } from 'graphql'. */
+        function parse(__apm$arg0, ...__apm$args) { const __apm$wrapped = function (text) { return text; }; return tr_ch_apm$graphql_parse.traceSync(__apm$wrapped, {}, this, __apm$arg0, ...__apm$args); }
+        // node_modules/db/lib/a.js
+              function query$1(__apm$arg0, __apm$arg1, ...__apm$args) { const __apm$wrapped = async function (sql, ...rest) { return inspect(sql) + rest; }; return tr_ch_apm$db_query.traceSync(__apm$wrapped, {}, this, __apm$arg0, __apm$arg1, ...__apm$args); } // 😀
+        //#region src/own.ts
+        function query(sql) { return sql; }
+        //#endregion
+        export { parse, query, query$1 };
+    "#]]
+    .assert_eq(&app.read(&format!("{SERVER}/{CHUNK}")));
+    let of_chunks = marker(&app);
+    assert!(of_chunks.contains("// _libs/db+graphql.mjs\n//   orchestrion:graphql:parse parse\n"), "{of_chunks}");
+    assert!(of_chunks.ends_with("[...(channels.runtime ?? []), \"db\", \"graphql\"];"), "{of_chunks}");
+    let checked = app.succeeds(&["check"]);
+    assert!(!checked.contains("warning"), "{checked}");
+    let rewritten = app.snapshot();
+    assert_eq!(app.succeeds(&["--instrument-ahead"]), "already first, nothing changed\n");
+    assert_eq!(app.snapshot(), rewritten);
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn a_chunk_publishes_on_the_channels_of_each_library() {
+    let app = with_chunk();
+    app.succeeds(&["--instrument-ahead"]);
+    let script = "import dc from 'node:diagnostics_channel';
+        const seen = [];
+        for (const name of ['graphql:parse', 'db:query'])
+          dc.tracingChannel(`orchestrion:${name}`).subscribe({ start() { seen.push(name); } });
+        const { parse, query, query$1 } = await import('./.output/server/_libs/db+graphql.mjs');
+        console.log(parse('a'), query('b'), await query$1('c', 'd'), seen.join(' '));";
+    let node =
+        Command::new("node").args(["--input-type=module", "--eval", script]).current_dir(app.path()).output().unwrap();
+    let printed = String::from_utf8_lossy(&node.stdout).into_owned();
+    assert_eq!(printed, "a b 'c'd graphql:parse db:query\n", "{}", String::from_utf8_lossy(&node.stderr));
+}
+
+#[test]
+fn libraries_in_chunks_are_listed() {
+    let app = with_chunk();
+    app.succeeds(&["--instrument-ahead"]);
+    let report = json(&app, &["inspect"], 0);
+    let libraries = report["libraries"].as_array().unwrap().iter();
+    let in_chunk: Vec<&Value> = libraries.filter(|library| library["directory"] == "_libs").collect();
+    assert_eq!(in_chunk.iter().map(|one| &one["name"]).collect::<Vec<_>>(), ["db", "graphql"]);
+    assert_eq!(in_chunk[0]["instrumented"], "ahead");
+    let function = json!({ "file": "db+graphql.mjs", "function": "query", "channel": "orchestrion:db:query", "state": "injected", "reason": null });
+    assert_eq!(in_chunk[0]["functions"], json!([function]));
+}
+
+#[test]
+fn what_is_uncertain_in_a_chunk_is_left_alone_and_named() {
+    let changed = |from: &str, to: &str| {
+        let app = with_chunk();
+        app.write(&format!("{SERVER}/{CHUNK}"), BUNDLED_LIBRARIES.replace(from, to));
+        app
+    };
+    let lacking = |file: &str| {
+        let app = with_chunk();
+        app.remove(file);
+        app
+    };
+    for (app, why) in [
+        (changed("parse(text)", "parse(text, more)"), "`parse`: the bundler changed the function, or a part of it"),
+        (changed("export {", "class A {}\nexport {"), "`parse`: Unexpected token"),
+        (lacking("node_modules/graphql/package.json"), "its version is not known, as the app has no `node_modules/graphql`"),
+        (lacking("node_modules/graphql/parser.mjs"), "`node_modules/graphql/parser.mjs` cannot be read"),
+        (changed("inspect }", "inspect as tr_ch_apm }"), ""),
+    ] {
+        let before = app.read(&format!("{SERVER}/{CHUNK}"));
+        let said = app.fails(&["--instrument-ahead"], 0);
+        if why.is_empty() {
+            assert!(!said.contains("hooks-stay"), "{said}");
+            continue;
+        }
+        let named = format!("warning[hooks-stay]: the SDK still registers its hooks: `graphql` is bundled in `{CHUNK}`: {why}");
+        assert!(said.contains(&named), "{said}\n{named}");
+        let after = app.read(&format!("{SERVER}/{CHUNK}"));
+        assert!(!after.contains("tr_ch_apm$graphql_parse"), "{after}");
+        assert!(after == before || after.contains("tr_ch_apm$db_query"), "{after}");
+        assert!(marker(&app).lines().last().unwrap().starts_with("channels.bundler"), "{}", marker(&app));
+        app.succeeds(&["check"]);
+    }
+}
+
+#[test]
+fn a_chunk_that_was_edited_is_found_and_one_that_was_rebuilt_is_injected_again() {
+    let app = with_chunk();
+    app.succeeds(&["--instrument-ahead"]);
+    let injected = app.read(&format!("{SERVER}/{CHUNK}"));
+    app.append(&format!("{SERVER}/{CHUNK}"), "// edited\n");
+    let said = app.fails(&["check"], 1);
+    assert!(said.contains(&format!("error[channels-changed]: `{CHUNK}` holds channels")), "{said}");
+    assert!(app.fails(&["--instrument-ahead"], 1).contains("changed-since-rewrite"));
+    app.write(&format!("{SERVER}/{CHUNK}"), BUNDLED_LIBRARIES);
+    assert!(app.fails(&["check"], 1).contains("error[channels-changed]"));
+    app.fails(&["--instrument-ahead"], 0);
+    assert_eq!(app.read(&format!("{SERVER}/{CHUNK}")), injected);
+    app.succeeds(&["check"]);
+}
+
+#[test]
+fn the_map_of_a_chunk_stays_true() {
+    let app = with_chunk();
+    // A place for each of the first lines, and two in that of the function with another name.
+    let map = r#"{"version":3,"sources":["../../a.js"],"names":[],"mappings":"AAAA;;;AACA;;AACA,eAAe"}"#;
+    app.write(&format!("{SERVER}/{CHUNK}.map"), map);
+    app.append(&format!("{SERVER}/{CHUNK}"), "//# sourceMappingURL=db+graphql.mjs.map\n");
+    let original = app.snapshot();
+    app.succeeds(&["--instrument-ahead"]);
+    let chunk = app.read(&format!("{SERVER}/{CHUNK}"));
+    let moved: Value = serde_json::from_str(&app.read(&format!("{SERVER}/{CHUNK}.map"))).unwrap();
+    assert_ne!(moved["mappings"], json!("AAAA;;;AACA;;AACA,eAAe"));
+    assert_eq!(moved["sources"], json!(["../../a.js"]));
+    let line = chunk.lines().next().unwrap();
+    assert_eq!(line.find("import { inspect"), Some(column_of_first(&moved["mappings"])));
+    assert_eq!(app.succeeds(&["--instrument-ahead"]), "already first, nothing changed\n");
+    // Maps are uploaded with debug ids in them, and taken away then.
+    let with_id = app.read(&format!("{SERVER}/{CHUNK}.map")).replace("{", "{\"debug_id\":\"a\",");
+    app.write(&format!("{SERVER}/{CHUNK}.map"), with_id);
+    app.succeeds(&["check"]);
+    assert_eq!(app.succeeds(&["--instrument-ahead"]), "already first, nothing changed\n");
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+    app.succeeds(&["--instrument-ahead"]);
+    app.remove(&format!("{SERVER}/{CHUNK}.map"));
+    app.succeeds(&["check"]);
+    app.succeeds(&["--instrument-ahead"]);
+    app.write(&format!("{SERVER}/{CHUNK}"), BUNDLED_LIBRARIES);
+    app.write(&format!("{SERVER}/{CHUNK}.map"), r#"{"version":3,"sections":[]}"#);
+    let said = app.fails(&["--instrument-ahead"], 0);
+    assert!(said.contains("its source map has another form than the one that is known"), "{said}");
+    assert_eq!(app.read(&format!("{SERVER}/{CHUNK}")), BUNDLED_LIBRARIES);
+}
+
+/// The column in the first segment of mappings (base 64 VLQ).
+fn column_of_first(mappings: &Value) -> usize {
+    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = mappings.as_str().unwrap().chars().map(|char| DIGITS.find(char).unwrap());
+    let mut value = 0;
+    for (at, digit) in digits.enumerate() {
+        value |= (digit & 31) << (5 * at);
+        if digit & 32 == 0 {
+            break;
+        }
+    }
+    value >> 1
 }

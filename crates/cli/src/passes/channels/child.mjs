@@ -2,12 +2,13 @@
 // alone, and writes nothing but manifests of packages, to a directory for temporary files. `request` is
 //
 //   { sdk, packages: [{ name, version, files }] }                  the directory of the SDK's client, and what the build has
-//   { …, wanted: [[package, file], …], texts: [{ text, module }] } texts, and whether Node runs them as ES modules
+//   { …, wanted: [[package, file], …], texts: [{ text, module }], chunks }
+//                                             texts, and whether Node runs them as ES modules; and chunks, as `chunks.mjs` has them
 //
 // and the answer one of
 //
 //   { packages, wanted }                     the names that the list has, and the files that an entry of it names
-//   { files: [{ text, functions }], subscribed, hooks }            in the order of the texts
+//   { files: [{ text, functions }], chunks, module, subscribed, hooks }        in the order of the texts, and of the chunks
 //   { error }
 
 import fs from "node:fs";
@@ -119,7 +120,7 @@ async function trial(require, directory, packages, channels) {
   return { subscribed: channels.filter(has), hooks };
 }
 
-async function run({ sdk, packages, wanted, texts }) {
+async function run({ sdk, packages, wanted, texts, chunks }) {
   const { entries, transformerOf, require } = toolsOf(sdk);
   const entriesOf = (of, file) => entries.filter((entry) => entry.module.name === of.name && names(entry.module, file));
   if (!texts) {
@@ -129,9 +130,21 @@ async function run({ sdk, packages, wanted, texts }) {
   const transformer = new Transformer(transformerOf);
   const files = wanted.map(([at, number], index) => injected(transformer, entriesOf(packages[at], packages[at].files[number]), packages[at], texts[index]));
   const done = (index) => files[index].functions.filter(({ state }) => state === "injected");
-  const channels = new Set(files.flatMap((_, index) => done(index).map(({ channel }) => channel)));
-  const libraries = new Set(wanted.filter((_, index) => done(index).length > 0).map(([at]) => packages[at].name));
-  return { files, ...(await trial(require, sdk, [...libraries], [...channels])) };
+  const inChunks = chunksOf(transformer, chunks, entriesOf);
+  const ofChunks = inChunks.chunks.flatMap(({ parts }, chunk) => parts.flatMap((functions, part) => functions.filter(({ state }) => state === "injected").map(({ channel }) => [chunks[chunk].parts[part].name, channel])));
+  const channels = new Set([...files.flatMap((_, index) => done(index).map(({ channel }) => channel)), ...ofChunks.map(([, channel]) => channel)]);
+  const libraries = new Set([...wanted.filter((_, index) => done(index).length > 0).map(([at]) => packages[at].name), ...ofChunks.map(([name]) => name)]);
+  return { files, ...inChunks, ...(await trial(require, sdk, [...libraries], [...channels])) };
+}
+
+/** The chunks with channels. Packages get theirs where the SDK works in another way than is known here. */
+function chunksOf(transformer, chunks, entriesOf) {
+  try {
+    return chunked(transformer, chunks, entriesOf);
+  } catch (error) {
+    const functions = (part) => entriesOf(part, part.file).map((entry) => ({ function: described(entry), channel: channelOf(entry), ...failed(error) }));
+    return { chunks: chunks.map(({ parts }) => ({ edits: [], names: [], parts: parts.map(functions) })), module: null };
+  }
 }
 
 try {

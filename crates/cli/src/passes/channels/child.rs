@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     child,
-    passes::channels::targets::{Target, Text},
+    passes::channels::{chunks::Lines, targets::Text},
     say::report::Fate,
 };
 
 /// What runs in Node.
-const SCRIPT: &str = include_str!("child.mjs");
+const SCRIPT: &str = concat!(include_str!("chunks.mjs"), include_str!("child.mjs"));
 
 /// The SDK that is asked.
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +27,38 @@ pub(super) struct Sdk<'a> {
 #[derive(Debug, Serialize)]
 struct Request<'a> {
     sdk: &'a Path,
-    packages: &'a [Target],
+    packages: &'a [Named<'a>],
     /// The files whose texts follow, as numbers of a package and of a file in it.
     wanted: &'a [(usize, usize)],
     /// `None` if only the list is wanted.
     texts: Option<&'a [Text]>,
+    chunks: &'a [ChunkText<'a>],
+}
+
+/// A package, as the SDK's list looks at it.
+#[derive(Debug, Serialize)]
+pub(super) struct Named<'a> {
+    pub(super) name: &'a str,
+    pub(super) version: &'a str,
+    pub(super) files: &'a [String],
+}
+
+/// A chunk with parts of libraries in it.
+#[derive(Debug, Serialize)]
+pub(super) struct ChunkText<'a> {
+    pub(super) text: &'a str,
+    pub(super) parts: Vec<PartText<'a>>,
+}
+
+/// The part of a chunk that a bundler made of a file.
+#[derive(Debug, Serialize)]
+pub(super) struct PartText<'a> {
+    pub(super) name: &'a str,
+    pub(super) version: String,
+    pub(super) file: &'a str,
+    /// The file itself.
+    pub(super) original: Text,
+    pub(super) lines: Lines,
 }
 
 /// Why nothing is injected.
@@ -57,6 +84,10 @@ impl Refused {
 pub(super) struct Answer {
     /// In the order in which they were given.
     pub(super) files: Vec<Made>,
+    /// In the order in which they were given.
+    pub(super) chunks: Vec<MadeChunk>,
+    /// The module that makes the channels of the chunks; `None` where no chunk has any.
+    pub(super) module: Option<String>,
     /// The channels that the SDK subscribed to when it was started with the marker.
     pub(super) subscribed: Vec<String>,
     /// The functions of `node:module` by which it registered hooks all the same.
@@ -69,6 +100,25 @@ pub(super) struct Made {
     /// `None` where nothing was injected.
     pub(super) text: Option<String>,
     pub(super) functions: Vec<Function>,
+}
+
+/// What became of a chunk.
+#[derive(Debug, Deserialize)]
+pub(super) struct MadeChunk {
+    pub(super) edits: Vec<Edit>,
+    /// The exports of the module with the channels that it uses.
+    pub(super) names: Vec<String>,
+    /// The functions of its parts, in the order in which these were given.
+    pub(super) parts: Vec<Vec<Function>>,
+}
+
+/// A text that goes in, and the word that makes room for it. Lines and units of UTF-16 are counted from 0.
+#[derive(Debug, Deserialize)]
+pub(super) struct Edit {
+    pub(super) line: usize,
+    pub(super) column: usize,
+    pub(super) remove: String,
+    pub(super) insert: String,
 }
 
 /// A function that the SDK names for a file.
@@ -98,10 +148,11 @@ enum Line<T> {
 
 impl Sdk<'_> {
     /// Asks the SDK's list which packages it names, and which files of these.
-    pub(super) fn list(self, packages: &[Target]) -> Result<Listed, Refused> {
-        let listed: Listed = self.ask(&Request { sdk: self.client, packages, wanted: &[], texts: None })?;
+    pub(super) fn list(self, packages: &[Named<'_>]) -> Result<Listed, Refused> {
+        let listed: Listed =
+            self.ask(&Request { sdk: self.client, packages, wanted: &[], texts: None, chunks: &[] })?;
         let known =
-            |(target, file): &(usize, usize)| packages.get(*target).is_some_and(|target| *file < target.files.len());
+            |(package, file): &(usize, usize)| packages.get(*package).is_some_and(|one| *file < one.files.len());
         if listed.wanted.iter().all(known) {
             Ok(listed)
         } else {
@@ -109,15 +160,21 @@ impl Sdk<'_> {
         }
     }
 
-    /// Has the texts of some files injected, in the same order.
+    /// Has the texts of some files injected, in the same order, and chunks.
     pub(super) fn inject(
         self,
-        packages: &[Target],
+        packages: &[Named<'_>],
         wanted: &[(usize, usize)],
         texts: &[Text],
+        chunks: &[ChunkText<'_>],
     ) -> Result<Answer, Refused> {
-        let answer: Answer = self.ask(&Request { sdk: self.client, packages, wanted, texts: Some(texts) })?;
-        if answer.files.len() == texts.len() {
+        let request = Request { sdk: self.client, packages, wanted, texts: Some(texts), chunks };
+        let answer: Answer = self.ask(&request)?;
+        let whole = |(given, made): (&ChunkText<'_>, &MadeChunk)| given.parts.len() == made.parts.len();
+        if answer.files.len() == texts.len()
+            && answer.chunks.len() == chunks.len()
+            && chunks.iter().zip(&answer.chunks).all(whole)
+        {
             Ok(answer)
         } else {
             Err(Refused::because("the transformer did not answer for each file"))

@@ -11,6 +11,7 @@ use presentry_rewriter::{ModulePath, Overlay, Sources, is_script, package_name};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    passes::channels::child::Named,
     find::reached::{self, Look, Packages},
     store::{place::Place, view::View},
 };
@@ -19,13 +20,12 @@ use crate::{
 pub(super) const TRACED_IN: &str = "is traced in, in whole or in part, and may go again";
 
 /// A copy of a package.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Target {
     /// The name by which it is imported.
     pub(super) name: String,
     pub(super) version: String,
     /// Its directory, links followed.
-    #[serde(skip)]
     pub(super) directory: ModulePath,
     /// Its scripts, relative to the directory.
     pub(super) files: Vec<String>,
@@ -124,7 +124,28 @@ fn target(place: &Place, files: &View, name: &str, real: &Path) -> Option<Target
     Some(Target { name: name.to_owned(), version: manifest.version?, directory, files: scripts })
 }
 
+impl Text {
+    /// The text of a file with this name whose package does not tell what it is.
+    pub(super) fn of(name: &str, text: String) -> Self {
+        let module = match name.rsplit('.').next() {
+            Some("mjs") => true,
+            Some("cjs") => false,
+            // Node looks whether the syntax is that of an ES module.
+            _ => {
+                let (record, _) = presentry_parser::parse(&text);
+                !(record.requested_modules.is_empty() && record.local_export_entries.is_empty())
+            }
+        };
+        Self { text, module }
+    }
+}
+
 impl Target {
+    /// What the SDK's list looks at.
+    pub(super) fn named(&self) -> Named<'_> {
+        Named { name: &self.name, version: &self.version, files: &self.files }
+    }
+
     /// The path of a file in the build.
     pub(super) fn path(&self, file: usize) -> ModulePath {
         ModulePath::new(format!("{}/{}", self.directory, self.files[file])).expect("segments of a path")
@@ -134,19 +155,10 @@ impl Target {
     pub(super) fn text(&self, build: &Overlay<'_>, file: usize) -> Text {
         let read = |path: &ModulePath| build.read(path).ok().flatten().map(|bytes| bytes.into_owned());
         let text = read(&self.path(file)).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-        let module = match self.files[file].rsplit('.').next() {
-            Some("mjs") => true,
-            Some("cjs") => false,
-            _ => match self.kind(file, &read) {
-                Some(kind) => kind == "module",
-                // Node looks whether the syntax is that of an ES module.
-                None => {
-                    let (record, _) = presentry_parser::parse(&text);
-                    !(record.requested_modules.is_empty() && record.local_export_entries.is_empty())
-                }
-            },
-        };
-        Text { text, module }
+        match (self.files[file].ends_with(".js"), self.kind(file, &read)) {
+            (true, Some(kind)) => Text { text, module: kind == "module" },
+            _ => Text::of(&self.files[file], text),
+        }
     }
 
     /// The `type` of the nearest `package.json`.
@@ -193,11 +205,32 @@ fn imported(place: &Place, files: &View, build: &Overlay<'_>) -> BTreeSet<String
     let mut specifiers = BTreeSet::new();
     for path in build.scripts().unwrap_or_default() {
         let bytes = build.read(&path).ok().flatten().unwrap_or_default();
-        specifiers.extend(reached::asked_for_by(&bytes));
+        specifiers.extend(reached::asked_for_by(&without_comment_lines(&bytes)));
     }
     let of_sdk = |name: &str| name.starts_with("@sentry/");
     let packages = Packages::of(files, &place.server);
     let reached = packages.reached(specifiers.iter().map(String::as_str), Look::Closely, |name| !of_sdk(name));
     let through = reached.into_values().flat_map(|package| package.asks_for.into_keys());
     specifiers.iter().cloned().chain(through).map(|specifier| package_name(&specifier).to_owned()).collect()
+}
+
+/// A script without the lines that are comments: a library that is bundled in it may show there how it is imported.
+fn without_comment_lines(script: &[u8]) -> Vec<u8> {
+    let is_comment = |line: &&[u8]| {
+        let line = line.trim_ascii_start();
+        line.starts_with(b"//") || line.starts_with(b"* ")
+    };
+    let lines: Vec<&[u8]> = script.split(|byte| *byte == b'\n').filter(|line| !is_comment(line)).collect();
+    lines.join(&b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_comment_lines;
+
+    #[test]
+    fn examples_in_comments_are_left_out() {
+        let script = b"/**\n * import { a } from 'a';\n */\n\t// require('b')\nimport 'c'; // d\n*e() {}";
+        assert_eq!(without_comment_lines(script), b"/**\n */\nimport 'c'; // d\n*e() {}");
+    }
 }

@@ -1,0 +1,360 @@
+// Injects channels into libraries that a bundler put into chunks, as insertions: bodies and every other byte stay. The matcher and
+// the transformer are the SDK's. The matcher tells where a function is; of the transformer only what it puts around a body is taken,
+// and what comes out is compared with what the transformer makes of the library's part of the chunk. Where anything is uncertain,
+// nothing is inserted there, and the answer has the reason.
+
+/** The names that the transformer gives to what it declares. */
+const OWN = /\btr_ch_apm/;
+const WORD = /^[\w$]+$/;
+
+/** A package for texts that belong to none, and a range that every version is in. */
+const OURS = { name: "presentry", version: "1.0.0" };
+const ALL = ">=0.0.0-0";
+
+/** What the parser, the matcher and the printer of the SDK tell of a text: they are reached through an entry of our own. */
+class Reader {
+  constructor(transformer) {
+    this.transformer = transformer;
+    const [found] = this.matches({ channelName: "c", functionQuery: {}, module: {} }, OURS, true, "\nfunction f() {}", "FunctionDeclaration");
+    if (found?.node.start !== 1 || found.node.end !== 16) throw new Error("the matcher of the SDK does not tell where a function is");
+  }
+
+  /** The nodes that the transformer would change, in its order, with what surrounds them. */
+  matches(entry, of, module, text, astQuery = entry.astQuery) {
+    const found = [];
+    const transform = ({ functionQuery }, node, parent, ancestry) => void found.push({ node, parent, program: ancestry.at(-1) ?? node, functionQuery });
+    const own = { ...entry, transform, astQuery, module: { ...entry.module, name: of.name, versionRange: ALL } };
+    const { code, why } = this.transformer.run([own], of, module, text);
+    if (code === undefined && why && !ABSENT.test(why.message)) throw why;
+    // A class that a variable holds is told twice, and the transformer does nothing with the variable.
+    return found.filter((one) => one.node.type !== "VariableDeclarator");
+  }
+
+  /** The syntax tree of a text. */
+  program(text) {
+    return this.matches({ channelName: "c", functionQuery: {}, module: {} }, OURS, true, text, "Program")[0].node;
+  }
+
+  /** The statements of a text as the SDK prints them, but for those that declare what the SDK needs. */
+  printed(text) {
+    const all = { channelName: "c", functionQuery: {}, module: { name: OURS.name, versionRange: ALL }, astQuery: "Program", transform: () => {} };
+    const { code, why } = this.transformer.run([all], OURS, true, text);
+    if (code === undefined) throw why ?? new Error("the parser of the SDK gives no reason");
+    return this.program(code).body.filter((statement) => !isOwn(statement)).map(({ start, end }) => code.slice(start, end)).join("\n");
+  }
+}
+
+/** Whether a statement declares what the transformer needs. */
+function isOwn(statement) {
+  const named = (id) => (id?.type === "ObjectPattern" ? id.properties.some(({ value }) => named(value)) : OWN.test(id?.name ?? ""));
+  if (statement.type === "ImportDeclaration") return statement.specifiers.some(({ local }) => named(local));
+  return statement.type === "VariableDeclaration" && statement.declarations.every(({ id }) => named(id));
+}
+
+function* nodesIn(node) {
+  if (Array.isArray(node)) {
+    for (const one of node) yield* nodesIn(one);
+  } else if (typeof node?.type === "string") {
+    yield node;
+    for (const key of Object.keys(node)) if (key !== "loc" && key !== "range") yield* nodesIn(node[key]);
+  }
+}
+
+/** What a bundler keeps of a function: how it is called, and what its parameters are. */
+const shape = ({ node }) =>
+  node.type.startsWith("Class") ? "Class" : [node.type === "ArrowFunctionExpression", node.async, node.generator, ...node.params.map(({ type }) => type)].join();
+
+/** Bundlers give a name a number where another module of the chunk has it. */
+const RENAMED = ["functionName", "expressionName", "className"];
+
+function candidates(query, text) {
+  const renamed = RENAMED.filter((key) => WORD.test(query[key] ?? ""));
+  return renamed.reduce((all, key) => {
+    const name = query[key].replace(/\$/g, "\\$&");
+    const names = new Set([query[key], ...(text.match(new RegExp(`(?<![\\w$])${name}\\$\\d+(?![\\w$])`, "g")) ?? [])]);
+    return all.flatMap((one) => [...names].map((other) => ({ ...one, [key]: other })));
+  }, [query]);
+}
+
+/** The functions of an entry in a part of a chunk; the library's own file tells how many there are, and what they look like. */
+function located(reader, entry, of, original, part) {
+  const expected = reader.matches(entry, of, original.module, original.text);
+  if (expected.length === 0) return { query: entry.functionQuery, found: [] };
+  const { isExportAlias, ...query } = expected[0].functionQuery;
+  const wanted = expected.map(shape).join(";");
+  const tried = candidates(query, part).map((functionQuery) => ({ query: functionQuery, found: reader.matches({ ...entry, functionQuery }, of, true, part) }));
+  const same = tried.filter(({ found }) => found.map(shape).join(";") === wanted);
+  // A class may have both names, one for what is in it.
+  const places = new Set(same.map(({ found }) => found.map(({ node }) => `${node.start}-${node.end}`).join()));
+  if (places.size === 1) return same[0];
+  if (places.size > 1) throw new Error("more than one function of the chunk may be it");
+  const name = query.methodName ?? query.privateMethodName ?? query.functionName ?? query.expressionName ?? query.propertyName ?? query.className;
+  if (name && !part.includes(name)) return { query, found: [], gone: true };
+  throw new Error("the bundler changed the function, or a part of it");
+}
+
+/** Skips white space and comments. */
+function skip(text, at) {
+  return at + /^(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*[^]*?\*\/)*/.exec(text.slice(at))[0].length;
+}
+
+function expect(text, at, token) {
+  const start = skip(text, at);
+  if (!text.startsWith(token, start)) throw new Error(`there is no \`${token}\` where one should be`);
+  return start;
+}
+
+/** Where the words stand that make a function what it is: before its name, from a place on. */
+function modifiers(text, at, node, isMethod) {
+  const found = [];
+  let start = skip(text, at);
+  if (isMethod && /^static(?![\w$]|\s*\()/.test(text.slice(start))) start = skip(text, start + "static".length);
+  if (node.async) {
+    found.push({ at: expect(text, start, "async"), remove: "async" });
+    start = skip(text, found[0].at + "async".length);
+  }
+  if (!isMethod) start = expect(text, start, "function") + "function".length;
+  if (node.generator) {
+    found.push({ at: expect(text, start, "*"), remove: "*" });
+    start = found.at(-1).at + 1;
+  }
+  return { found, after: start };
+}
+
+const isConstructor = ({ methodName, privateMethodName, functionName, expressionName, propertyName }) =>
+  methodName === "constructor" || !(methodName || privateMethodName || functionName || expressionName || propertyName);
+
+/** Calls of `super` that belong to a constructor itself. */
+function superCalls(node) {
+  if (node === null || typeof node !== "object") return [];
+  if (Array.isArray(node)) return node.flatMap(superCalls);
+  if (["ClassBody", "FunctionExpression", "FunctionDeclaration"].includes(node.type)) return [];
+  if (node.type === "CallExpression" && node.callee.type === "Super") return [node];
+  return Object.keys(node).filter((key) => key !== "loc" && key !== "range").flatMap((key) => superCalls(node[key]));
+}
+
+/** A function of the same kind with nothing in it, and what the transformer puts around that. */
+function around(reader, layers, node, of) {
+  const parameters = node.params.map(({ type }, at) => (type === "RestElement" ? `...p${at}` : type === "AssignmentPattern" ? `p${at} = 0` : `p${at}`)).join(", ");
+  const isArrow = node.type === "ArrowFunctionExpression";
+  const head = isArrow ? `${node.async ? "async " : ""}(${parameters}) =>` : `${node.async ? "async " : ""}function${node.generator ? "*" : ""} (${parameters})`;
+  const constructs = !isArrow && layers.some(({ query }) => isConstructor(query));
+  const superCall = constructs && superCalls(node.body).length > 0;
+  // Only in a constructor may `super` be called, so there the function is one.
+  const stub = superCall ? `class Presentry extends Object { constructor(${parameters}) { super("presentry-body"); } }` : `presentry = ${head} { "presentry-body"; };`;
+  const astQuery = superCall ? "MethodDefinition > FunctionExpression" : `AssignmentExpression[left.name=presentry] > ${node.type.replace("Declaration", "Expression")}`;
+  const entries = layers.map(({ entry, query, key }) => ({ ...entry, channelName: key, astQuery, functionQuery: { ...query, index: null } }));
+  const { code, why } = reader.transformer.run(entries.map((entry) => ({ ...entry, module: { ...entry.module, name: of.name, versionRange: ALL } })), of, true, stub);
+  if (code === undefined) throw why ?? new Error("the transformer of the SDK does not change it");
+  const program = reader.program(code);
+  const own = program.body.filter(isOwn).map(({ start, end }) => code.slice(start, end));
+  const functions = [...nodesIn(program.body.filter((statement) => !isOwn(statement)))].filter(({ type }) => /^(Arrow)?Function(Expression|Declaration)$/.test(type));
+  const outer = functions[0];
+  const holds = ({ body }) => body?.type === "BlockStatement" && body.body.length === 1 && code.slice(body.start, body.end).includes("presentry-body");
+  const inner = functions.find((one) => one !== outer && holds(one));
+  if (!inner) throw new Error("the transformer of the SDK puts the body in another place");
+  const line = (from, to) => code.slice(from, to).replace(/\s*\n\s*/g, " ");
+  const from = isArrow ? outer.start : outer.params[0].start;
+  const place = superCall ? /\(super\("presentry-body"\)(, [^)]*)\)/.exec(code) : null;
+  return { prefix: line(from, inner.start), suffix: line(inner.end, outer.end), isArrow: inner.type === "ArrowFunctionExpression", superSuffix: superCall ? place?.[1] : undefined, own };
+}
+
+/** The insertions for a function of a chunk, which starts at `base`. */
+function editsOf(reader, layers, { node, parent }, of, text) {
+  if ([...nodesIn(node.body)].some((one) => one.object?.type === "Super")) throw new Error("its body uses `super`");
+  const { prefix, suffix, isArrow, superSuffix, own } = around(reader, layers, node, of);
+  if (node.type === "ArrowFunctionExpression") return { edits: [{ at: node.start, insert: prefix }, { at: node.end, insert: suffix }], own };
+  const isMethod = parent.type === "MethodDefinition" || (parent.type === "Property" && (parent.method || parent.kind !== "init"));
+  if (isMethod && parent.computed) throw new Error("its name is computed");
+  const { found, after } = modifiers(text, isMethod ? parent.start : node.start, node, isMethod);
+  const open = expect(text, isMethod ? node.start : node.id ? node.id.end : after, "(") + 1;
+  const edits = found.map(({ at, remove }) => ({ at, remove, insert: "" }));
+  if (isArrow) {
+    const last = node.params.at(-1);
+    let close = skip(text, last ? last.end : open);
+    if (last && text[close] === ",") close = skip(text, close + 1);
+    close = expect(text, close, ")") + 1;
+    edits.push({ at: open, insert: `${prefix}${node.async ? "async " : ""}(` }, { at: close, insert: " =>" });
+    for (const call of superCalls(node.body)) {
+      if (!superSuffix) throw new Error("it calls `super` in a way that is not known");
+      edits.push({ at: call.start, insert: "(" }, { at: call.end, insert: `${superSuffix})` });
+    }
+  } else {
+    edits.push({ at: open, insert: `${prefix}${node.async ? "async " : ""}function${node.generator ? "*" : ""} (` });
+  }
+  edits.push({ at: node.end, insert: suffix });
+  return { edits, own };
+}
+
+/** Carries edits out. What is taken away leaves as many spaces, so that no place moves but by an insertion. */
+function edited(text, edits) {
+  let made = "";
+  let last = 0;
+  for (const { at, remove = "", insert } of edits) {
+    if (at < last || !text.startsWith(remove, at)) throw new Error("two changes meet");
+    made += text.slice(last, at) + insert + " ".repeat(remove.length);
+    last = at + remove.length;
+  }
+  return made + text.slice(last);
+}
+
+/** In order. Of what is inserted at the same place, the inner goes between: a function that starts there goes on, and one that ends there is closed first. */
+const inOrder = (edits) => edits.map((edit, number) => ({ ...edit, number })).sort((one, other) => one.at - other.at || one.number - other.number).map(({ number, ...edit }) => edit);
+
+/** The names of the variables that hold the channels, which no two packages share. */
+class Variables {
+  constructor() {
+    this.keys = new Map();
+    this.channels = new Map();
+    this.preamble = undefined;
+  }
+
+  /** The channel as the transformer is told of it. */
+  key(entry) {
+    const channel = channelOf(entry);
+    if (!this.keys.has(channel)) {
+      const plain = `${entry.module.name}_${entry.channelName}`.replace(/\W/g, "_");
+      const taken = new Set(this.keys.values());
+      let key = plain;
+      for (let number = 1; taken.has(key); number++) key = `${plain}_${number}`;
+      this.keys.set(channel, key);
+    }
+    return this.keys.get(channel);
+  }
+
+  /** Notes what the transformer declared for a function. */
+  note(own, layers) {
+    const rest = [];
+    for (const statement of own) {
+      const [, variable, , key, more] = /^const (tr_ch_apm\$[\w$]+) = tr_ch_apm_tracingChannel\("orchestrion:([^":]+):([^":]+)((?::[^":]+)?)"\);?$/.exec(statement) ?? [];
+      if (!variable) rest.push(statement);
+      const layer = layers.find((one) => one.key === key);
+      if (variable && !layer) throw new Error("the transformer of the SDK declares another channel");
+      if (variable) this.channels.set(variable, `${channelOf(layer.entry)}${more}`);
+    }
+    const preamble = rest.join("\n");
+    this.preamble ??= preamble;
+    if (this.preamble !== preamble) throw new Error("the transformer of the SDK declares other things for each function");
+  }
+
+  /** The module that makes the channels, once for all chunks. */
+  module(names) {
+    const used = [...this.channels].filter(([variable]) => names.has(variable));
+    const made = used.map(([variable, channel]) => `const ${variable} = tr_ch_apm_tracingChannel(${JSON.stringify(channel)});\n`);
+    return `${this.preamble}\n${made.join("")}export { ${[...names].sort().join(", ")} };\n`;
+  }
+}
+
+/** The top-level statements of a chunk that have lines of a part; none may reach into another part. */
+function statementsIn(program, text, { own, within }) {
+  const starts = [0];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  const range = ([first, behind]) => [starts[first], starts[behind] ?? text.length];
+  const [[from, to], [least, most]] = [range(own), range(within)];
+  const inside = program.body.filter(({ start, end }) => end > from && start < to);
+  if (inside.some(({ start, end }) => start < least || end > most)) throw new Error("its part of the chunk cannot be told from the rest");
+  return inside.length === 0 ? undefined : [inside[0].start, inside.at(-1).end];
+}
+
+/** What becomes of the part of a chunk that one file of a library is in. */
+function partOf(reader, variables, program, text, { entries, of, original, lines }) {
+  const told = (entry, state, why) => ({ function: described(entry), channel: channelOf(entry), state, ...(why && { why }) });
+  const inRange = (entry) => !/^out/.test(rangeOf(reader, entry, of));
+  const used = entries.filter(inRange);
+  const functions = entries.filter((entry) => !used.includes(entry)).map((entry) => told(entry, "out-of-range", entry.module.versionRange));
+  const all = (state, why) => ({ edits: [], functions: [...functions, ...used.map((entry) => told(entry, state, why))] });
+  if (used.length === 0) return all();
+  try {
+    const range = statementsIn(program, text, lines);
+    if (!range) return all("absent");
+    const part = text.slice(...range);
+    if (OWN.test(part)) return all("failed", "something else has injected channels");
+    const layers = new Map();
+    const targets = new Map();
+    const given = [];
+    for (const entry of used) {
+      const { query, found } = located(reader, entry, of, original, part);
+      functions.push(told(entry, found.length > 0 ? "injected" : "absent"));
+      const layer = { entry, query, key: variables.key(entry) };
+      if (found.length > 0) given.push({ ...entry, functionQuery: query, channelName: layer.key, module: { ...entry.module, versionRange: ALL } });
+      for (const one of found) {
+        if (one.node.type.startsWith("Class")) {
+          if (!query.methodName || one.node.body.body.some(({ key }) => key?.name === query.methodName)) continue;
+          throw new Error("its class does not have the method itself");
+        }
+        const at = `${one.node.start}-${one.node.end}`;
+        targets.set(at, one);
+        layers.set(at, [...(layers.get(at) ?? []), layer]);
+      }
+    }
+    const edits = [];
+    const owns = [];
+    // The inner before the outer, as they end in that order.
+    for (const [at, one] of [...targets].sort(([, a], [, b]) => a.node.end - b.node.end)) {
+      const made = editsOf(reader, layers.get(at), one, of, part);
+      edits.push(...made.edits);
+      owns.push([made.own, layers.get(at)]);
+    }
+    if (edits.length === 0) return { edits, functions };
+    const ordered = inOrder(edits);
+    check(reader, given, of, part, edited(part, ordered));
+    owns.forEach(([own, layer]) => variables.note(own, layer));
+    return { edits: ordered.map((edit) => ({ ...edit, at: edit.at + range[0] })), functions };
+  } catch (error) {
+    functions.length = entries.length - used.length;
+    return all("failed", failed(error).why);
+  }
+}
+
+/** Whether the SDK's own transformer, given the part, makes the same of it. */
+function check(reader, given, of, part, made) {
+  const { code, why } = reader.transformer.run(given, of, true, part);
+  if (code === undefined) throw why ?? new Error("the transformer of the SDK does not change it");
+  if (reader.printed(made) !== reader.printed(code)) throw new Error("the transformer of the SDK makes another text of it");
+}
+
+/** The SDK's matcher decides which versions an entry is for. */
+function rangeOf(reader, entry, of) {
+  const probe = { ...entry, astQuery: "Program", functionQuery: {}, transform: () => {} };
+  return reader.transformer.run([probe], of, true, "presentry();").code === undefined ? "out" : "in";
+}
+
+const EXPORTED = /(?<![\w$])tr_ch_apm(?:\$[\w$]+|_hasSubscribers)(?![\w$])/g;
+
+/** Injects into chunks. Each has a text, and the files of libraries that are in it. */
+function chunked(transformer, chunks, entriesOf) {
+  if (chunks.length === 0) return { chunks: [], module: null };
+  const reader = new Reader(transformer);
+  const variables = new Variables();
+  const names = new Set();
+  const made = chunks.map(({ text, parts }) => {
+    const given = parts.map((part) => ({ ...part, entries: entriesOf(part, part.file) }));
+    let program;
+    try {
+      program = reader.program(text);
+    } catch (error) {
+      const functions = ({ entries }) => entries.map((entry) => ({ function: described(entry), channel: channelOf(entry), ...failed(error) }));
+      return { edits: [], names: [], parts: given.map(functions) };
+    }
+    const done = given.map(({ name, version, ...part }) => partOf(reader, variables, program, text, { ...part, of: { name, version } }));
+    const edits = inOrder(done.flatMap((one) => one.edits));
+    const declared = [...variables.channels.keys(), "tr_ch_apm_hasSubscribers"];
+    const used = new Set(edits.flatMap(({ insert }) => insert.match(EXPORTED) ?? []).filter((name) => declared.includes(name)));
+    used.forEach((name) => names.add(name));
+    return { edits: positions(text, edits), names: [...used].sort(), parts: done.map((one) => one.functions) };
+  });
+  return { chunks: made, module: names.size > 0 ? variables.module(names) : null };
+}
+
+/** Edits by line and column, both from 0, in units of UTF-16, as source maps have them. */
+function positions(text, edits) {
+  let line = 0;
+  let start = 0;
+  return edits.map(({ at, remove = "", insert }) => {
+    for (let end = text.indexOf("\n", start); end >= 0 && end < at; end = text.indexOf("\n", start)) {
+      line++;
+      start = end + 1;
+    }
+    return { line, column: at - start, remove, insert };
+  });
+}

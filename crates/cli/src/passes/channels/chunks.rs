@@ -1,0 +1,488 @@
+//! Libraries that a bundler put into chunks of the build: where a chunk tells which file of a package a part of it comes from, and
+//! what becomes of it with channels. Reads the packages of the app, and writes nothing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use presentry_rewriter::{
+    ChangeKind, Insertion, ModulePath, Overlay, Plan as Rewriting, Sources, WithChannels, import_of_channels,
+    moved_by_insertions, package_name, with_insertions,
+};
+
+use serde::Serialize;
+use sourcemap::SourceMap;
+
+use super::sdk;
+use crate::{
+    find::source_map::without_parents,
+    passes::channels::{
+        child::{Answer, ChunkText, MadeChunk, Named, PartText},
+        targets::Text,
+    },
+    say::report::{AheadReport, Fate, Instrumented, NamedFunction},
+};
+
+/// The libraries in chunks, before the SDK was asked which of them it names.
+#[derive(Debug, Default)]
+pub(super) struct Bundled {
+    packages: Vec<Package>,
+    chunks: Vec<Chunk>,
+}
+
+/// A package of the app with files in chunks.
+#[derive(Debug)]
+struct Package {
+    name: String,
+    /// Where a chunk says that it was.
+    shown: String,
+    directory: PathBuf,
+    files: Vec<String>,
+}
+
+/// A chunk, as the plan leaves it.
+#[derive(Debug)]
+struct Chunk {
+    path: ModulePath,
+    text: String,
+    parts: Vec<Part>,
+}
+
+/// A part of a chunk, made of a file of a package; both as numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    package: usize,
+    file: usize,
+    /// Where it is, or why that is not known.
+    lines: Result<Lines, String>,
+    /// The text that the file had when it was bundled, where the chunk has it.
+    original: Option<String>,
+}
+
+/// The lines of a part, from 0; the second number of a pair is that of the line behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Lines {
+    /// What certainly belongs to the part.
+    own: (usize, usize),
+    /// What may belong to it: the lines up to other parts.
+    within: (usize, usize),
+}
+
+impl Lines {
+    fn exactly(first: usize, behind: usize) -> Self {
+        Self { own: (first, behind), within: (first, behind) }
+    }
+}
+
+/// The chunks with parts that the SDK names, ready to be injected.
+#[derive(Debug, Default)]
+pub(super) struct Wanted<'a> {
+    chunks: Vec<&'a Chunk>,
+    /// The chunks as the SDK is given them, in the same order.
+    pub(super) given: Vec<ChunkText<'a>>,
+    left: Vec<Left>,
+}
+
+/// A library in a chunk that is not injected, or not as a whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) name: String,
+    chunk: String,
+    why: String,
+}
+
+impl Left {
+    /// For a warning, behind a colon.
+    pub(super) fn line(&self) -> String {
+        format!("`{}` is bundled in `{}`: {}", self.name, self.chunk, self.why)
+    }
+}
+
+/// What became of the libraries in chunks.
+#[derive(Debug, Default)]
+pub(super) struct Injection {
+    pub(super) files: BTreeMap<ModulePath, WithChannels>,
+    pub(super) maps: BTreeMap<ModulePath, Vec<u8>>,
+    pub(super) reports: Vec<AheadReport>,
+    pub(super) left: Vec<Left>,
+}
+
+impl Bundled {
+    /// Looks at every script of the build outside of packages.
+    pub(super) fn find(build: &Overlay<'_>, server: &Path, app: &Path) -> Self {
+        let mut found = Self::default();
+        for path in build.scripts().unwrap_or_default() {
+            let bytes = build.read(&path).ok().flatten().unwrap_or_default();
+            let Ok(text) = String::from_utf8(bytes.into_owned()) else { continue };
+            let mut told = by_banners(&text);
+            if told.is_empty() {
+                let map = path.sibling(&format!("{}.map", path.file_name())).expect("a file name");
+                let map = build.read(&map).ok().flatten().unwrap_or_default();
+                told = by_map(&map, &server.join(path.directory()), app);
+            }
+            let parts: Vec<Part> = told.into_iter().filter_map(|told| found.part(app, told)).collect();
+            if !parts.is_empty() {
+                found.chunks.push(Chunk { path, text, parts });
+            }
+        }
+        found
+    }
+
+    /// A part that was made of a file of a package.
+    fn part(&mut self, app: &Path, told: Told) -> Option<Part> {
+        let Told { file, lines, original } = told;
+        let start = file.rfind(MODULES)? + MODULES.len();
+        let name = package_name(&file[start..]);
+        let inside = file[start + name.len()..].strip_prefix('/')?;
+        let shown = &file[..start + name.len()];
+        let at = self.packages.iter().position(|package| package.shown == shown).unwrap_or_else(|| {
+            let (name, shown) = (name.to_owned(), shown.to_owned());
+            self.packages.push(Package { name, directory: app.join(&shown), shown, files: Vec::new() });
+            self.packages.len() - 1
+        });
+        let files = &mut self.packages[at].files;
+        let number = files.iter().position(|known| known == inside).unwrap_or_else(|| {
+            files.push(inside.to_owned());
+            files.len() - 1
+        });
+        Some(Part { package: at, file: number, lines, original })
+    }
+
+    /// What the SDK's list looks at.
+    pub(super) fn named(&self) -> Vec<Named<'_>> {
+        self.packages.iter().map(|one| Named { name: &one.name, version: "", files: &one.files }).collect()
+    }
+
+    /// What there is to inject, of the files that the SDK names, in the versions and texts that the app has.
+    pub(super) fn wanted(&self, wanted: &[(usize, usize)], plan: &Rewriting, build: &Overlay<'_>) -> Wanted<'_> {
+        let mut found = Wanted::default();
+        let wanted: BTreeSet<(usize, usize)> = wanted.iter().copied().collect();
+        for chunk in &self.chunks {
+            let named: Vec<&Part> =
+                chunk.parts.iter().filter(|part| wanted.contains(&(part.package, part.file))).collect();
+            if named.is_empty() {
+                continue;
+            }
+            let unfit = chunk.unfit(plan, build);
+            let mut parts = Vec::new();
+            for part in named {
+                let package = &self.packages[part.package];
+                match unfit.clone().map_or_else(|| package.part(part), Err) {
+                    Ok(given) => parts.push(given),
+                    Err(why) => found.left.push(Left::of(&package.name, chunk, why)),
+                }
+            }
+            found.chunks.push(chunk);
+            found.given.push(ChunkText { text: &chunk.text, parts });
+        }
+        found
+    }
+}
+
+impl Package {
+    /// A part that was made of a file of it, with the file and the version that the app has.
+    fn part(&self, part: &Part) -> Result<PartText<'_>, String> {
+        let file = &self.files[part.file];
+        let version = sdk::version_of(&self.directory)
+            .ok_or_else(|| format!("its version is not known, as the app has no `{}`", self.shown))?;
+        let original = fs::read_to_string(self.directory.join(file))
+            .map_err(|error| format!("`{}/{file}` cannot be read: {error}", self.shown))?;
+        if part.original.as_ref().is_some_and(|bundled| *bundled != original) {
+            return Err(format!("`{}/{file}` is another one than the one that was bundled", self.shown));
+        }
+        let lines = part.lines.clone()?;
+        Ok(PartText { name: &self.name, version, file, original: Text::of(file, original), lines })
+    }
+}
+
+impl Chunk {
+    /// Why nothing can be inserted into it.
+    fn unfit(&self, plan: &Rewriting, build: &Overlay<'_>) -> Option<String> {
+        let moved = |change: &&presentry_rewriter::FileChange| change.kind != ChangeKind::Repointed;
+        if plan.changes.iter().filter(|change| change.path == self.path).any(|change| moved(&change)) {
+            return Some("it is a module that presentry makes or moves as it is".to_owned());
+        }
+        if !is_es_module(self.path.as_str(), &self.text) {
+            return Some("the chunk is not an ES module".to_owned());
+        }
+        self.map(build).err()
+    }
+
+    /// Its source map, and where that is; `None` where it has none.
+    fn map(&self, build: &Overlay<'_>) -> Result<Option<(ModulePath, String)>, String> {
+        const URL: &str = "//# sourceMappingURL=";
+        let name = format!("{}.map", self.path.file_name());
+        let url = self.text.rfind(URL).map(|at| self.text[at + URL.len()..].lines().next().unwrap_or_default().trim());
+        if url.is_some_and(|url| url != name) {
+            return Err("its source map is not the file beside it".to_owned());
+        }
+        let path = self.path.sibling(&name).map_err(|error| error.to_string())?;
+        let Some(bytes) = build.read(&path).map_err(|error| error.to_string())? else { return Ok(None) };
+        let map = String::from_utf8(bytes.into_owned()).map_err(|_| "its source map is not text".to_owned())?;
+        match moved_by_insertions(&map, &[]) {
+            Some(_) => Ok(Some((path, map))),
+            None => Err("its source map has another form than the one that is known".to_owned()),
+        }
+    }
+
+    /// The chunk with channels, and its map. What it publishes is noted by the caller.
+    fn injected(
+        &self,
+        made: &MadeChunk,
+        module: &ModulePath,
+        build: &Overlay<'_>,
+    ) -> Result<(Vec<u8>, Option<(ModulePath, Vec<u8>)>), String> {
+        let import = import_of_channels(&self.text, &self.path, module, &made.names);
+        let edits = made.edits.iter().map(|edit| Insertion {
+            line: edit.line,
+            column: edit.column,
+            text: edit.insert.clone(),
+            instead_of: edit.remove.clone(),
+        });
+        let insertions: Vec<Insertion> = std::iter::once(import).chain(edits).collect();
+        let text = with_insertions(&self.text, &insertions).ok_or("what was to be inserted does not fit")?;
+        if let Some(error) = presentry_parser::parse(&text).1.first() {
+            return Err(format!("it cannot be parsed with channels: {error}"));
+        }
+        let map = self.map(build)?.map(|(path, map)| {
+            let moved = moved_by_insertions(&map, &insertions);
+            moved.map(|moved| (path, moved.into_bytes())).ok_or("its source map has a place that cannot be read")
+        });
+        Ok((text.into_bytes(), map.transpose()?))
+    }
+}
+
+impl Left {
+    fn of(name: &str, chunk: &Chunk, why: String) -> Self {
+        Self { name: name.to_owned(), chunk: chunk.path.to_string(), why }
+    }
+}
+
+impl Wanted<'_> {
+    /// Has what the SDK answered carried out. `module` is where the channels of all chunks are made.
+    pub(super) fn injected(self, answer: &mut Answer, module: &ModulePath, build: &Overlay<'_>) -> Injection {
+        let mut injection = Injection { left: self.left, ..Injection::default() };
+        let made = std::mem::take(&mut answer.chunks);
+        for ((chunk, given), mut made) in self.chunks.into_iter().zip(&self.given).zip(made) {
+            let written = if made.edits.is_empty() { None } else { Some(chunk.injected(&made, module, build)) };
+            if let Some(Err(why)) = &written {
+                fail(&mut made, why);
+            }
+            let mut channels = Vec::new();
+            for (part, functions) in given.parts.iter().zip(made.parts) {
+                let done = functions.iter().filter(|function| function.state == Fate::Injected);
+                channels.extend(done.map(|function| (function.channel.clone(), function.function.clone())));
+                if let Some(failed) = functions.iter().find(|function| function.state == Fate::Failed) {
+                    let why = format!("`{}`: {}", failed.function, failed.why.as_deref().unwrap_or_default());
+                    injection.left.push(Left::of(part.name, chunk, why));
+                }
+                let report = injection.report(chunk, part);
+                report.functions.extend(functions.into_iter().map(|function| NamedFunction {
+                    file: chunk.path.file_name().to_owned(),
+                    function: function.function,
+                    channel: function.channel,
+                    state: function.state,
+                    reason: function.why,
+                }));
+            }
+            channels.dedup();
+            if let Some(Ok((text, map))) = written {
+                injection.files.insert(chunk.path.clone(), WithChannels { text, channels });
+                injection.maps.extend(map);
+            }
+        }
+        if let Some(text) = answer.module.take().filter(|_| !injection.files.is_empty()) {
+            injection.files.insert(module.clone(), WithChannels { text: text.into_bytes(), channels: Vec::new() });
+        }
+        injection
+    }
+}
+
+/// Takes back what was to be done in a chunk.
+fn fail(made: &mut MadeChunk, why: &str) {
+    for function in made.parts.iter_mut().flatten().filter(|function| function.state == Fate::Injected) {
+        function.state = Fate::Failed;
+        function.why = Some(why.to_owned());
+    }
+}
+
+impl Injection {
+    /// The report of a library in a chunk.
+    fn report(&mut self, chunk: &Chunk, part: &PartText<'_>) -> &mut AheadReport {
+        let directory = directory_of(&chunk.path);
+        let same = |one: &AheadReport| one.name == part.name && one.directory.as_deref() == Some(directory);
+        let at = self.reports.iter().position(same).unwrap_or_else(|| {
+            self.reports.push(AheadReport {
+                name: part.name.to_owned(),
+                version: Some(part.version.clone()),
+                directory: Some(directory.to_owned()),
+                instrumented: Instrumented::Neither,
+                reason: None,
+                functions: Vec::new(),
+            });
+            self.reports.len() - 1
+        });
+        &mut self.reports[at]
+    }
+}
+
+/// The directory of a chunk, relative to the server directory.
+pub(super) fn directory_of(chunk: &ModulePath) -> &str {
+    match chunk.directory() {
+        "" => ".",
+        directory => directory.trim_end_matches('/'),
+    }
+}
+
+/// Whether Node runs a script of a build as an ES module. What is not called `.mjs` is known by its syntax.
+fn is_es_module(name: &str, text: &str) -> bool {
+    let (record, errors) = presentry_parser::parse(text);
+    let has_syntax = !(record.requested_modules.is_empty()
+        && record.local_export_entries.is_empty()
+        && record.indirect_export_entries.is_empty());
+    errors.is_empty() && !name.ends_with(".cjs") && (name.ends_with(".mjs") || has_syntax)
+}
+
+/// Before the name of a package in a path.
+const MODULES: &str = "node_modules/";
+
+/// What a chunk tells of a part.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    /// The file, relative to the directory of the app where it lies below it.
+    file: String,
+    lines: Result<Lines, String>,
+    original: Option<String>,
+}
+
+/// The parts of a chunk that Rolldown tells of: it puts the path of a file before what it made of it, in a comment, and with
+/// `//#region` before and `//#endregion` behind where it is told to (`module_banner` of Rolldown).
+fn by_banners(text: &str) -> Vec<Told> {
+    let mut parts = Vec::new();
+    let mut open: Option<(&str, usize)> = None;
+    let lines = text.lines().enumerate();
+    let banners = lines.filter_map(|(number, line)| Some((number, banner(line)?)));
+    for (number, banner) in banners.chain([(text.lines().count(), "")]) {
+        if let Some((file, first)) = open.take().filter(|(file, _)| file.contains(MODULES)) {
+            let lines = Ok(Lines::exactly(first, number));
+            parts.push(Told { file: file.to_owned(), lines, original: None });
+        }
+        open = Some((banner, number + 1));
+    }
+    parts
+}
+
+/// The parts of a chunk in a directory that its source map tells of: the lines up to those of other files.
+fn by_map(map: &[u8], directory: &Path, app: &Path) -> Vec<Told> {
+    let Ok(map) = SourceMap::from_slice(map) else { return Vec::new() };
+    let mut lines: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
+    let mut sources_of: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
+    for token in map.tokens().filter(|token| token.has_source()) {
+        let line = usize::try_from(token.get_dst_line()).unwrap_or(usize::MAX);
+        lines.entry(token.get_src_id()).or_default().insert(line);
+        sources_of.entry(line).or_default().insert(token.get_src_id());
+    }
+    let told = (0..map.get_source_count()).filter_map(|number| {
+        let source = map.get_source(number).filter(|source| source.contains(MODULES))?;
+        let file = without_parents(&directory.join(source));
+        let file = file.strip_prefix(app).unwrap_or(&file).to_str()?.replace('\\', "/");
+        let lines = lines_of(number, lines.get(&number), &sources_of);
+        let original = map.get_source_contents(number).map(str::to_owned);
+        Some(Told { file, lines, original })
+    });
+    told.collect()
+}
+
+fn lines_of(
+    source: u32,
+    lines: Option<&BTreeSet<usize>>,
+    sources_of: &BTreeMap<usize, BTreeSet<u32>>,
+) -> Result<Lines, String> {
+    let ends = lines.and_then(|lines| Some((*lines.first()?, *lines.last()?)));
+    let (first, last) = ends.ok_or("the source map does not tell where it is")?;
+    let is_other = |sources: &BTreeSet<u32>| sources.iter().any(|one| *one != source);
+    if sources_of.range(first..=last).any(|(_, sources)| is_other(sources)) {
+        return Err("its part of the chunk cannot be told from the rest".to_owned());
+    }
+    let before = sources_of.range(..first).next_back().map_or(0, |(line, _)| line + 1);
+    let behind = sources_of.range(last + 1..).next().map_or(usize::MAX, |(line, _)| *line);
+    Ok(Lines { own: (first, last + 1), within: (before, behind) })
+}
+
+/// The path in a line that is a banner; nothing in it for one that ends a region.
+fn banner(line: &str) -> Option<&str> {
+    const EXTENSIONS: [&str; 12] =
+        ["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "json", "vue", "svelte", "astro"];
+    if line.starts_with("//#endregion") {
+        return Some("");
+    }
+    if let Some(path) = line.strip_prefix("//#region ") {
+        return Some(path.trim_end());
+    }
+    let path = line.strip_prefix("// ")?.trim_end();
+    let is_path = !path.contains(": ") && EXTENSIONS.iter().any(|extension| {
+        path.strip_suffix(extension).is_some_and(|stem| stem.ends_with('.'))
+    });
+    (is_path || path.starts_with("\\0") || path.starts_with("virtual:") || path.starts_with('#')).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(parts: Vec<Told>) -> Vec<(String, Lines)> {
+        parts.into_iter().map(|part| (part.file, part.lines.unwrap())).collect()
+    }
+
+    #[test]
+    fn banners_tell_the_parts() {
+        let both = "//#region \\0rolldown/runtime.js\na();\n//#endregion\n//#region node_modules/pg/lib/client.js\nb();\n//#endregion\nc();\n";
+        let client = "node_modules/pg/lib/client.js".to_owned();
+        assert_eq!(told(by_banners(both)), [(client, Lines::exactly(4, 5))]);
+        let plain = "import 'x';\n// ../node_modules/.pnpm/a@1/node_modules/a/i.mjs\nb();\n// a remark: see x.js\nc();\n// src/x y.ts\nd();\n// node_modules/@s/b/i.js\ne();\n";
+        let a = "../node_modules/.pnpm/a@1/node_modules/a/i.mjs".to_owned();
+        let b = "node_modules/@s/b/i.js".to_owned();
+        assert_eq!(told(by_banners(plain)), [(a, Lines::exactly(2, 5)), (b, Lines::exactly(8, 9))]);
+        assert_eq!(by_banners("a();\n"), []);
+    }
+
+    #[test]
+    fn a_map_tells_the_parts() {
+        let parts = |mappings: &str| {
+            let sources = r#"["../../node_modules/a/i.js","../../src/x.ts","../../../node_modules/b/i.js"]"#;
+            let map = format!(r#"{{"version":3,"sources":{sources},"sourcesContent":["a();"],"names":[],"mappings":"{mappings}"}}"#);
+            by_map(map.as_bytes(), Path::new("/app/server/chunks"), Path::new("/app"))
+        };
+        // Nothing; `a` on two lines, with one between; `x`; nothing; `b`.
+        let found = parts(";AAAA;;AACA;ACDA;;ACAA;");
+        assert_eq!(found.iter().map(|part| part.file.as_str()).collect::<Vec<_>>(), ["node_modules/a/i.js", "/node_modules/b/i.js"]);
+        assert_eq!(found[0].original.as_deref(), Some("a();"));
+        let a = Lines { own: (1, 4), within: (0, 4) };
+        let b = Lines { own: (6, 7), within: (5, usize::MAX) };
+        assert_eq!(told(found), [("node_modules/a/i.js".to_owned(), a), ("/node_modules/b/i.js".to_owned(), b)]);
+        // Two files on one line.
+        assert!(parts("AAAA,CCAA;")[0].lines.is_err());
+        assert!(parts("AAAA,EEAA;")[0].lines.is_err());
+        // No places at all, as Nitro 2 leaves of a map whose sources are all in packages.
+        assert!(parts("").iter().all(|part| part.lines.is_err()));
+        assert_eq!(by_map(b"", Path::new("/"), Path::new("/")), []);
+    }
+
+    #[test]
+    fn files_belong_to_packages() {
+        let mut found = Bundled::default();
+        let app = Path::new("/app");
+        let part = |found: &mut Bundled, file: &str| {
+            let told = Told { file: file.to_owned(), lines: Ok(Lines::exactly(0, 1)), original: None };
+            found.part(app, told).map(|part| (part.package, part.file))
+        };
+        assert_eq!(part(&mut found, "node_modules/@s/b/lib/i.js"), Some((0, 0)));
+        assert_eq!(part(&mut found, "node_modules/@s/b/j.js"), Some((0, 1)));
+        assert_eq!(part(&mut found, "node_modules/x/node_modules/@s/b/j.js"), Some((1, 0)));
+        assert_eq!(part(&mut found, "src/a.js"), None);
+        assert_eq!(found.packages[1].directory, Path::new("/app/node_modules/x/node_modules/@s/b"));
+        assert_eq!(found.packages[1].name, "@s/b");
+    }
+}
