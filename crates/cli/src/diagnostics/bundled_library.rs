@@ -8,15 +8,17 @@ pub(super) static CODE: Code = Code {
     summary: "a library that Sentry instruments is bundled, so no hook sees it",
     explanation: r#"Sentry knows a library by the path of its package when it is loaded. Nitro 3, on which SolidStart 2
 and TanStack Start are built, bundles packages into `_libs/` instead of leaving them in
-`node_modules`, so Sentry starts first and still makes no spans of them. List them in Nitro's option
-`traceDeps` (`nitro({ traceDeps: ["pg"] })` in `vite.config.ts`); they are then copied to
+`node_modules`, so Sentry starts first and still makes no spans of them. With SDK 11, presentry
+injects channels into such a library where it can (`docs/ahead.md`), and does not report it then.
+Otherwise list the libraries in Nitro's option `traceDeps` (`nitro({ traceDeps: ["pg"] })` in
+`vite.config.ts`); they are then copied to
 `.output/server/node_modules` and imported from there. A name that ends in `*` copies the whole
 package, which those need whose `main` is another file than the one that bundlers take, such as
 `graphql`. The Vite plugins of Sentry's SDKs for frameworks (`sentrySolidStartVite` of
 `@sentry/solidstart`, which knows SolidStart 1 alone) do not change what Nitro bundles. Nitro 2
 bundles a package that its options `externals.inline` or `noExternals` name; its source maps show
 them, so scripts without one are not checked. A library into which the build plugin of SDK 11
-(`@sentry/node/vite`, `@sentry/node/rollup`) injected channels is not reported."#,
+(`@sentry/node/vite`, `@sentry/node/rollup`) injected channels is not reported either."#,
 };
 
 /// The same of a build of Nitro 2. `file` is the first script that holds one.

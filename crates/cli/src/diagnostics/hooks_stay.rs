@@ -7,9 +7,11 @@ pub(super) static CODE: Code = Code {
     severity: Severity::Warning,
     summary: "libraries are injected ahead of time, and the SDK registers its hooks all the same",
     explanation: r#"The SDK registers no hooks where everything that they would inject was injected ahead of time. Here
-something is left to them: a library that the build imports and that lies outside of it. All spans
-arrive; the server starts as slowly as it would with `--no-instrument-ahead`. Have the library
-copied into the build to be rid of the hooks."#,
+something is left: a library that the build imports and that lies outside of it, or one in a chunk
+that could not be injected. Hooks inject into what is loaded from packages, and the server starts as
+slowly as it would with `--no-instrument-ahead`. Have a library outside copied into the build to be
+rid of the hooks. Hooks do not reach a library in a chunk; leave it in `node_modules` of the build
+(`bundled-library`) to get its spans."#,
 };
 
 /// `left` are the libraries that only hooks reach, each with the reason; nothing is given where there are none.
