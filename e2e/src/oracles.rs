@@ -111,6 +111,9 @@ pub const ORACLES: &[Oracle] = &[
         let sources = [&of.build.seen, imported].map(|seen| seen.source.clone()).into_iter();
         let sources = sources.chain(controls.iter().map(|(_, seen)| seen.source.clone())).collect();
         let judge = || {
+            if of.column == Column::Ahead && !of.scenario.in_chunks.is_empty() {
+                return spans::as_in_packages(of.scenario, imported.up()?, of.build.seen.up()?);
+            }
             let controls: Result<Vec<_>, String> =
                 controls.into_iter().map(|(name, seen)| Ok((name, seen.up()?))).collect();
             spans::as_imported(of.scenario, imported.up()?, &controls?, of.build.seen.up()?)

@@ -119,6 +119,10 @@ pub struct Scenario {
     /// Routes that run libraries which the SDK instruments.
     #[serde(rename = "library")]
     pub libraries: Vec<Library>,
+    /// The spans of libraries that the app sends when the libraries, which it has in chunks, are left in packages: how many of
+    /// each origin.
+    #[serde(default)]
+    pub in_chunks: BTreeMap<String, usize>,
     /// A route that reports whether an ESM package was patched.
     pub package: Option<Package>,
     /// A route that reports whether the SDK has a client, and flushes it: `{"active":bool,"flushed":bool}`.

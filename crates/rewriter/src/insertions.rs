@@ -179,8 +179,12 @@ mod tests {
         let mut map = Vec::new();
         builder.into_sourcemap().to_writer(&mut map).unwrap();
         let map = String::from_utf8(map).unwrap();
-        let insertions =
-            [insertion(0, 0, "import 'x'; "), insertion(0, 12, &"y".repeat(700)), insertion(1, 10, "zz"), insertion(2, 1, "q")];
+        let insertions = [
+            insertion(0, 0, "import 'x'; "),
+            insertion(0, 12, &"y".repeat(700)),
+            insertion(1, 10, "zz"),
+            insertion(2, 1, "q"),
+        ];
         let made = with_insertions(text, &insertions).unwrap();
         let moved = moved_by_insertions(&map, &insertions).unwrap();
         let [map, moved] = [map, moved].map(|map| sourcemap::SourceMap::from_slice(map.as_bytes()).unwrap());

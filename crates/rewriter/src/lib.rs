@@ -43,8 +43,8 @@ pub use debug_id::without_debug_id;
 pub use digest::Digest;
 pub use facade::{EntryLoading, FacadeHeader, facade_header};
 pub use graph::files_of;
-pub use insertions::{Insertion, moved_by_insertions, with_insertions};
 pub use injected::{Holder, Hooks, Injected, Marker, marker};
+pub use insertions::{Insertion, moved_by_insertions, with_insertions};
 pub use kinds::{Export, ExportKind, exports};
 pub use libraries::{instrumented, is_instrumented};
 #[doc(hidden)]

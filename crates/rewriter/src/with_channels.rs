@@ -134,11 +134,7 @@ pub fn import_of_channels(text: &str, chunk: &ModulePath, module: &ModulePath, n
     }
 }
 
-fn free_name(
-    sources: &dyn Sources,
-    instrumentation: &ModulePath,
-    stem: &str,
-) -> Result<ModulePath, Box<Diagnostic>> {
+fn free_name(sources: &dyn Sources, instrumentation: &ModulePath, stem: &str) -> Result<ModulePath, Box<Diagnostic>> {
     const TRIED: usize = 100;
     let names = std::iter::once(format!("{stem}.mjs")).chain((1..TRIED).map(|number| format!("{stem}-{number}.mjs")));
     let mut paths = names.filter_map(|name| instrumentation.sibling(&name).ok());

@@ -70,6 +70,29 @@ pub fn as_imported(
     })
 }
 
+/// 9, for libraries in chunks, which no hook sees: what arrives is what the same app sends with the libraries left in packages,
+/// and nothing does under `--import`.
+///
+/// # Errors
+/// Says which origins differ, or that the reference has spans.
+pub fn as_in_packages(scenario: &Scenario, reference: &Observation, seen: &Observation) -> Judgement {
+    if !library_spans_of(scenario, &reference.received).is_empty() {
+        return Err("no control: hooks see the libraries under `--import`".to_owned());
+    }
+    let mut got: BTreeMap<String, usize> = BTreeMap::new();
+    for ((origin, _), count) in library_spans_of(scenario, &seen.received) {
+        *got.entry(origin).or_default() += count;
+    }
+    let shown = |spans: &BTreeMap<String, usize>| {
+        listed(&spans.iter().map(|(origin, count)| format!("{count} of `{origin}`")).collect::<Vec<_>>())
+    };
+    let wanted = &scenario.in_chunks;
+    if got != *wanted {
+        return Err(format!("{} arrived, wanted {}", shown(&got), shown(wanted)));
+    }
+    Ok(format!("as with the libraries in packages: {}; none under `--import`", shown(wanted)))
+}
+
 /// What differs, a line for each span.
 fn differences(wanted: &LibrarySpans, got: &LibrarySpans) -> Vec<String> {
     let all = wanted.keys().chain(got.keys().filter(|key| !wanted.contains_key(*key)));

@@ -581,3 +581,16 @@ fn a_build_sends_the_spans_that_it_sends_under_import() {
     fails(judge(&reference, &[("the build without a parser", &reference)]), "no control: the build without a parser");
     fails(as_imported(&scenario, &unrewritten(), &[], &unrewritten()), "no span of a library arrives");
 }
+
+#[test]
+fn libraries_in_chunks_send_what_they_send_in_packages() {
+    let scenario = Scenario { in_chunks: [("auto.db.postgresjs".to_owned(), 2)].into(), ..two_libraries() };
+    let judge = |seen: &Observation| as_in_packages(&scenario, &unrewritten(), seen);
+    let right = |spans: &[&str]| with_spans(right(), spans);
+    let judgement = judge(&right(&["select 1", "select 2"])).unwrap();
+    assert_eq!(judgement, "as with the libraries in packages: 2 of `auto.db.postgresjs`; none under `--import`");
+    fails(judge(&right(&["select 1"])), "1 of `auto.db.postgresjs` arrived, wanted 2 of `auto.db.postgresjs`");
+    fails(judge(&unrewritten()), "arrived, wanted 2 of `auto.db.postgresjs`");
+    let seen = right(&["select 1", "select 2"]);
+    fails(as_in_packages(&scenario, &seen, &seen), "no control: hooks see the libraries");
+}

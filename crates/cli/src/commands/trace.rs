@@ -1,7 +1,7 @@
 //! `presentry trace`: starts the real server, sends it requests, and shows when Sentry started and which spans arrived.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
     hash::{BuildHasher as _, RandomState},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
@@ -30,14 +30,14 @@ use crate::{
     interruption::{self, Section},
     open::for_reading,
     outcome::Outcome,
-    passes::instrumentation,
+    passes::{channels, instrumentation},
     paths,
     printable::printable,
     say::{
         output::Output,
         report::{
-            ExpectedReport, LibraryReport, PackageReport, ProcessReport, Report, RequestReport, SpanReport, StepReport,
-            TraceReport,
+            AheadReport, ExpectedReport, LibraryReport, PackageReport, ProcessReport, Report, RequestReport,
+            SpanReport, StepReport, TraceReport,
         },
         verdict::Closing,
     },
@@ -246,6 +246,7 @@ fn expected(args: &TraceArgs, build: &Build, report: &mut Report) -> Result<(Pro
     let disk = DiskSources::new(&place.server);
     let proof = proven(build, &disk, &args.trust)?;
     report.tried_proof(place, &proof);
+    report.libraries = proof.injected.as_ref().map_or_else(Vec::new, |injected| channels::of_marker(injected, place));
     let beside = instrumentation::built(build, args.instrumentation.as_deref())?;
     let instrumentation = proof.instrumentation.clone().or_else(|| disk.exists(&beside).then_some(beside));
     if let Some(path) = &instrumentation {
@@ -700,6 +701,20 @@ fn show(run: &Run, report: &Report, output: &Output) {
             output.styled(&format!("\n{}", part.trim_end_matches('\n')));
         }
     }
+    for library in &report.libraries {
+        output.line(printable(&ahead(library)));
+    }
+}
+
+/// Where a library is that was injected ahead of time, and which functions of it publish.
+fn ahead(library: &AheadReport) -> String {
+    let mut files: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for function in &library.functions {
+        files.entry(&function.file).or_default().push(&function.function);
+    }
+    let directory = library.directory.as_deref().unwrap_or_default();
+    let files = files.into_iter().map(|(file, functions)| format!("{directory}/{file}: {}", functions.join(", ")));
+    format!("{} is injected ahead of time in {}", library.name, files.collect::<Vec<_>>().join("; "))
 }
 
 /// What is worth knowing of the client, and no question of order.

@@ -125,7 +125,9 @@ fn injected(server: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
             by_plugin.extend(first_argument(&String::from_utf8_lossy(rest)));
         }
         let listed = marker(&bytes);
-        ours.extend(listed.iter().flat_map(|marker| marker.injected.in_chunks()).map(|(library, _)| library.to_owned()));
+        ours.extend(
+            listed.iter().flat_map(|marker| marker.injected.in_chunks()).map(|(library, _)| library.to_owned()),
+        );
     }
     (by_plugin, ours)
 }

@@ -370,8 +370,7 @@ fn gathered(
         libraries.iter().filter(|one| one.instrumented == Instrumented::Ahead).map(|one| &one.name).collect();
     let names = names.into_iter().cloned().collect();
     let of_chunks = injection.left.iter().map(Left::line);
-    let left: Vec<String> =
-        outside.iter().map(|(name, why)| format!("`{name}` {why}")).chain(of_chunks).collect();
+    let left: Vec<String> = outside.iter().map(|(name, why)| format!("`{name}` {why}")).chain(of_chunks).collect();
     let hooks = if left.is_empty() { Hooks::Off } else { Hooks::Stay };
     libraries.extend(outside.into_iter().map(|(name, why)| AheadReport::left_to_hooks(name, why)));
     libraries.sort_by(|one, other| (&one.name, &one.directory).cmp(&(&other.name, &other.directory)));

@@ -179,7 +179,9 @@ fn state(file: &SavedFile, bytes: Option<&[u8]>) -> Option<FileState> {
     if digest.map(State::File) == file.before.as_ref().map(Original::state) {
         return Some(FileState::Original);
     }
-    if matches!(file.kind, WireChange::Bundle | WireChange::Channels) && bytes.is_some_and(|bytes| is_map_with_debug_id(&file.path, bytes)) {
+    if matches!(file.kind, WireChange::Bundle | WireChange::Channels)
+        && bytes.is_some_and(|bytes| is_map_with_debug_id(&file.path, bytes))
+    {
         return Some(FileState::DebugIdInjected);
     }
     let injected =

@@ -50,6 +50,9 @@ struct Chunk {
     parts: Vec<Part>,
 }
 
+/// A source map, and where it is.
+type MapFile = (ModulePath, Vec<u8>);
+
 /// A part of a chunk, made of a file of a package; both as numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
@@ -233,7 +236,7 @@ impl Chunk {
         made: &MadeChunk,
         module: &ModulePath,
         build: &Overlay<'_>,
-    ) -> Result<(Vec<u8>, Option<(ModulePath, Vec<u8>)>), String> {
+    ) -> Result<(Vec<u8>, Option<MapFile>), String> {
         let import = import_of_channels(&self.text, &self.path, module, &made.names);
         let edits = made.edits.iter().map(|edit| Insertion {
             line: edit.line,
@@ -422,9 +425,8 @@ fn banner(line: &str) -> Option<&str> {
         return Some(path.trim_end());
     }
     let path = line.strip_prefix("// ")?.trim_end();
-    let is_path = !path.contains(": ") && EXTENSIONS.iter().any(|extension| {
-        path.strip_suffix(extension).is_some_and(|stem| stem.ends_with('.'))
-    });
+    let is_path = !path.contains(": ")
+        && EXTENSIONS.iter().any(|extension| path.strip_suffix(extension).is_some_and(|stem| stem.ends_with('.')));
     (is_path || path.starts_with("\\0") || path.starts_with("virtual:") || path.starts_with('#')).then_some(path)
 }
 
@@ -452,12 +454,17 @@ mod tests {
     fn a_map_tells_the_parts() {
         let parts = |mappings: &str| {
             let sources = r#"["../../node_modules/a/i.js","../../src/x.ts","../../../node_modules/b/i.js"]"#;
-            let map = format!(r#"{{"version":3,"sources":{sources},"sourcesContent":["a();"],"names":[],"mappings":"{mappings}"}}"#);
+            let map = format!(
+                r#"{{"version":3,"sources":{sources},"sourcesContent":["a();"],"names":[],"mappings":"{mappings}"}}"#
+            );
             by_map(map.as_bytes(), Path::new("/app/server/chunks"), Path::new("/app"))
         };
         // Nothing; `a` on two lines, with one between; `x`; nothing; `b`.
         let found = parts(";AAAA;;AACA;ACDA;;ACAA;");
-        assert_eq!(found.iter().map(|part| part.file.as_str()).collect::<Vec<_>>(), ["node_modules/a/i.js", "/node_modules/b/i.js"]);
+        assert_eq!(
+            found.iter().map(|part| part.file.as_str()).collect::<Vec<_>>(),
+            ["node_modules/a/i.js", "/node_modules/b/i.js"]
+        );
         assert_eq!(found[0].original.as_deref(), Some("a();"));
         let a = Lines { own: (1, 4), within: (0, 4) };
         let b = Lines { own: (6, 7), within: (5, usize::MAX) };

@@ -11,8 +11,8 @@ use presentry_rewriter::{ModulePath, Overlay, Sources, is_script, package_name};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    passes::channels::child::Named,
     find::reached::{self, Look, Packages},
+    passes::channels::child::Named,
     store::{place::Place, view::View},
 };
 
