@@ -641,7 +641,7 @@ fn libraries_in_chunks_hold_channels() {
     let checked = app.succeeds(&["check"]);
     assert!(!checked.contains("warning"), "{checked}");
     let rewritten = app.snapshot();
-    assert_eq!(app.succeeds(&["--instrument-ahead"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), rewritten);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
@@ -756,12 +756,12 @@ fn the_map_of_a_chunk_stays_true() {
     assert_eq!(moved["sources"], json!(["../../a.js"]));
     let line = chunk.lines().next().unwrap();
     assert_eq!(line.find("import { inspect"), Some(column_of_first(&moved["mappings"])));
-    assert_eq!(app.succeeds(&["--instrument-ahead"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
     // Maps are uploaded with debug ids in them, and taken away then.
     let with_id = app.read(&format!("{SERVER}/{CHUNK}.map")).replace("{", "{\"debug_id\":\"a\",");
     app.write(&format!("{SERVER}/{CHUNK}.map"), with_id);
     app.succeeds(&["check"]);
-    assert_eq!(app.succeeds(&["--instrument-ahead"]), "already first, nothing changed\n");
+    assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
     app.succeeds(&["--instrument-ahead"]);
