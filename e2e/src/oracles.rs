@@ -21,7 +21,7 @@ use crate::trace::{ModuleTrace, RuntimeModules};
 mod bundle;
 mod spans;
 
-pub use spans::as_imported;
+pub use spans::{as_imported, as_in_packages};
 
 /// What an oracle says: what was seen, as `Ok` when it is right and as `Err` when it is wrong.
 pub type Judgement = Result<String, String>;
@@ -112,7 +112,7 @@ pub const ORACLES: &[Oracle] = &[
         let sources = sources.chain(controls.iter().map(|(_, seen)| seen.source.clone())).collect();
         let judge = || {
             if of.column == Column::Ahead && !of.scenario.in_chunks.is_empty() {
-                return spans::as_in_packages(of.scenario, imported.up()?, of.build.seen.up()?);
+                return as_in_packages(of.scenario, imported.up()?, of.build.seen.up()?);
             }
             let controls: Result<Vec<_>, String> =
                 controls.into_iter().map(|(name, seen)| Ok((name, seen.up()?))).collect();
