@@ -50,6 +50,20 @@ impl Cli {
         Ok(cli)
     }
 
+    /// Which build a command is about, where it is about one.
+    pub(crate) fn build_mut(&mut self) -> Option<&mut BuildArgs> {
+        match &mut self.command {
+            None => Some(&mut self.rewrite.build),
+            Some(Command::Rewrite(args)) => Some(&mut args.build),
+            Some(Command::Check(args)) => Some(&mut args.build),
+            Some(Command::Trace(args)) => Some(&mut args.build),
+            Some(Command::Inspect(args)) => Some(&mut args.build),
+            Some(Command::Restore(args)) => Some(&mut args.build),
+            Some(Command::Repro(args)) => Some(&mut args.build),
+            Some(Command::Explain(_) | Command::Completions(_) | Command::Man(_)) => None,
+        }
+    }
+
     /// Passing what nothing would look at must not look like success.
     fn reject_what_nothing_looks_at(&self, command: &mut clap::Command) -> Result<(), clap::Error> {
         let args = match &self.command {
@@ -126,6 +140,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Put the original build back, byte for byte
     Restore(RestoreArgs),
+    /// Write what a bug report needs: versions, the tree of the build, verdicts; without secrets and content of files
+    Repro(ReproArgs),
     /// Explain a diagnostic code, or list them all; list the presets
     Explain(ExplainArgs),
     /// Print a completion script for a shell
@@ -397,6 +413,37 @@ pub(crate) struct RestoreArgs {
     pub(crate) report: ReportArgs,
 }
 
+/// The arguments of `presentry repro`.
+#[derive(Debug, Args)]
+pub(crate) struct ReproArgs {
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+
+    /// The file to write, or a directory for it, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Do not start the server
+    #[arg(long)]
+    pub(crate) no_trace: bool,
+}
+
+impl ReproArgs {
+    /// Which build it is about, as words for another command.
+    pub(crate) fn build_options(&self) -> Vec<OsString> {
+        let BuildArgs { app, entry, preset, output_dir } = &self.build;
+        let mut words = Vec::new();
+        let mut option = |name: &str, value: Option<OsString>| {
+            words.extend(value.into_iter().flat_map(|value| [OsString::from(name), value]));
+        };
+        option("--entry", entry.clone().map(Into::into));
+        option("--preset", preset.clone().map(Into::into));
+        option("--output-dir", output_dir.clone().map(Into::into));
+        words.push(app.clone().into());
+        words
+    }
+}
+
 /// In which form a command reports, and what its failure means.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReportArgs {
@@ -421,7 +468,7 @@ pub(crate) struct CompletionsArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
     /// The command to have the page of, instead of the page of `presentry` itself
-    #[arg(value_name = "COMMAND", value_parser = ["rewrite", "check", "trace", "inspect", "restore", "explain", "completions", "man"])]
+    #[arg(value_name = "COMMAND", value_parser = ["rewrite", "check", "trace", "inspect", "restore", "repro", "explain", "completions", "man"])]
     pub(crate) of: Option<String>,
 }
 

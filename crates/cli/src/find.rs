@@ -1,5 +1,6 @@
 //! The build of an app, and what is known of it before a module is read.
 
+pub(crate) mod app;
 pub(crate) mod init_in_runtime;
 pub(crate) mod libraries;
 pub(crate) mod locate;

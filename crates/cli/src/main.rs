@@ -14,8 +14,10 @@ mod passes;
 mod paths;
 mod pipeline;
 mod printable;
+mod repro;
 mod say;
 mod scratch;
+mod similar;
 mod store;
 mod trace;
 
@@ -23,6 +25,7 @@ use std::{
     ffi::OsString,
     io::{self, Write as _},
     panic::{self, AssertUnwindSafe},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -40,12 +43,17 @@ use crate::{
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::of_arguments(&arguments) {
+    let mut cli = match Cli::of_arguments(&arguments) {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(wrong_usage(&arguments, &error)),
     };
+    let above = cli.build_mut().and_then(|build| {
+        let above = find::app::above(build)?;
+        build.app.clone_from(&above);
+        Some(above)
+    });
     let command = cli.command.unwrap_or(Command::Rewrite(cli.rewrite));
-    let style = &cli.output;
+    let style = &Style { output: cli.output, above };
     let code = match command {
         Command::Rewrite(args) => on_build("rewrite", &args.build, &args.report, style, |build, output, report| {
             commands::rewrite::run(&args, build, output, report)
@@ -62,6 +70,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => on_build("restore", &args.build, &args.report, style, |build, output, report| {
             commands::restore::run(&args, build, output, report)
         }),
+        Command::Repro(args) => asked_for(style, |output| commands::repro::run(&args, &style.output, output)),
         Command::Explain(args) => asked_for(style, |output| commands::explain::run(&args, output)),
         Command::Completions(args) => asked_for(style, |output| {
             commands::shell::completions(&args, output);
@@ -70,6 +79,13 @@ fn main() -> ExitCode {
         Command::Man(args) => asked_for(style, |output| commands::shell::man(&args, output)),
     };
     ExitCode::from(code)
+}
+
+/// How much is said, and what is to be said first.
+struct Style {
+    output: OutputArgs,
+    /// Where the app is, if not here.
+    above: Option<PathBuf>,
 }
 
 /// Help, the version, or what is wrong with a command line; the exit code. A program that asked for a document gets one.
@@ -92,8 +108,8 @@ fn wrong_usage(arguments: &[OsString], error: &clap::Error) -> u8 {
 }
 
 /// Runs a command that needs no build, and only prints; the exit code.
-fn asked_for(style: &OutputArgs, command: impl FnOnce(&Output) -> Result<(), Failure>) -> u8 {
-    let output = Output::new(style, FormatArg::Text);
+fn asked_for(style: &Style, command: impl FnOnce(&Output) -> Result<(), Failure>) -> u8 {
+    let output = Output::new(&style.output, FormatArg::Text);
     match command(&output) {
         Ok(()) => output.exit_code(0),
         Err(failure) => {
@@ -108,15 +124,17 @@ fn on_build(
     name: &str,
     args: &BuildArgs,
     reporting: &ReportArgs,
-    style: &OutputArgs,
+    style: &Style,
     command: impl FnOnce(&Build, &Output, &mut Report) -> Result<Outcome, Failure>,
 ) -> u8 {
     output::begin(name, reporting.format);
     // Without a handler an interruption ends the command as the system does.
     let _ = interruption::watch(end_at_once);
-    let mut output = Output::new(style, reporting.format);
+    let mut output = Output::new(&style.output, reporting.format);
+    if let Some(above) = &style.above {
+        output.note(format!("the app is in `{}`", paths::show(above)));
+    }
     let mut report = Report::new(name);
-    let changes_builds = matches!(name, "rewrite" | "restore");
     let ended = match find::locate::build(args) {
         Ok(Located::Server(build)) => {
             if build.options.debug() {
@@ -129,7 +147,7 @@ fn on_build(
             let ended = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Failure::mistake()));
             ended.unwrap_or_else(|failure| {
                 output.failure(&failure, Some(&build.place));
-                output.close(&Closing::of_failure(&failure, changes_builds));
+                output.close(&Closing::of_failure(&failure, name));
                 failure.outcome()
             })
         }
@@ -141,7 +159,7 @@ fn on_build(
         }
         Err(failure) => {
             output.failure(&failure, None);
-            output.close(&Closing::of_failure(&failure, changes_builds));
+            output.close(&Closing::of_failure(&failure, name));
             failure.outcome()
         }
     };

@@ -18,11 +18,12 @@ const STORE: &str = "store/";
 const STEPS: &str = "store/fs_steps.rs";
 
 /// Who else changes files, and which.
-const WRITERS: [(&str, &str); 5] = [
+const WRITERS: [(&str, &str); 6] = [
     (STEPS, "those of a build, each change a step"),
     ("store/lock.rs", "an empty one that stands for a directory that the system cannot lock"),
     ("scratch.rs", "temporary ones, outside of the build"),
     ("say/github.rs", "the job summary, which GitHub names"),
+    ("commands/repro.rs", "the report that the user names with `--out`"),
     ("commands/trace.rs", "the page that the user names with `--html`"),
 ];
 

@@ -9,13 +9,16 @@ use crate::{
     commands::presets,
     diagnostics::{self, unknown_code},
     failure::Failure,
-    say::output::Output,
+    say::{
+        output::Output,
+        terminal::{Terminal, wrapped},
+    },
 };
 
 /// Prints one explanation, all of them, the list of the codes, or that of the presets.
 pub(crate) fn run(args: &ExplainArgs, output: &Output) -> Result<(), Failure> {
     if args.presets {
-        output.text(&presets::list(args.format));
+        output.text(&presets::list(args.format, output.stdout()));
         return Ok(());
     }
     let codes = diagnostics::all();
@@ -24,16 +27,18 @@ pub(crate) fn run(args: &ExplainArgs, output: &Output) -> Result<(), Failure> {
             let code = codes.iter().find(|code| code.name == name);
             let code = code.ok_or_else(|| Failure::Usage(unknown_code::diagnostic(name, &codes)))?;
             match args.format {
-                ExplainFormat::Text => explained(code),
+                ExplainFormat::Text => explained(code, output.stdout()),
                 ExplainFormat::Markdown => section(code),
             }
         }
         (None, true) => match args.format {
-            ExplainFormat::Text => codes.iter().map(|code| explained(code)).collect::<Vec<_>>().join("\n"),
+            ExplainFormat::Text => {
+                codes.iter().map(|code| explained(code, output.stdout())).collect::<Vec<_>>().join("\n")
+            }
             ExplainFormat::Markdown => page(&codes),
         },
         (None, false) => match args.format {
-            ExplainFormat::Text => list(&codes),
+            ExplainFormat::Text => list(&codes, output.stdout()),
             ExplainFormat::Markdown => page(&codes),
         },
     };
@@ -41,13 +46,49 @@ pub(crate) fn run(args: &ExplainArgs, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn explained(code: &Code) -> String {
-    format!("{}[{}]: {}\n\n{}\n", code.severity.as_str(), code.name, code.summary, code.explanation.trim())
+fn explained(code: &Code, terminal: &Terminal) -> String {
+    let head = format!("{}[{}]: ", code.severity.as_str(), code.name);
+    let summary = wrapped(code.summary, &head, "  ", terminal.width);
+    format!("{summary}\n\n{}\n", paragraphs(code.explanation.trim(), terminal.width))
 }
 
-fn list(codes: &[&'static Code]) -> String {
-    let width = codes.iter().map(|code| code.name.len()).max().unwrap_or(0);
-    codes.iter().map(|code| format!("{:width$}  {}\n", code.name, code.summary)).collect()
+/// Markdown whose paragraphs and items fit the terminal. Code and tables stay as they are.
+fn paragraphs(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    let mut shown: Vec<String> = Vec::new();
+    // What is open: the indent of its first line and of the others, and its words.
+    let mut open: Option<(&str, &str, String)> = None;
+    let mut in_code = false;
+    let close = |open: &mut Option<(&str, &str, String)>, shown: &mut Vec<String>| {
+        shown.extend(open.take().map(|(first, rest, words)| wrapped(&words, first, rest, Some(width))));
+    };
+    for line in text.lines() {
+        let is_fence = line.starts_with("```");
+        if in_code || is_fence || line.starts_with('|') || line.trim().is_empty() {
+            close(&mut open, &mut shown);
+            shown.push(line.to_owned());
+            in_code ^= is_fence;
+        } else if let Some(item) = line.strip_prefix("- ") {
+            close(&mut open, &mut shown);
+            open = Some(("- ", "  ", item.to_owned()));
+        } else if let Some((_, _, words)) = &mut open {
+            words.push(' ');
+            words.push_str(line.trim());
+        } else {
+            open = Some(("", "", line.to_owned()));
+        }
+    }
+    close(&mut open, &mut shown);
+    shown.join("\n")
+}
+
+fn list(codes: &[&'static Code], terminal: &Terminal) -> String {
+    let width = codes.iter().map(|code| code.name.len()).max().unwrap_or(0) + 2;
+    let row = |code: &&'static Code| {
+        let name = code.name;
+        wrapped(code.summary, &format!("{name:width$}"), &" ".repeat(width), terminal.width) + "\n"
+    };
+    codes.iter().map(row).collect()
 }
 
 fn page(codes: &[&'static Code]) -> String {

@@ -5,21 +5,33 @@ use std::fmt::Write as _;
 use crate::{
     args::ExplainFormat,
     find::presets::{PRESETS, Preset, Runtime, loading_text},
+    say::terminal::{Terminal, wrapped},
 };
 
 const INFALLIBLE: &str = "writing to a string cannot fail";
 
 /// All presets.
-pub(crate) fn list(format: ExplainFormat) -> String {
+pub(crate) fn list(format: ExplainFormat, terminal: &Terminal) -> String {
     match format {
-        ExplainFormat::Text => text(),
+        ExplainFormat::Text => text(terminal),
         ExplainFormat::Markdown => page(),
     }
 }
 
-fn text() -> String {
-    let width = PRESETS.iter().map(|preset| names(preset).len()).max().unwrap_or(0);
-    PRESETS.iter().map(|preset| format!("{:width$}  {}\n", names(preset), treated(preset))).collect()
+fn text(terminal: &Terminal) -> String {
+    let width = PRESETS.iter().map(|preset| names(preset).len()).max().unwrap_or(0) + 2;
+    let row = |preset: &Preset| {
+        // Where there is little room, the names have a line of their own.
+        let narrow = terminal.width.filter(|columns| *columns < 2 * width);
+        let (first, rest) = (format!("{:width$}", names(preset)), " ".repeat(width));
+        match narrow {
+            Some(columns) => {
+                format!("{}\n{}\n", names(preset), wrapped(&treated(preset), "    ", "    ", Some(columns)))
+            }
+            None => wrapped(&treated(preset), &first, &rest, terminal.width) + "\n",
+        }
+    };
+    PRESETS.iter().map(row).collect()
 }
 
 fn names(preset: &Preset) -> String {

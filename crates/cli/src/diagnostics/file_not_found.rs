@@ -1,8 +1,13 @@
 //! `file-not-found`: a file that was named on the command line is not there.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
+
+use crate::similar::nearest;
 
 pub(super) static CODE: Code = Code {
     name: "file-not-found",
@@ -15,8 +20,21 @@ source."#,
 
 /// `option` is the option that named the file.
 pub(crate) fn diagnostic(file: &Path, option: &str) -> Diagnostic {
-    Diagnostic::new(&CODE, format!("`{option}` names `{}`, which is no file", file.display()))
-        .hint("paths are relative to the current directory")
+    let message = format!("`{option}` names `{}`, which is not a file", file.display());
+    Diagnostic::new(&CODE, message).hint(match beside(file) {
+        Some(near) => format!("did you mean `{}`? Paths are relative to the current directory", near.display()),
+        None => "paths are relative to the current directory".to_owned(),
+    })
+}
+
+/// The file in the same directory whose name is near.
+fn beside(file: &Path) -> Option<PathBuf> {
+    let name = file.file_name()?.to_str()?;
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let entries = fs::read_dir(parent.unwrap_or(Path::new("."))).ok()?.flatten();
+    let files = entries.filter(|entry| entry.path().is_file());
+    let near = nearest(name, files.filter_map(|entry| entry.file_name().into_string().ok()))?;
+    Some(parent.map_or_else(|| PathBuf::from(&near), |parent| parent.join(&near)))
 }
 
 /// The file is there, but its name is not text, so that no specifier can name it.

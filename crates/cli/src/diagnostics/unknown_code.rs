@@ -2,6 +2,8 @@
 
 use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 
+use crate::similar::nearest;
+
 pub(super) static CODE: Code = Code {
     name: "unknown-code",
     severity: Severity::Error,
@@ -11,9 +13,9 @@ pub(super) static CODE: Code = Code {
 
 /// `codes` are those there are.
 pub(crate) fn diagnostic(name: &str, codes: &[&Code]) -> Diagnostic {
-    let near = codes.iter().map(|code| code.name).find(|code| code.contains(name) || name.contains(code));
+    let near = nearest(name, codes.iter().map(|code| code.name));
     Diagnostic::new(&CODE, format!("there is no diagnostic `{name}`")).hint(match near {
-        Some(near) => format!("there is `{near}`; `presentry explain` lists them all"),
+        Some(near) => format!("did you mean `{near}`? `presentry explain` lists them all"),
         None => "`presentry explain` lists them all".to_owned(),
     })
 }

@@ -2,6 +2,8 @@
 
 use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 
+use crate::similar::nearest;
+
 pub(super) static CODE: Code = Code {
     name: "unknown-preset",
     severity: Severity::Error,
@@ -24,7 +26,10 @@ pub(crate) fn without_server(preset: &str) -> Diagnostic {
 }
 
 /// The preset was named on the command line.
-pub(crate) fn named(preset: &str) -> Diagnostic {
+///
+/// `known` are the names of those that are known.
+pub(crate) fn named<'n>(preset: &str, known: impl IntoIterator<Item = &'n str>) -> Diagnostic {
+    let near = nearest(preset, known).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
     Diagnostic::new(&CODE, format!("`--preset` names the preset `{preset}`, which is not known"))
-        .hint("`presentry explain --presets` lists the presets that are known")
+        .hint(format!("{near}`presentry explain --presets` lists the presets that are known"))
 }

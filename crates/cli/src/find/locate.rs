@@ -120,7 +120,7 @@ pub(crate) fn build(args: &BuildArgs) -> Result<Located, Failure> {
     let preset = args
         .preset
         .as_deref()
-        .map(|name| presets::find(name).ok_or_else(|| Failure::Usage(unknown_preset::named(name))));
+        .map(|name| presets::find(name).ok_or_else(|| Failure::Usage(unknown_preset::named(name, presets::names()))));
     let preset = preset.transpose()?;
     match &args.entry {
         Some(entry) => of_entry(args, entry, preset),

@@ -139,6 +139,11 @@ impl Names {
     }
 }
 
+/// Whether a directory has a configuration file.
+pub(crate) fn is_configured(directory: &Path) -> bool {
+    EXTENSIONS.iter().any(|extension| directory.join(format!("app.config.{extension}")).is_file())
+}
+
 impl Options {
     /// Reads the configuration file of an app, if it has one.
     pub(crate) fn read(app: &Path) -> Result<Self, Failure> {

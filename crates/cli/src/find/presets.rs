@@ -355,6 +355,11 @@ pub(crate) fn find(name: &str) -> Option<&'static Preset> {
     by_name.or_else(|| PRESETS.iter().find(|preset| preset.aliases.contains(&name.as_str())))
 }
 
+/// Every name of a preset.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().flat_map(|preset| std::iter::once(preset.name).chain(preset.aliases.iter().copied()))
+}
+
 /// The output directories that presets use, each once, in table order.
 pub(crate) fn output_directories() -> Vec<&'static str> {
     let mut directories: Vec<&str> = Vec::new();

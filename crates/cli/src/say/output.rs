@@ -154,8 +154,7 @@ impl Output {
             return;
         }
         let to_stderr_too = closing.is_diagnostic() || self.diffed.get();
-        let one_screen = self.stdout.width.is_some() && self.stderr.width.is_some();
-        let spoke = match (one_screen, to_stderr_too) {
+        let spoke = match (self.is_one_screen(), to_stderr_too) {
             (true, _) => self.printed.get() || self.last.get() != Last::Nothing,
             (false, true) => self.last.get() != Last::Nothing,
             (false, false) => self.printed.get(),
@@ -259,9 +258,15 @@ impl Output {
         }
     }
 
+    /// Whether both streams are seen together.
+    fn is_one_screen(&self) -> bool {
+        self.stdout.width.is_some() && self.stderr.width.is_some()
+    }
+
     /// Lines for stderr.
     fn say(&self, kind: Last, lines: &str) {
         let blank = match (self.last.replace(kind), kind) {
+            (Last::Nothing, _) if self.printed.get() && self.is_one_screen() => "\n",
             (Last::Nothing, _) | (Last::Note, Last::Note) => "",
             _ => "\n",
         };
@@ -302,6 +307,11 @@ impl Output {
         let exit_code = self.tell(report, outcome, exit_code);
         pending.told = Some(exit_code);
         exit_code
+    }
+
+    /// The report of a command that another one asked for its facts: nothing is printed.
+    pub(crate) fn gathered(&self, report: Report, outcome: Outcome) -> Report {
+        report.finished(outcome, outcome.exit_code(), self.said.take())
     }
 
     fn tell(&self, report: Report, outcome: Outcome, exit_code: u8) -> u8 {

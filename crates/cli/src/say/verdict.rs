@@ -44,8 +44,9 @@ impl Closing {
     }
 
     /// Why a command did not do its work.
-    pub(crate) fn of_failure(failure: &Failure, changes_builds: bool) -> Self {
+    pub(crate) fn of_failure(failure: &Failure, command: &str) -> Self {
         let word = match failure.outcome() {
+            Outcome::Failed if command == "trace" => "failed",
             Outcome::Failed => "not proven",
             Outcome::Refused => "refused",
             Outcome::WrongUsage => "wrong usage",
@@ -59,7 +60,11 @@ impl Closing {
             }
         };
         let count = counted(diagnostics).into_iter().collect::<Vec<_>>().join(" and ");
-        let unchanged = if changes_builds { "; nothing was changed" } else { "" };
+        if failure.outcome() == Outcome::WrongUsage {
+            let code = diagnostics.first().map(|first| format!("`presentry explain {}` tells more", first.code.name));
+            return code.into_iter().fold(Self::bad(word), Self::next);
+        }
+        let unchanged = if ["rewrite", "restore"].contains(&command) { "; nothing was changed" } else { "" };
         let closing = Self::bad(format!("{word}: {count}{unchanged}"));
         match diagnostics.first() {
             Some(first) => closing.next(format!("`presentry explain {}` tells more", first.code.name)),

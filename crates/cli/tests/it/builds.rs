@@ -252,7 +252,7 @@ impl App {
     /// its packages where the arguments do not speak of a bundle.
     pub(crate) fn presentry(&self, arguments: &[&str]) -> Command {
         let mut command = presentry(self.path(), arguments);
-        let others = ["check", "completions", "explain", "help", "inspect", "man", "restore", "trace"];
+        let others = ["check", "completions", "explain", "help", "inspect", "man", "repro", "restore", "trace"];
         let rewrites = !arguments.iter().any(|argument| others.contains(argument));
         let speaks = arguments.iter().any(|argument| argument.contains("bundle-sdk") || *argument == "--prune");
         if rewrites && !speaks {

@@ -21,10 +21,15 @@ mod interruption;
 mod npm;
 mod options;
 mod packages;
+mod repro;
 mod restore;
 mod rewrite;
 mod schema;
 mod shell;
 mod stores;
+#[cfg(unix)]
+mod terminal;
 mod trace;
+#[cfg(unix)]
+mod transcripts;
 mod usage;
