@@ -68,6 +68,8 @@ pub struct Function {
     pub is_generator: bool,
     /// Whether `this` is that of what surrounds it: arrow functions.
     pub is_arrow: bool,
+    /// Whether `arguments` of it is read, by it or by an arrow function in it.
+    pub reads_arguments: bool,
     /// The binding by which a function expression knows itself.
     pub itself: Option<SlotId>,
     /// The parameters.
@@ -401,6 +403,8 @@ pub enum ExpressionKind {
     Import(Box<Expression>),
     /// `await`
     Await(Box<Expression>),
+    /// The value of a `using` declaration: a method of it is called when the block ends.
+    Disposed(Box<Expression>),
     /// `yield` and `yield*`
     Yield {
         /// The value.
@@ -463,6 +467,13 @@ pub enum ExpressionKind {
     Sequence(Vec<Expression>),
     /// Strings that are put together: a template, `a + b`.
     Concatenation(Vec<Expression>),
+    /// `left in right` and `left instanceof right`: an error where the right operand is no object.
+    Within {
+        /// The left operand; `undefined` for a private name.
+        left: Box<Expression>,
+        /// The right operand.
+        right: Box<Expression>,
+    },
     /// Operands that are evaluated in order and give a primitive.
     Operands(Vec<Expression>),
     /// What an `?.` in it leaves when it ends the whole.

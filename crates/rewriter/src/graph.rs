@@ -84,6 +84,9 @@ impl<'a> Graph<'a> {
         match resolve_below(self.sources.root(), importer, specifier) {
             Target::File(file) => Target::File(self.sources.canonical(&file)),
             Target::Package(bare) if self.packages.is_of_own_package(importer, &bare) => {
+                if let Some(mapped) = self.packages.mapped_to_package(importer, &bare) {
+                    return resolve_below(None, importer, &mapped);
+                }
                 match self.packages.resolve(importer, &bare, Means::Import).into_iter().next() {
                     Some(Resolved::File(file)) => Target::File(file),
                     Some(Resolved::Bare(bare)) => resolve_below(None, importer, &bare),

@@ -5,6 +5,7 @@
 //! SDK do not fail. What cannot be followed never starts Sentry, and may load the runtime wherever the modules could.
 
 mod builtins;
+mod callbacks;
 mod calls;
 mod condition;
 mod evaluator;
@@ -14,6 +15,7 @@ mod log;
 mod modules;
 mod packages;
 mod path;
+mod promises;
 mod reach;
 mod rules;
 mod state;
@@ -61,21 +63,27 @@ pub(crate) struct Run {
     pub(crate) exhausted: bool,
     /// The modules whose code was run.
     pub(crate) evaluated: BTreeSet<ModulePath>,
+    /// Whether a package names a module of the build, which CommonJS that is not followed may load.
+    package_names_build: bool,
 }
 
 /// Runs a module, and what it imports, abstractly. With `left_out` a rule does not hold.
 ///
-/// Packages that are CommonJS are followed only where nothing else starts Sentry.
+/// Packages that are CommonJS are followed only where no other code that is reached starts Sentry, or where one of them
+/// names a module of the build.
 ///
 /// # Errors
 /// When a module of its static closure cannot be read.
 pub(crate) fn run(graph: &Graph<'_>, entry: &ModulePath, left_out: Option<Rule>) -> Result<Run, Box<Diagnostic>> {
+    let may_start = |run: &Run| run.reach.has(Reach::STARTED.or(Reach::STARTED_AFTER_FAILURE));
     let modules = run_following(graph, entry, left_out, Follow::Modules)?;
-    if !modules.starts.is_empty() {
+    if may_start(&modules) && !modules.package_names_build {
         return Ok(modules);
     }
     let scripts = run_following(graph, entry, left_out, Follow::Scripts)?;
-    Ok(if scripts.starts.is_empty() { modules } else { scripts })
+    let is_better = may_start(&scripts) || modules.starts.is_empty() && !scripts.starts.is_empty();
+    let is_better = is_better || modules.package_names_build;
+    Ok(if is_better { scripts } else { modules })
 }
 
 fn run_following(
@@ -108,6 +116,7 @@ fn ended(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
     let conditions = end.map(|state| state.conditions.iter().cloned().collect()).unwrap_or_default();
     let evaluated = evaluator.modules.iter().filter(|(_, run)| run.linked.is_some() && run.stage != Stage::Linked);
     let evaluated = evaluated.map(|(path, _)| path.clone()).collect();
+    let package_names_build = evaluator.package_names_build;
     let log = evaluator.log;
     Run {
         reach,
@@ -123,6 +132,7 @@ fn ended(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
         thrown: log.thrown.into_iter().collect(),
         exhausted,
         evaluated,
+        package_names_build,
     }
 }
 

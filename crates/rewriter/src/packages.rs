@@ -134,6 +134,17 @@ impl<'a> Packages<'a> {
         })
     }
 
+    /// The bare specifier that the importer's own package maps a `#name` to, where it does.
+    pub(crate) fn mapped_to_package(&self, importer: &ModulePath, specifier: &str) -> Option<String> {
+        let conditions = CONDITIONS.into_iter().next().map(|names| Conditions { means: Means::Import, names })?;
+        let (scope, manifest) = self.scope(importer.directory()).filter(|_| specifier.starts_with('#'))?;
+        let Some(Value::Object(imports)) = &manifest.imports else { return None };
+        match self.matched(&scope, specifier, imports, true, conditions) {
+            Mapped::Bare(bare) => Some(bare.to_owned()),
+            _ => None,
+        }
+    }
+
     /// What the nearest `package.json` says of a `.js` file.
     pub(crate) fn kind(&self, file: &ModulePath) -> Option<PackageType> {
         self.scope(file.directory()).and_then(|(_, manifest)| manifest.kind)

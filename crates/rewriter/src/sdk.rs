@@ -96,6 +96,11 @@ pub(crate) fn is_starting_name(name: &str) -> bool {
     name == "default" || STARTS.contains(&name) || CLIENTS.contains(&name)
 }
 
+/// The exports that start Sentry, or whose instances do.
+pub(crate) fn starting_names() -> impl Iterator<Item = &'static str> {
+    STARTS.iter().chain(CLIENTS).copied()
+}
+
 /// Whether a package, or the one of a specifier, is of the SDK or of what the SDK is made of: it loads no library before
 /// `init`, loads nothing of the build, and its calls do not fail.
 pub(crate) fn is_of_sentry(specifier: &str) -> bool {

@@ -181,7 +181,10 @@ impl Lowering {
         match self.slot(ident) {
             Some(slot) => Kind::Slot(slot),
             None if ident.sym == *"undefined" => Kind::Undefined,
-            None => Kind::Global(ident.sym.to_string()),
+            None => {
+                self.reads_arguments |= ident.sym == *"arguments";
+                Kind::Global(ident.sym.to_string())
+            }
         }
     }
 
@@ -205,6 +208,13 @@ impl Lowering {
             BinaryOp::Lt | BinaryOp::LtEq => {
                 let left = self.boxed(&binary.left);
                 Kind::Less { left, right: self.boxed(&binary.right), or_equal: binary.op == BinaryOp::LtEq }
+            }
+            BinaryOp::In | BinaryOp::InstanceOf => {
+                let left = match &*binary.left {
+                    Expr::PrivateName(name) => Box::new(undefined(span(name.span))),
+                    left => self.boxed(left),
+                };
+                Kind::Within { left, right: self.boxed(&binary.right) }
             }
             operator => {
                 // A long sum leans to the left, and is walked in a loop.
@@ -479,7 +489,7 @@ fn literal_kind(literal: &Lit) -> Kind {
         Lit::Bool(value) => Kind::Boolean(value.value),
         Lit::Null(_) => Kind::Null,
         Lit::Num(number) => Kind::Number(numeral(number.value)),
-        Lit::BigInt(number) => Kind::Number(Numeral { truth: number.value.to_string() != "0", value: None }),
-        Lit::Regex(_) | Lit::JSXText(_) => Kind::Operands(Vec::new()),
+        // Operators that mix one with a number fail.
+        Lit::BigInt(_) | Lit::Regex(_) | Lit::JSXText(_) => Kind::Operands(Vec::new()),
     }
 }

@@ -70,6 +70,7 @@ impl Lowering {
         let id = self.functions.len();
         self.functions.push(None);
         self.locals.push(Vec::new());
+        let outer_reads = std::mem::take(&mut self.reads_arguments);
         let itself = head.itself.map(|ident| self.declare(ident, Declared::Constant));
         for parameter in parameters {
             bound_names(parameter, &mut |name| {
@@ -87,12 +88,15 @@ impl Lowering {
         let at = head.at;
         let body = self.deeper(|| vec![Step::Evaluate(Self::opaque(at))], body);
         let locals: Vec<SlotId> = self.locals.pop().unwrap_or_default();
+        let reads_arguments = self.reads_arguments;
+        self.reads_arguments = outer_reads || head.is_arrow && reads_arguments;
         self.functions[id] = Some(Function {
             at: head.at,
             name: head.name.map(str::to_owned),
             is_async: head.is_async,
             is_generator: head.is_generator,
             is_arrow: head.is_arrow,
+            reads_arguments,
             itself,
             parameters,
             has_rest,

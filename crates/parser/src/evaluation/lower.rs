@@ -76,6 +76,8 @@ pub(super) struct Lowering {
     declared: HashSet<SlotId>,
     pub(super) depth: usize,
     pub(super) has_opaque: bool,
+    /// Whether the function that is open has read `arguments` so far.
+    pub(super) reads_arguments: bool,
 }
 
 impl Lowering {
@@ -91,6 +93,7 @@ impl Lowering {
             declared: HashSet::new(),
             depth: 0,
             has_opaque: false,
+            reads_arguments: false,
         }
     }
 

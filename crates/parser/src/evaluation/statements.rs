@@ -69,7 +69,8 @@ impl Lowering {
                 for declarator in &using.decls {
                     let target = self.pattern(&declarator.name);
                     if let Some(init) = &declarator.init {
-                        let mut value = self.expression(init);
+                        let value = self.expression(init);
+                        let mut value = Expression { at: value.at, kind: ExpressionKind::Disposed(Box::new(value)) };
                         if using.is_await {
                             value = Expression { at: value.at, kind: ExpressionKind::Await(Box::new(value)) };
                         }

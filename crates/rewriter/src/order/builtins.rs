@@ -45,6 +45,11 @@ fn is_harmless(name: &str) -> bool {
     )
 }
 
+/// Functions among them that fail if they are given what they do not expect.
+fn may_refuse(name: &str) -> bool {
+    matches!(name, "JSON.stringify" | "Object.keys" | "import.meta.resolve")
+}
+
 impl Evaluator<'_> {
     /// `a.then(f)` and the like in the operand of `await`, with what `a` is when it is no promise.
     #[allow(clippy::type_complexity)]
@@ -144,7 +149,7 @@ impl Evaluator<'_> {
     }
 
     /// The effect of a handler that runs after the promise before it.
-    fn effect_of(
+    pub(super) fn effect_of(
         &mut self,
         frame: &Frame,
         handler: &Value,
@@ -220,6 +225,10 @@ impl Evaluator<'_> {
             (Value::Client, _) => {
                 self.call_external(frame, &arguments, state, expression);
                 Some(Value::External)
+            }
+            (Value::Text(text), _) => {
+                let text = text.clone();
+                self.call_text_method(frame, &text, name, &arguments, state, expression)
             }
             (Value::Promise(promise), _) => {
                 let promise = promise.clone();
@@ -344,7 +353,15 @@ impl Evaluator<'_> {
         if let Some(ObjectKind::Collection { is_map, .. }) = state.object(id).map(|object| object.kind.clone()) {
             return self.call_collection(frame, receiver, is_map, name, arguments, state, expression);
         }
+        if state.object(id).is_some_and(|object| matches!(object.kind, ObjectKind::Emitter)) {
+            return self.call_emitter(frame, id, name, &arguments, state, expression);
+        }
         let elements = self.elements(receiver, state);
+        if matches!(name, "sort" | "toSorted")
+            && let Some(elements) = &elements
+        {
+            self.sorted(frame, elements, &arguments, state, expression)?;
+        }
         match name {
             "forEach" | "map" | "filter" | "some" | "every" | "find" | "findIndex" | "findLast" | "flatMap" => {
                 let function = arguments.get(0);
@@ -389,6 +406,10 @@ impl Evaluator<'_> {
                 };
                 if name == "reduceRight" {
                     elements.reverse();
+                }
+                if elements.is_empty() && arguments.values.len() < 2 && !arguments.open {
+                    self.throws(state, frame.place(expression.at));
+                    return None;
                 }
                 let mut elements = elements.into_iter();
                 let first = if arguments.values.len() > 1 { Some(arguments.get(1)) } else { elements.next() };
@@ -456,7 +477,8 @@ impl Evaluator<'_> {
             && !(object.open || object.has_unnamed || object.has_hidden || object.class.is_some());
         // A property that was deleted, or is there on one path alone, has a value that is not known.
         let is_there = |slot: &Slot| !matches!(slot, Slot::Value(Value::Any | Value::External | Value::Undefined));
-        let is_known = is_known && object.slots.values().all(is_there);
+        // The order of several is not known.
+        let is_known = is_known && object.slots.len() <= 1 && object.slots.values().all(is_there);
         is_known.then(|| object.slots.keys().map(|name| Value::Text(name.clone())).collect())
     }
 
@@ -547,17 +569,12 @@ impl Evaluator<'_> {
                 promise @ Value::Promise(_) => promise,
                 value => Self::promise(Reach::NOTHING, value),
             }),
-            "Promise.reject" => Some(Value::Promise(Rc::new(PromiseValue {
-                effect: Reach::NOWHERE,
-                value: Value::Any,
-                rejected: None,
-                failed: Reach::NOTHING,
-                conditions: Rc::default(),
-            }))),
+            "Promise.reject" => Some(Self::rejected()),
             "Promise.all" | "Promise.allSettled" | "Promise.any" | "Promise.race" => {
                 Some(self.all(&name["Promise.".len()..], &arguments, state))
             }
             "Promise.try" => {
+                self.fail(state, frame.place(expression.at));
                 let function = arguments.get(0);
                 let rest = Arguments { values: arguments.values.into_iter().skip(1).collect(), open: arguments.open };
                 let value = self.call(frame, &function, Value::Undefined, rest, state, expression, awaited)?;
@@ -571,6 +588,9 @@ impl Evaluator<'_> {
                     self.escape(value, state);
                 }
                 self.later(&arguments.get(0), state);
+                if &**name == "queueMicrotask" {
+                    self.soon(&arguments.get(0), state);
+                }
                 Some(Value::External)
             }
             "process.on"
@@ -597,10 +617,29 @@ impl Evaluator<'_> {
                 };
                 self.construct(frame, &arguments.get(0), rest, state, expression)
             }
-            "Object.freeze" | "Object.seal" | "Object.preventExtensions" => Some(arguments.get(0)),
+            "Object.freeze" | "Object.seal" | "Object.preventExtensions" => {
+                let value = arguments.get(0);
+                if let Value::Object(id) = value
+                    && let Some(object) = state.object_mut(id)
+                {
+                    object.is_guarded = true;
+                }
+                Some(value)
+            }
             "Object.keys" if self.names_of(&arguments.get(0), state).is_some() => {
                 let names = self.names_of(&arguments.get(0), state)?;
                 Some(self.array(names, false, state))
+            }
+            "Object.values" | "Object.entries" if self.names_of(&arguments.get(0), state).is_some() => {
+                let names = self.names_of(&arguments.get(0), state)?;
+                let has_names = &**name == "Object.entries";
+                let mut found = Vec::new();
+                for name in names {
+                    let Value::Text(text) = &name else { continue };
+                    let value = self.member(&arguments.get(0), Some(text), state)?;
+                    found.push(if has_names { self.array(vec![name, value], false, state) } else { value });
+                }
+                Some(self.array(found, false, state))
             }
             "Object.defineProperty" => {
                 let (target, name, described) = (arguments.get(0), arguments.get(1), arguments.get(2));
@@ -619,6 +658,7 @@ impl Evaluator<'_> {
                     self.put(*id, Some(name), slot, state);
                     if let Some(object) = state.object_mut(*id) {
                         object.has_hidden = true;
+                        object.is_guarded = true;
                     }
                     return Some(target);
                 }
@@ -632,6 +672,7 @@ impl Evaluator<'_> {
                         self.copy_into(id, value, state);
                     }
                 } else {
+                    self.fail(state, frame.place(expression.at));
                     for value in &arguments.values {
                         self.escape(value, state);
                     }
@@ -647,7 +688,8 @@ impl Evaluator<'_> {
                     return Some(Value::Any);
                 }
                 if &**name == "Array.from"
-                    && let (Some(elements), false) = (self.elements(&first, state), arguments.open)
+                    && let Some(elements) = self.elements(&first, state).or_else(|| Self::of_length(&first, state))
+                    && !arguments.open
                 {
                     let function = arguments.get(1);
                     if matches!(function, Value::Undefined) {
@@ -664,6 +706,7 @@ impl Evaluator<'_> {
                 self.call_external(frame, &arguments, state, expression);
                 Some(Value::Any)
             }
+            "JSON.parse" => self.parse_json(frame, &arguments, state, expression),
             "eval" | "Function" => {
                 self.unknown_code(frame, expression, state);
                 self.may_load(frame, expression, state);
@@ -674,16 +717,23 @@ impl Evaluator<'_> {
                 let specifier = arguments.get(0);
                 self.require(frame, &specifier, state, expression)
             }
-            "process.getBuiltinModule" => Some(match arguments.get(0) {
-                Value::Text(specifier) => Value::Package(specifier, Rc::from([])),
-                _ => Value::External,
-            }),
+            "process.getBuiltinModule" => {
+                // Older versions of Node do not have it.
+                self.fail(state, frame.place(expression.at));
+                Some(match arguments.get(0) {
+                    Value::Text(specifier) => Value::Package(specifier, Rc::from([])),
+                    _ => Value::External,
+                })
+            }
             "module.createRequire" => Some(Value::Require(frame.code.module.path.clone())),
             "module.Module._load" | "module._load" | "process.dlopen" | "module.runMain" => {
                 self.may_load(frame, expression, state);
                 Some(Value::External)
             }
             name if is_harmless(name) => {
+                if may_refuse(name) && !arguments.values.iter().all(Value::is_literal) {
+                    self.fail(state, frame.place(expression.at));
+                }
                 for value in &arguments.values {
                     if !matches!(value, Value::Object(_)) || name.starts_with("console") {
                         continue;
@@ -706,22 +756,8 @@ impl Evaluator<'_> {
     ) -> Option<Value> {
         match name {
             "Promise" => {
-                self.catchers.push(Catcher::default());
                 let executor = arguments.get(0);
-                let given = Arguments::of(vec![Value::External, Value::External]);
-                let mut inside = self.copy(state)?;
-                let run = self.call(frame, &executor, Value::Undefined, given, &mut inside, expression, false);
-                let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
-                let rejected = thrown.as_ref().map(|state| state.reach);
-                let is_certain = run.is_some();
-                *state = if is_certain { inside } else { thrown? };
-                Some(Value::Promise(Rc::new(PromiseValue {
-                    effect: if is_certain { Reach::NOTHING } else { Reach::NOWHERE },
-                    value: Value::External,
-                    rejected: rejected.filter(|_| is_certain),
-                    failed: if is_certain { Reach::NOWHERE } else { Reach::NOTHING },
-                    conditions: Rc::default(),
-                })))
+                self.promise_of(frame, &executor, state, expression)
             }
             "Proxy" => {
                 for value in &arguments.values {
@@ -738,16 +774,32 @@ impl Evaluator<'_> {
                 self.collection(name == "Map", &arguments, state)
             }
             "Map" | "Set" | "WeakMap" | "WeakSet" | "Array" => {
+                if !arguments.values.is_empty() {
+                    self.fail(state, frame.place(expression.at));
+                }
                 for value in &arguments.values {
                     self.escape(value, state);
                 }
                 Some(Value::External)
             }
-            "URL" | "URLSearchParams" | "Error" | "TypeError" | "Date" | "AbortController" | "Headers" => {
+            "URL" | "Headers" => {
+                self.fail(state, frame.place(expression.at));
                 Some(Value::External)
             }
+            "URLSearchParams" | "Error" | "TypeError" | "Date" | "AbortController" => Some(Value::External),
             _ => Some(self.call_external(frame, &arguments, state, expression)),
         }
+    }
+
+    /// A promise that fails.
+    pub(super) fn rejected() -> Value {
+        Value::Promise(Rc::new(PromiseValue {
+            effect: Reach::NOWHERE,
+            value: Value::Any,
+            rejected: None,
+            failed: Reach::NOTHING,
+            conditions: Rc::default(),
+        }))
     }
 
     /// `Promise.all` and its like: what is given runs beside each other.
@@ -781,7 +833,12 @@ impl Evaluator<'_> {
             "all" => self.array(values, false, state),
             _ => Value::Any,
         };
-        let failed = if which == "allSettled" { Reach::NOWHERE } else { failed };
+        let failed = match which {
+            "allSettled" => Reach::NOWHERE,
+            // Where all of them fail, so does it.
+            "any" => failed.or(Reach::NOTHING),
+            _ => failed,
+        };
         let conditions = Rc::new(conditions);
         Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed, conditions }))
     }
@@ -809,6 +866,10 @@ impl Evaluator<'_> {
             }
             return Some(Value::External);
         }
+        if matches!(specifier.strip_prefix("node:").unwrap_or(specifier), "vm" | "repl") {
+            self.unknown_code(frame, expression, state);
+            self.may_load(frame, expression, state);
+        }
         Some(self.call_external(frame, arguments, state, expression))
     }
 
@@ -819,6 +880,7 @@ impl Evaluator<'_> {
             self.log.late.insert((place.clone(), self.log.why.unwrap_or(Why::NotAwaited)));
         }
         self.log.starts.insert((place, self.evaluating.clone()));
+        self.too_early(state);
         let effect = if self.failed > 0 { Reach::STARTED_AFTER_FAILURE } else { Reach::STARTED };
         state.reach = state.reach.then(effect);
     }

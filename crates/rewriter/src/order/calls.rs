@@ -106,6 +106,13 @@ impl Evaluator<'_> {
                 self.throw(state.clone());
                 return None;
             }
+            Value::Settle(id) => {
+                for value in &arguments.values {
+                    self.escape(value, state);
+                }
+                self.may_settle(*id);
+                Value::Undefined
+            }
             Value::External | Value::Client => self.call_external(frame, &arguments, state, expression),
             Value::Any | Value::Uninitialised => return self.call_unknown(frame, arguments, state, expression),
         };
@@ -147,6 +154,7 @@ impl Evaluator<'_> {
     /// Code that is not followed runs here.
     pub(super) fn unknown_code(&mut self, frame: &Frame, expression: &Expression, state: &mut State) {
         self.log.unknown(frame.place(expression.at));
+        self.may_settle_all();
         self.forget(state);
         if self.targets.is_dangerous {
             self.may_load(frame, expression, state);
@@ -155,6 +163,7 @@ impl Evaluator<'_> {
 
     pub(super) fn opaque(&mut self, frame: &Frame, expression: &Expression, state: &mut State) {
         self.log.unknown(frame.place(expression.at));
+        self.may_settle_all();
         self.forget(state);
         let text = expression.at.of(&frame.code.module.text);
         if text.contains("import") || text.contains("require") || text.contains("eval") || self.targets.is_dangerous {
@@ -187,6 +196,8 @@ impl Evaluator<'_> {
             }
             let frame = self.frame_of(closure, this, closure.scope.clone());
             let expression = Expression { at: function.at, kind: Kind::Opaque };
+            // It may go on for ever.
+            self.fail(state, frame.place(function.at));
             self.unknown_code(&frame, &expression, state);
             return Some(Value::Any);
         }
@@ -204,7 +215,8 @@ impl Evaluator<'_> {
     fn frame_of(&self, closure: &Rc<Closure>, this: Value, scope: Rc<super::value::Scope>) -> Frame {
         let is_arrow = closure.code.steps.functions[closure.function].is_arrow;
         let this = if is_arrow { closure.this.clone() } else { this };
-        Frame { code: closure.code.clone(), scope, this, closure: Some(closure.clone()) }
+        let arguments = if is_arrow { closure.arguments.clone() } else { Value::Any };
+        Frame { code: closure.code.clone(), scope, this, arguments, closure: Some(closure.clone()) }
     }
 
     /// Runs the body of a function that is no generator, up to its end.
@@ -249,7 +261,10 @@ impl Evaluator<'_> {
         let code = closure.code.clone();
         let function = &code.steps.functions[closure.function];
         let scope = self.scope(state, &code, &function.locals, Some(closure.scope.clone()));
-        let frame = self.frame_of(closure, this, scope);
+        let mut frame = self.frame_of(closure, this, scope);
+        if function.reads_arguments && !function.is_arrow {
+            frame.arguments = self.array(arguments.values.clone(), arguments.open, state);
+        }
         if let Some(slot) = function.itself
             && let Some(cell) = frame.scope.cell(slot)
         {
@@ -445,6 +460,7 @@ impl Evaluator<'_> {
                 self.escape(&bound.function, state);
             }
             Value::Promise(promise) => self.escape(&promise.value, state),
+            Value::Settle(id) => self.may_settle(*id),
             Value::Package(specifier, path) if crate::sdk::is_start(specifier, path) => self.log.handed_out = true,
             Value::Namespace(_) if self.targets.is_dangerous => {
                 state.reach = state.reach.perhaps(Reach::LOADED);
@@ -537,7 +553,9 @@ impl Evaluator<'_> {
         // What it starts is shown as too late, whenever it is called.
         let mut unused = state.clone();
         let escaped = self.escaped.clone();
+        self.in_timer += 1;
         self.escape(function, &mut unused);
+        self.in_timer -= 1;
         self.escaped = escaped;
         let pending = Pending::Callback(function.clone());
         if !state.pending.contains(&pending) {
@@ -556,6 +574,7 @@ impl Evaluator<'_> {
         let pending = state.pending.clone();
         self.later(function, state);
         if from_outside {
+            self.may_settle_all();
             state.pending = pending;
         }
     }
@@ -595,6 +614,7 @@ impl Evaluator<'_> {
                 let value = self.call_closure(closure, this.clone(), arguments, state, false)?;
                 Some(if matches!(value, Value::Undefined) { this } else { value })
             }
+            Value::Package(specifier, path) if Self::is_emitter(specifier, path) => Some(self.emitter(state)),
             Value::Package(specifier, path) => {
                 for value in &arguments.values {
                     self.escape(value, state);
@@ -806,6 +826,7 @@ impl Evaluator<'_> {
         expression: &Expression,
     ) -> Option<Value> {
         if is_delegate {
+            let value = self.iterated(frame, &value, state, expression.at)?;
             if let Some(inner) = self.generator(&value, state) {
                 let outer = self.activations.pop()?;
                 let (result, outer) = match outer {
@@ -843,10 +864,7 @@ impl Evaluator<'_> {
                 self.consume(&consumer, value, state)?;
                 Some(Value::External)
             }
-            Activation::Whole(None) => {
-                let _ = (frame, expression);
-                Some(Value::External)
-            }
+            Activation::Whole(None) => Some(Value::External),
             Activation::Inline | Activation::Detached(_) => Some(Value::Any),
         }
     }
@@ -896,6 +914,43 @@ impl Evaluator<'_> {
         self.pass_on(inner, exits);
         let breaks = taken.breaks.take();
         self.meet(end.map(|()| state), breaks)
+    }
+
+    /// What a loop, a spread or a pattern takes its elements from: the iterator that an object gives.
+    pub(super) fn iterated(
+        &mut self,
+        frame: &Frame,
+        value: &Value,
+        state: &mut State,
+        at: presentry_parser::Span,
+    ) -> Option<Value> {
+        match value {
+            Value::Undefined | Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Test(_) => {
+                self.throws(state, frame.place(at));
+                return None;
+            }
+            Value::Text(_) => return Some(Value::External),
+            Value::Object(_) if self.elements(value, state).is_some() || self.generator(value, state).is_some() => {
+                return Some(value.clone());
+            }
+            _ => self.fail(state, frame.place(at)),
+        }
+        let Value::Object(id) = value else { return Some(value.clone()) };
+        if state.object(*id).is_some_and(|object| matches!(object.kind, ObjectKind::Array(_))) {
+            return Some(Value::Any);
+        }
+        for name in ["Symbol.asyncIterator", "Symbol.iterator"] {
+            if let Value::Closure(make) = self.member(value, Some(name), state)? {
+                let iterator = self.call_closure(&make, value.clone(), Arguments::default(), state, false)?;
+                if self.generator(&iterator, state).is_none() {
+                    self.escape(&iterator, state);
+                    return Some(Value::Any);
+                }
+                return Some(iterator);
+            }
+        }
+        self.escape(value, state);
+        Some(Value::Any)
     }
 
     /// `generator.next()`

@@ -18,7 +18,7 @@ use super::{
     targets::Targets,
     value::{CellId, Closure, Code, Fact, Object, ObjectId, ObjectKind, Scope, Value},
 };
-use crate::{graph::Graph, sources::ModulePath};
+use crate::{graph::Graph, packages::Means, sources::ModulePath};
 
 /// The steps that an evaluation may take. A real instrumentation takes some hundreds.
 pub(super) const FUEL: u32 = 100_000;
@@ -38,6 +38,8 @@ pub(super) struct Frame {
     pub(super) code: Rc<Code>,
     pub(super) scope: Rc<Scope>,
     pub(super) this: Value,
+    /// What `arguments` holds.
+    pub(super) arguments: Value,
     /// The function, for `super`; `None` in the body of a module.
     pub(super) closure: Option<Rc<Closure>>,
 }
@@ -59,6 +61,8 @@ pub(super) struct Exits {
 #[derive(Debug, Default)]
 pub(super) struct Catcher {
     pub(super) state: Option<State>,
+    /// Whether reading a name that may not be defined may be what fails: then failing is as likely as not failing.
+    pub(super) is_test: bool,
 }
 
 /// An asynchronous function or generator that is open.
@@ -100,6 +104,8 @@ pub(super) struct Evaluator<'g> {
     pub(super) loose: usize,
     /// What was possible before the parts whose effects are being found.
     pub(super) bases: Vec<Reach>,
+    /// In how many modules that run beside others the code is.
+    pub(super) beside: usize,
     pub(super) escaped: BTreeSet<(ModulePath, usize, u32, Reach)>,
     /// Bindings that something assigns besides their declaration.
     pub(super) reassigned: BTreeSet<CellId>,
@@ -125,6 +131,24 @@ pub(super) struct Evaluator<'g> {
     pub(super) left_generator: Option<Activation>,
     next: u32,
     pub(super) log: Log,
+    /// The files of packages that are followed, by importer and specifier.
+    pub(super) followed: BTreeMap<(ModulePath, String, Means), Option<ModulePath>>,
+    /// Whether a package names a module of the build.
+    pub(super) package_names_build: bool,
+    /// The executors of promises that are open.
+    pub(super) executors: Vec<Executor>,
+    /// Whether the code is the callback of a timer, which is looked at before its time.
+    pub(super) in_timer: usize,
+}
+
+/// The executor of a promise that is open.
+#[derive(Debug)]
+pub(super) struct Executor {
+    pub(super) id: u32,
+    /// In how many callbacks of timers it is called.
+    pub(super) in_timer: usize,
+    /// Whether something else than a timer may settle the promise.
+    pub(super) is_settled: bool,
 }
 
 impl<'g> Evaluator<'g> {
@@ -141,6 +165,7 @@ impl<'g> Evaluator<'g> {
             failed: 0,
             loose: 0,
             bases: Vec::new(),
+            beside: 0,
             escaped: BTreeSet::new(),
             reassigned: BTreeSet::new(),
             changing: BTreeSet::new(),
@@ -155,6 +180,10 @@ impl<'g> Evaluator<'g> {
             left_generator: None,
             next: 0,
             log: Log::default(),
+            followed: BTreeMap::new(),
+            package_names_build: false,
+            executors: Vec::new(),
+            in_timer: 0,
         }
     }
 
@@ -266,6 +295,14 @@ impl<'g> Evaluator<'g> {
         self.throw(state);
     }
 
+    /// A name is read here that may not be defined.
+    pub(super) fn fail_by_name(&mut self, state: &State, place: Place) {
+        self.fail(state, place);
+        if let Some(catcher) = self.catchers.last_mut() {
+            catcher.is_test = true;
+        }
+    }
+
     /// Something fails here.
     pub(super) fn throw(&mut self, state: State) {
         let Some(mut catcher) = self.catchers.pop() else { return };
@@ -289,12 +326,16 @@ impl<'g> Evaluator<'g> {
         if !self.holds(Rule::PendingGoesOn) {
             return;
         }
-        for pending in state.pending.clone().iter() {
+        // What goes on here may begin more, which goes on as well.
+        let mut next = 0;
+        while let Some(pending) = state.pending.get(next).cloned() {
+            next += 1;
             match pending {
-                Pending::Effect(effect) => state.reach = state.reach.perhaps(*effect),
-                Pending::Callback(function) => self.escape(function, state),
+                Pending::Effect(effect) => state.reach = state.reach.perhaps(effect),
+                Pending::Callback(function) => self.escape(&function, state),
             }
         }
+        self.run_soon(state);
     }
 
     /// The caller of the asynchronous function that is open goes on in this state, and what follows is the rest of it.
@@ -305,6 +346,7 @@ impl<'g> Evaluator<'g> {
             *suspended = join(suspended.take(), Some(state.clone()));
         }
         state.reach = Reach::NOTHING;
+        state.soon = Rc::default();
         state.detached = true;
     }
 
@@ -514,7 +556,7 @@ impl<'g> Evaluator<'g> {
         {
             // If the block can also end well, what is caught is the exception.
             let is_exception = after.is_some() || inner.returns.is_some() || !inner.jumps.is_empty();
-            let is_exception = is_exception && self.holds(Rule::FailureIsException);
+            let is_exception = is_exception && !thrown.is_test && self.holds(Rule::FailureIsException);
             self.failed += usize::from(is_exception);
             self.catchers.push(Catcher::default());
             let caught = match binding {
@@ -578,6 +620,7 @@ impl<'g> Evaluator<'g> {
             }
             LoopKind::Of { target, iterable, is_await } => {
                 let value = self.expression(frame, iterable, &mut state)?;
+                let value = self.iterated(frame, &value, &mut state, iterable.at)?;
                 if *is_await {
                     self.suspend(&mut state);
                 }

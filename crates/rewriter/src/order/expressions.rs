@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use presentry_parser::{
     Argument, Assignment, COMMONJS_ALONE, Expression, ExpressionKind as Kind, Logical, MemberKind, Name, Numeral,
-    Pattern, Property, SlotId, is_defined_by_node,
+    Pattern, Property, SlotId, Span, is_defined_by_node,
 };
 
 use super::{
+    callbacks::OF_EMITTERS,
     condition::ConditionKind,
     evaluator::{Evaluator, Exits, Frame},
     host::global,
@@ -16,6 +17,9 @@ use super::{
     state::State,
     value::{Arguments, BoundValue, ClassValue, Closure, Object, ObjectKind, PromiseValue, Slot, Value, known},
 };
+
+/// The place of what has none of its own.
+const NOWHERE: Span = Span { start: 0, end: 0 };
 
 /// What every object has.
 const OF_EVERY_OBJECT: &[&str] =
@@ -84,6 +88,7 @@ impl Evaluator<'_> {
             Kind::Number(number) => Value::Number(*number),
             Kind::Text(text) => Value::Text(text.as_str().into()),
             Kind::Slot(slot) => self.read(frame, *slot, state)?,
+            Kind::Global(name) if name == "arguments" && frame.closure.is_some() => frame.arguments.clone(),
             Kind::Global(name) if COMMONJS_ALONE.contains(&name.as_str()) => {
                 let Some(value) = self.of_script(frame, name) else {
                     self.throws(state, frame.place(expression.at));
@@ -93,7 +98,7 @@ impl Evaluator<'_> {
             }
             Kind::Global(name) => {
                 if !is_defined_by_node(name) {
-                    self.fail(state, frame.place(expression.at));
+                    self.fail_by_name(state, frame.place(expression.at));
                 }
                 global(name)
             }
@@ -112,6 +117,7 @@ impl Evaluator<'_> {
                     self.short_circuit(&value, frame, object, state)?;
                 }
                 let name = self.name(frame, name, state)?;
+                self.may_be_nullish(frame, &value, state, expression.at);
                 self.member(&value, name.as_deref(), state)?
             }
             Kind::SuperMember(name) => {
@@ -133,6 +139,12 @@ impl Evaluator<'_> {
             Kind::Import(specifier) => {
                 let specifier = self.expression(frame, specifier, state)?;
                 self.import(frame, &specifier, state, expression, awaited)?
+            }
+            Kind::Disposed(value) => {
+                let value = self.expression(frame, value, state)?;
+                self.escape(&value, state);
+                self.fail(state, frame.place(expression.at));
+                value
             }
             Kind::Await(operand) => {
                 let value = self.evaluate(frame, operand, state, true)?;
@@ -193,6 +205,7 @@ impl Evaluator<'_> {
                 value.as_test(state.truth(&value), true)
             }
             Kind::Delete(member) => {
+                self.fail(state, frame.place(expression.at));
                 self.assign_member(frame, member, Value::Any, state)?;
                 Value::External
             }
@@ -207,9 +220,9 @@ impl Evaluator<'_> {
             }
             Kind::Less { left, right, or_equal } => {
                 let left = self.expression(frame, left, state)?;
-                self.made_primitive(&left, state)?;
                 let right = self.expression(frame, right, state)?;
-                self.made_primitive(&right, state)?;
+                self.operand(frame, &left, state, expression)?;
+                self.operand(frame, &right, state, expression)?;
                 match (&left, &right) {
                     (
                         Value::Number(Numeral { value: Some(left), .. }),
@@ -234,7 +247,7 @@ impl Evaluator<'_> {
                         (Some(text), Value::Text(part)) => text.push_str(&part),
                         (text, value) => {
                             *text = None;
-                            self.made_primitive(&value, state)?;
+                            self.operand(frame, &value, state, expression)?;
                         }
                     }
                 }
@@ -243,8 +256,15 @@ impl Evaluator<'_> {
             Kind::Operands(operands) => {
                 for operand in operands {
                     let value = self.expression(frame, operand, state)?;
-                    self.made_primitive(&value, state)?;
+                    self.operand(frame, &value, state, expression)?;
                 }
+                Value::External
+            }
+            Kind::Within { left, right } => {
+                let left = self.expression(frame, left, state)?;
+                self.made_primitive(&left, state)?;
+                let right = self.expression(frame, right, state)?;
+                self.must_be_object(frame, &right, state, expression)?;
                 Value::External
             }
             Kind::Chain(inner) => self.chain(frame, inner, state, awaited)?,
@@ -346,7 +366,10 @@ impl Evaluator<'_> {
             return Some(Value::Any);
         }
         match state.cells.get(&cell) {
-            Some(Value::Uninitialised) if is_loose || self.is_circular(&frame.code.module.path) => Some(Value::Any),
+            Some(Value::Uninitialised) if is_loose || self.is_circular(&frame.code.module.path) => {
+                self.fail(state, frame.place(NOWHERE));
+                Some(Value::Any)
+            }
             Some(Value::Uninitialised) if !self.holds(Rule::DeadZone) => Some(Value::Any),
             Some(Value::Uninitialised) => {
                 self.throw(state.clone());
@@ -366,6 +389,7 @@ impl Evaluator<'_> {
             function: id,
             scope: frame.scope.clone(),
             this: if is_arrow { frame.this.clone() } else { Value::Undefined },
+            arguments: if is_arrow { frame.arguments.clone() } else { Value::Undefined },
             parent: outer.filter(|_| is_arrow).and_then(|outer| outer.parent.clone()),
             is_static: outer.is_some_and(|outer| is_arrow && outer.is_static),
             class: outer.filter(|_| is_arrow).and_then(|outer| outer.class.clone()),
@@ -455,6 +479,10 @@ impl Evaluator<'_> {
                 }
             }
             Value::Undefined | Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Test(_) => {}
+            Value::Package(specifier, path) if path.is_empty() && crate::sdk::is_of_sentry(specifier) => {
+                self.copy_sdk_into(id, specifier, state);
+            }
+            Value::Namespace(module) => self.copy_namespace_into(id, &module.clone(), state),
             Value::External | Value::Text(_) | Value::Global(_) => {
                 if let Some(object) = state.object_mut(id) {
                     object.has_unnamed = true;
@@ -479,10 +507,41 @@ impl Evaluator<'_> {
         }
     }
 
+    /// `{ ...Sentry }`: what starts Sentry keeps its name, and the rest is not of the modules.
+    fn copy_sdk_into(&mut self, id: u32, specifier: &Rc<str>, state: &mut State) {
+        self.copy_into(id, &Value::External, state);
+        if let Some(object) = state.object_mut(id) {
+            for name in crate::sdk::starting_names() {
+                object.set(name, Value::Package(specifier.clone(), Rc::from([Rc::from(name)])));
+            }
+        }
+    }
+
+    /// `{ ...namespace }` of a module of the build.
+    fn copy_namespace_into(&mut self, id: u32, module: &crate::sources::ModulePath, state: &mut State) {
+        let loaded = self.graph.load(module).ok().flatten();
+        let names = loaded.and_then(|module| crate::exports::exported_names(self.graph, &module).ok());
+        let Some(names) = names else {
+            return self.copy_into(id, &Value::Any, state);
+        };
+        for (name, _) in names {
+            let value = self.export(module, &name, state);
+            if let Some(object) = state.object_mut(id) {
+                object.set(&name, value);
+            }
+        }
+    }
+
     fn class(&mut self, frame: &Frame, id: usize, state: &mut State) -> Option<Value> {
         let class = &frame.code.steps.classes[id];
         let parent = match &class.parent {
-            Some(parent) => self.expression(frame, parent, state)?,
+            Some(parent) => {
+                let value = self.expression(frame, parent, state)?;
+                if !matches!(value, Value::Class(_)) {
+                    self.fail(state, frame.place(parent.at));
+                }
+                value
+            }
             None => Value::Undefined,
         };
         let mut names = Vec::new();
@@ -552,12 +611,54 @@ impl Evaluator<'_> {
         let Name::Computed(expression) = name else { return Some(None) };
         Some(match self.expression(frame, expression, state)? {
             Value::Text(text) => Some(text),
+            Value::Number(Numeral { value: Some(number), .. }) => Some(number.to_string().into()),
             Value::Global(name) if name.starts_with("Symbol.") => Some(name),
             value => {
                 self.made_primitive(&value, state)?;
                 None
             }
         })
+    }
+
+    /// An operand of an operator. A symbol, or a mixture of numbers, is an error.
+    fn operand(&mut self, frame: &Frame, value: &Value, state: &mut State, expression: &Expression) -> Option<()> {
+        self.made_primitive(value, state)?;
+        if matches!(value, Value::External | Value::Any | Value::Object(_)) {
+            self.fail(state, frame.place(expression.at));
+        }
+        Some(())
+    }
+
+    /// The right operand of `in` or `instanceof`.
+    fn must_be_object(&mut self, frame: &Frame, value: &Value, state: &State, expression: &Expression) -> Option<()> {
+        match value {
+            Value::Undefined | Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::Test(_) => {
+                self.throws(state, frame.place(expression.at));
+                return None;
+            }
+            Value::Class(_) | Value::Closure(_) => {}
+            Value::Global(name) if is_always_there(name) => {}
+            _ => self.fail(state, frame.place(expression.at)),
+        }
+        Some(())
+    }
+
+    /// A property of a value is read that may be `undefined` or `null`: that may fail.
+    fn may_be_nullish(&mut self, frame: &Frame, value: &Value, state: &State, at: Span) {
+        let is_there = match value {
+            Value::External | Value::Any => false,
+            Value::Global(name) => is_always_there(name),
+            Value::Package(specifier, path) => {
+                let is_host =
+                    specifier.starts_with("node:") || !specifier.contains('/') && super::host::is_builtin(specifier);
+                let path = if path.first().is_some_and(|name| &**name == "default") { &path[1..] } else { path };
+                path.is_empty() || crate::sdk::is_of_sentry(specifier) || is_host && path.len() < 2
+            }
+            _ => true,
+        };
+        if !is_there {
+            self.fail(state, frame.place(at));
+        }
     }
 
     /// The operand of an operator becomes a primitive: methods of an object may be called.
@@ -583,6 +684,7 @@ impl Evaluator<'_> {
                 }
                 continue;
             }
+            let value = self.iterated(frame, &value, state, argument.value.at)?;
             if let Some(elements) = self.elements(&value, state) {
                 if !arguments.open {
                     arguments.values.extend(elements);
@@ -621,6 +723,7 @@ impl Evaluator<'_> {
         let method = |object: &Value| Value::Method(Rc::new((object.clone(), name.into())));
         Some(match object {
             Value::Any | Value::Uninitialised => Value::Any,
+            Value::Text(_) if matches!(name, "replace" | "replaceAll") => method(object),
             Value::External | Value::Text(_) | Value::Number(_) | Value::Boolean(_) | Value::Test(_) => Value::External,
             Value::Undefined | Value::Null => {
                 self.throw(state.clone());
@@ -656,6 +759,10 @@ impl Evaluator<'_> {
                 _ => Value::External,
             },
             Value::Promise(_) | Value::Client => method(object),
+            Value::Settle(id) => {
+                self.may_settle(*id);
+                Value::External
+            }
             Value::Class(class) => {
                 let mut class = class.clone();
                 loop {
@@ -713,7 +820,21 @@ impl Evaluator<'_> {
             ObjectKind::Array(_) if name == "length" => return Some(Value::External),
             ObjectKind::Array(None) => return Some(Value::Any),
             ObjectKind::Iterator(_) => return Some(method(this)),
+            ObjectKind::Emitter if OF_EMITTERS.contains(&name) => return Some(method(this)),
+            ObjectKind::Emitter => return Some(Value::External),
             _ => {}
+        }
+        if name.starts_with('#') {
+            let found = match &object.class {
+                Some(class) => self.class_member(class, this, name, state)?,
+                None => Value::Undefined,
+            };
+            // A private name that an object does not have is an error.
+            if matches!(found, Value::Undefined) {
+                self.throw(state.clone());
+                return None;
+            }
+            return Some(found);
         }
         if let Some(class) = &object.class {
             return self.class_member(class, this, name, state);
@@ -853,6 +974,9 @@ impl Evaluator<'_> {
             }
             Pattern::Global(name) if self.set_exports(frame, name, &value) => {}
             Pattern::Global(name) => {
+                if !is_defined_by_node(name) {
+                    self.fail_by_name(state, frame.place(NOWHERE));
+                }
                 self.escape(&value, state);
                 state.doubt_facts();
                 self.set_global(name);
@@ -881,6 +1005,7 @@ impl Evaluator<'_> {
                     self.throw(state.clone());
                     return None;
                 }
+                self.may_be_nullish(frame, &value, state, NOWHERE);
                 for (name, target) in properties {
                     let name = self.name(frame, name, state)?;
                     let member = self.member(&value, name.as_deref(), state)?;
@@ -892,6 +1017,7 @@ impl Evaluator<'_> {
                 }
             }
             Pattern::Array { elements, rest } => {
+                let value = self.iterated(frame, &value, state, NOWHERE)?;
                 let known = self.elements(&value, state);
                 if known.is_none()
                     && let Some(generator) = self.generator(&value, state)
@@ -959,6 +1085,11 @@ impl Evaluator<'_> {
         };
         let object = self.expression(frame, object, state)?;
         let name = self.name(frame, name, state)?;
+        if let Value::Object(id) = &object
+            && state.object(*id).is_some_and(|object| object.is_guarded || object.open)
+        {
+            self.fail(state, frame.place(member.at));
+        }
         match &object {
             Value::Object(id) => {
                 self.set_property(*id, &object, name.as_deref(), value, state)?;
@@ -979,7 +1110,15 @@ impl Evaluator<'_> {
                 state.doubt_facts();
                 self.set_global(name.as_deref().unwrap_or_default());
             }
-            _ => {
+            // In an ES module.
+            Value::Namespace(_) | Value::Text(_) | Value::Number(_) | Value::Boolean(_) if !frame.code.is_script => {
+                self.throws(state, frame.place(member.at));
+                return None;
+            }
+            object => {
+                if !matches!(object, Value::Global(name) if is_always_there(name)) {
+                    self.fail(state, frame.place(member.at));
+                }
                 self.escape(&value, state);
                 state.doubt_facts();
             }
@@ -1013,7 +1152,13 @@ impl Evaluator<'_> {
                 self.call_closure(&setter, this.clone(), Arguments::of(vec![value]), state, false)?;
             }
             Some(Some(_)) => self.escape(&value, state),
-            Some(None) => {}
+            // An error in an ES module, and nothing in CommonJS.
+            Some(None) => {
+                if let Some(catcher) = self.catchers.last_mut() {
+                    catcher.is_test = true;
+                }
+                self.throw(state.clone());
+            }
             None => self.put(id, name, Slot::Value(value), state),
         }
         if let Some(object) = state.object_mut(id)
@@ -1038,9 +1183,12 @@ impl Evaluator<'_> {
             Value::Boolean(_) | Value::Test(_) => Some("boolean"),
             Value::Text(_) => Some("string"),
             Value::Null | Value::Object(_) | Value::Namespace(_) | Value::Promise(_) | Value::Client => Some("object"),
-            Value::Closure(_) | Value::Class(_) | Value::Bound(_) | Value::Method(_) | Value::Require(_) => {
-                Some("function")
-            }
+            Value::Closure(_)
+            | Value::Class(_)
+            | Value::Bound(_)
+            | Value::Method(_)
+            | Value::Settle(_)
+            | Value::Require(_) => Some("function"),
             Value::Global(name) => match &*name {
                 "window" | "document" | "Bun" | "Deno" | "EdgeRuntime" | "WebSocketPair" | "importScripts" => None,
                 "process" | "globalThis" | "global" | "console" => Some("object"),
@@ -1148,10 +1296,26 @@ pub(super) fn method(class: &Rc<ClassValue>, function: usize, is_static: bool) -
         function,
         scope: class.scope.clone(),
         this: Value::Undefined,
+        arguments: Value::Undefined,
         parent: Some(class.parent.clone()),
         is_static,
         class: Some(class.clone()),
     }
+}
+
+/// Whether a name of the host is an object in every Node.
+fn is_always_there(name: &str) -> bool {
+    const OBJECTS: [&str; 8] = [
+        "process.env",
+        "process.versions",
+        "process.argv",
+        "process.stdout",
+        "process.stderr",
+        "import.meta",
+        "process.release",
+        "process.config",
+    ];
+    OBJECTS.contains(&name) || !name.contains('.') && is_defined_by_node(name)
 }
 
 fn setter(class: &Rc<ClassValue>, name: Option<&str>) -> Option<Value> {

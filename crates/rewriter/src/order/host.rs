@@ -16,6 +16,11 @@ pub(super) fn global(name: &str) -> Value {
     }
 }
 
+/// Whether a specifier names a module of the host.
+pub(super) fn is_builtin(specifier: &str) -> bool {
+    crate::specifier::is_builtin(specifier)
+}
+
 /// The name of the host's that an export of one of its modules is.
 pub(super) fn of_host(specifier: &str, path: &[Rc<str>]) -> Option<String> {
     let module = specifier.strip_prefix("node:").unwrap_or(specifier);

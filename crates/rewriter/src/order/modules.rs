@@ -130,7 +130,8 @@ impl Evaluator<'_> {
         };
         self.evaluating.push(path.clone());
         let result = self.requests(&code, state).and_then(|()| {
-            let frame = Frame { code: code.clone(), scope, this: Value::Undefined, closure: None };
+            let frame =
+                Frame { code: code.clone(), scope, this: Value::Undefined, arguments: Value::External, closure: None };
             let before = std::mem::replace(state, State::new());
             *state = self.steps(&frame, &code.steps.body, before, &mut Exits::default())?;
             Some(())
@@ -162,7 +163,9 @@ impl Evaluator<'_> {
             let before = state.reach;
             state.reach = Reach::NOTHING;
             self.bases.push(waiting.map_or(before, |waiting| before.then(waiting).or(before)));
+            self.beside += usize::from(waiting.is_some());
             let result = self.request(&target, place, state);
+            self.beside -= usize::from(waiting.is_some());
             self.bases.pop();
             result?;
             let effect = state.reach;
@@ -230,7 +233,14 @@ impl Evaluator<'_> {
         if sdk::is_of_sentry(specifier) {
             return None;
         }
-        followed(self.graph, &place.module, specifier, means, self.follow)
+        let key = (place.module.clone(), specifier.to_owned(), means);
+        if let Some(file) = self.followed.get(&key) {
+            return file.clone();
+        }
+        let found = followed(self.graph, &place.module, specifier, means, self.follow);
+        self.package_names_build |= found.names_build;
+        self.followed.insert(key, found.file.clone());
+        found.file
     }
 
     fn is_early(&self, state: &State) -> bool {
@@ -264,7 +274,21 @@ impl Evaluator<'_> {
         if sdk::starts_on_import(specifier) {
             self.start_at(place, state);
         } else if self.is_early(state) && !sdk::is_of_sentry(specifier) {
-            self.log.packages.insert(EarlyPackage { specifier: specifier.to_owned(), place });
+            let package = EarlyPackage { specifier: specifier.to_owned(), place };
+            let is_in_order = self.loose == 0 && !state.detached && self.beside == 0;
+            if is_in_order && state.reach.has(Reach::STARTED) {
+                // On the paths on which Sentry has not started here it may start later, or never.
+                Rc::make_mut(&mut state.packages).insert(package);
+            } else {
+                self.log.packages.insert(package);
+            }
+        }
+    }
+
+    /// Tells of the packages that were loaded before a start.
+    pub(super) fn too_early(&mut self, state: &State) {
+        if state.reach.is_early() {
+            self.log.packages.extend(state.packages.iter().cloned());
         }
     }
 
@@ -273,6 +297,7 @@ impl Evaluator<'_> {
             self.log.late.insert((place.clone(), self.log.why.unwrap_or(Why::NotAwaited)));
         }
         self.log.starts.insert((place, self.evaluating.clone()));
+        self.too_early(state);
         let effect = if self.failed > 0 { Reach::STARTED_AFTER_FAILURE } else { Reach::STARTED };
         state.reach = state.reach.then(effect);
     }
@@ -294,7 +319,7 @@ impl Evaluator<'_> {
             self.fail(state, place);
             return Some(Self::promise(Reach::NOTHING, Value::Any));
         };
-        let target = self.graph.resolve(&frame.code.module.path, specifier);
+        let target = self.by_name(&frame.code.module.path, self.graph.resolve(&frame.code.module.path, specifier));
         Some(match target {
             Target::Builtin(name) => Self::promise(Reach::NOTHING, package(&name)),
             Target::Package(name) => match self.package(&name, &place, Means::Import) {
@@ -329,7 +354,21 @@ impl Evaluator<'_> {
         })
     }
 
+    /// The package whose main module a file is, where a path leads to it.
+    fn by_name(&self, importer: &ModulePath, target: Target) -> Target {
+        let Target::File(file) = &target else { return target };
+        if !super::packages::is_in_packages(file) {
+            return target;
+        }
+        let name = self.graph.packages().name_of(file);
+        let is_main = |name: &String| self.graph.files_of(importer, name, Means::Import).contains(file);
+        name.filter(is_main).map_or(target, Target::Package)
+    }
+
     fn import_module(&mut self, file: &ModulePath, state: &mut State, awaited: bool) -> Option<Value> {
+        if !self.graph.exists(file) {
+            return Some(Self::rejected());
+        }
         let namespace = Value::Namespace(file.clone());
         if awaited {
             self.module(file, state)?;
@@ -486,7 +525,13 @@ impl Evaluator<'_> {
                 let Some((code, scope)) = self.link(&module, state) else { return Value::Any };
                 let local = local_name.as_deref().unwrap_or("*default*");
                 let Some(slot) = code.steps.names.get(local) else { return Value::Any };
-                let frame = Frame { code: code.clone(), scope: scope.clone(), this: Value::Undefined, closure: None };
+                let frame = Frame {
+                    code: code.clone(),
+                    scope: scope.clone(),
+                    this: Value::Undefined,
+                    arguments: Value::External,
+                    closure: None,
+                };
                 if let Some(value) = self.imported(&frame, *slot, state) {
                     return value;
                 }
@@ -552,6 +597,7 @@ impl Evaluator<'_> {
                     function,
                     scope: scope.clone(),
                     this: Value::Undefined,
+                    arguments: Value::Undefined,
                     parent: None,
                     is_static: false,
                     class: None,

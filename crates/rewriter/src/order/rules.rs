@@ -27,11 +27,15 @@ pub enum Rule {
     ImportLoads,
     /// What was begun before an `await` may go on there.
     PendingGoesOn,
+    /// A promise may be settled by more than the callback of a timer.
+    OthersSettle,
+    /// A text may not be JSON.
+    JsonMayFail,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::AwaitSuspends,
         Self::BranchesPart,
         Self::LoopMayNotRun,
@@ -44,5 +48,7 @@ impl Rule {
         Self::FailureIsException,
         Self::ImportLoads,
         Self::PendingGoesOn,
+        Self::OthersSettle,
+        Self::JsonMayFail,
     ];
 }

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     condition::Condition,
+    log::EarlyPackage,
     path::{Parted, Path},
     reach::Reach,
     value::{CellId, Code, Fact, Object, ObjectId, ObjectKind, Scope, Slot, Value},
@@ -63,6 +64,10 @@ pub(super) struct State {
     /// What was found of names of the host on the way.
     pub(super) facts: Rc<BTreeMap<Fact, bool>>,
     pub(super) pending: Rc<Vec<Pending>>,
+    /// The functions that run before the code goes on behind its next `await`.
+    pub(super) soon: Rc<Vec<Value>>,
+    /// The packages that were loaded while Sentry had not started.
+    pub(super) packages: Rc<BTreeSet<EarlyPackage>>,
     /// Whether the caller has gone on already: the rest of an asynchronous function that is not awaited.
     pub(super) detached: bool,
 }
@@ -78,6 +83,8 @@ impl State {
             path: Path::default(),
             facts: Rc::default(),
             pending: Rc::default(),
+            soon: Rc::default(),
+            packages: Rc::default(),
             detached: false,
         }
     }
@@ -210,6 +217,12 @@ impl State {
                 }
             }
         }
+        if !Rc::ptr_eq(&self.soon, &other.soon) {
+            Rc::make_mut(&mut self.soon).retain(|function| other.soon.contains(function));
+        }
+        if !Rc::ptr_eq(&self.packages, &other.packages) {
+            Rc::make_mut(&mut self.packages).extend(other.packages.iter().cloned());
+        }
         self.detached |= other.detached;
         self
     }
@@ -250,7 +263,7 @@ impl State {
                 depth < DEEPEST
                     && !object.open
                     && object.class.is_none()
-                    && !matches!(object.kind, ObjectKind::Iterator(_))
+                    && !matches!(object.kind, ObjectKind::Iterator(_) | ObjectKind::Emitter)
                     && object.slots.values().all(|slot| match slot {
                         Slot::Value(value) => self.is_plain(value, depth + 1),
                         Slot::Accessor { .. } => false,
@@ -285,6 +298,8 @@ impl State {
             && self.unstable == other.unstable
             && self.facts == other.facts
             && self.pending == other.pending
+            && self.soon == other.soon
+            && self.packages == other.packages
     }
 
     /// Takes everything for unknown that code which is not followed may have changed.

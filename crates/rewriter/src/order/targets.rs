@@ -60,18 +60,21 @@ impl Targets {
         }
         let mut targets = Self { roots, is_dangerous: false };
         for path in closure.paths() {
-            let Some(module) = graph.load(path)? else { continue };
+            let Some(module) = graph.load(path)? else {
+                let is_script = |script: Rc<Module>| script.text.contains("import(") || names_loader(&script.text);
+                targets.is_dangerous = targets.is_dangerous || graph.script(path).is_some_and(is_script);
+                continue;
+            };
             targets.is_dangerous = targets.is_dangerous || targets.may_load_in_a_function(graph, &module)?;
         }
         Ok(targets)
     }
 
     fn may_load_in_a_function(&self, graph: &Graph<'_>, module: &Module) -> Result<bool, Box<Diagnostic>> {
-        const WORDS: [&str; 4] = ["createRequire", "eval", "Function(", "getBuiltinModule"];
         if module.bundle.is_some() {
             return Ok(false);
         }
-        if WORDS.iter().any(|word| module.text.contains(word)) {
+        if names_loader(&module.text) {
             return Ok(true);
         }
         for import in module.record.dynamic_imports.iter().filter(|import| !import.top_level) {
@@ -107,6 +110,12 @@ impl Targets {
         }
         Ok(false)
     }
+}
+
+/// Whether a text names something that loads modules by other means than `import`.
+fn names_loader(text: &str) -> bool {
+    const WORDS: [&str; 6] = ["createRequire", "eval", "Function(", "getBuiltinModule", ".constructor", "node:vm"];
+    WORDS.iter().any(|word| text.contains(word))
 }
 
 /// What the entry itself serves from by static imports. A module that starts Sentry is not the runtime for that, unless it

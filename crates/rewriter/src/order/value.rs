@@ -53,6 +53,8 @@ pub(super) struct Closure {
     pub(super) scope: Rc<Scope>,
     /// The `this` of an arrow function.
     pub(super) this: Value,
+    /// The `arguments` of an arrow function.
+    pub(super) arguments: Value,
     /// What `super` means in it.
     pub(super) parent: Option<Value>,
     pub(super) is_static: bool,
@@ -168,6 +170,8 @@ pub(super) enum Value {
     Require(ModulePath),
     /// A client of Sentry that `init()` starts.
     Client,
+    /// What settles the promise of an executor with this number.
+    Settle(u32),
 }
 
 impl PartialEq for Value {
@@ -181,6 +185,7 @@ impl PartialEq for Value {
             | (Self::Client, Self::Client) => true,
             (Self::Boolean(one), Self::Boolean(two)) => one == two,
             (Self::Number(one), Self::Number(two)) => one == two,
+            (Self::Settle(one), Self::Settle(two)) => one == two,
             (Self::Test(one), Self::Test(two)) => one == two,
             (Self::Text(one), Self::Text(two)) | (Self::Global(one), Self::Global(two)) => one == two,
             (Self::Closure(one), Self::Closure(two)) => {
@@ -212,6 +217,15 @@ impl Value {
             Self::Global(name) => match &**name {
                 "window" | "document" => Some(false),
                 "process" | "globalThis" | "global" | "Promise" | "console" => Some(true),
+                "process.versions"
+                | "process.versions.node"
+                | "process.version"
+                | "process.env"
+                | "process.argv"
+                | "process.pid"
+                | "process.platform"
+                | "process.arch"
+                | "process.execPath" => Some(true),
                 _ => None,
             },
             // What a package exports is not known, but that the package is there.
@@ -230,6 +244,7 @@ impl Value {
             | Self::Bound(_)
             | Self::Promise(_)
             | Self::Require(_)
+            | Self::Settle(_)
             | Self::Client => Some(true),
         }
     }
@@ -307,6 +322,8 @@ pub(super) enum ObjectKind {
         is_map: bool,
         length: usize,
     },
+    /// An emitter of Node's; each listener is a property.
+    Emitter,
     /// What a generator function gives; whether it was begun is a property.
     Iterator(Rc<GeneratorCall>),
 }
@@ -323,11 +340,21 @@ pub(super) struct Object {
     pub(super) has_unnamed: bool,
     /// Whether it has properties that may not be enumerable.
     pub(super) has_hidden: bool,
+    /// Whether assigning to its properties may be an error: it was frozen, or some were defined as such.
+    pub(super) is_guarded: bool,
 }
 
 impl Object {
     pub(super) fn new(kind: ObjectKind) -> Self {
-        Self { kind, slots: BTreeMap::new(), class: None, open: false, has_unnamed: false, has_hidden: false }
+        Self {
+            kind,
+            slots: BTreeMap::new(),
+            class: None,
+            open: false,
+            has_unnamed: false,
+            has_hidden: false,
+            is_guarded: false,
+        }
     }
 
     pub(super) fn set(&mut self, name: &str, value: Value) {
@@ -340,6 +367,7 @@ impl Object {
         joined.open |= other.open;
         joined.has_unnamed |= other.has_unnamed;
         joined.has_hidden |= other.has_hidden;
+        joined.is_guarded |= other.is_guarded;
         if let (ObjectKind::Array(one), ObjectKind::Array(two)) = (&self.kind, &other.kind)
             && one != two
         {
@@ -374,6 +402,7 @@ impl Object {
         self.open == other.open
             && self.has_unnamed == other.has_unnamed
             && self.has_hidden == other.has_hidden
+            && self.is_guarded == other.is_guarded
             && self.slots == other.slots
     }
 }

@@ -46,6 +46,8 @@ const THREADS: usize = 2;
 /// A name that programs read and nothing defines.
 const UNDEFINED: &str = "undefined_name";
 
+const ANOTHER_DECIDES: &str = "proven under a condition, and another one decides";
+
 /// Statements of which nothing is known.
 const UNKNOWN: [&str; 3] =
     ["globalThis.unknown?.();", "globalThis.unknown?.method(globalThis);", "await globalThis.unknown;"];
@@ -69,7 +71,7 @@ enum Worth {
     Timid,
     /// A right program is refused.
     Refusal(String),
-    /// It is refused, and Sentry is first because it wins a race.
+    /// It is refused, or a condition is named, and Sentry is first all the same because it wins a race.
     Race,
     /// Something else is true than was proven.
     Wrong(&'static str),
@@ -123,9 +125,7 @@ fn worth(verdict: &Verdict, runs: &[(Environment, Seen)]) -> Worth {
         Verdict::Conditional(conditions) if !some_first && !never_met(conditions, runs) => {
             Worth::Wrong("proven under a condition, and Sentry is never first")
         }
-        Verdict::Conditional(conditions) if unnamed_condition(conditions, runs) => {
-            Worth::Wrong("proven under a condition, and another one decides")
-        }
+        Verdict::Conditional(conditions) if unnamed_condition(conditions, runs) => Worth::Wrong(ANOTHER_DECIDES),
         Verdict::Conditional(_) => Worth::Right,
         Verdict::Refused(reason) => {
             let right = some_first && facts.iter().all(|fact| matches!(fact, Fact::First | Fact::Without));
@@ -252,7 +252,7 @@ fn judged(programs: &[(u64, Program)], analyse: &dyn Fn(&Program) -> Verdict, co
     for ((seed, program), runs) in programs.iter().zip(observed(programs.iter().map(|(_, program)| program))) {
         let verdict = analyse(program);
         let worth = worth(&verdict, &runs);
-        if matches!(worth, Worth::Refusal(_)) && program.races() {
+        if matches!(worth, Worth::Refusal(_) | Worth::Wrong(ANOTHER_DECIDES)) && program.races() {
             racing.push((*seed, program, verdict, worth, runs));
             continue;
         }
@@ -262,7 +262,7 @@ fn judged(programs: &[(u64, Program)], analyse: &dyn Fn(&Program) -> Verdict, co
     // Whether they are right without what runs later.
     let calm: Vec<Program> = racing.iter().map(|(_, program, ..)| program.without_races()).collect();
     for ((seed, program, verdict, mut worth, runs), calm) in racing.into_iter().zip(observed(calm.iter())) {
-        if !matches!(self::worth(&verdict, &calm), Worth::Refusal(_)) {
+        if self::worth(&verdict, &calm) != worth {
             worth = Worth::Race;
         }
         counts.add(&verdict, &worth, &runs);
@@ -406,8 +406,7 @@ fn a_verdict_is_held_against_every_run() {
     let given = |text: &str| Verdict::Conditional(vec![format!("process.env.{text}")]);
     let refused = Verdict::Refused("why".to_owned());
     let refusal = Worth::Refusal("why".to_owned());
-    let (never, other) =
-        ("proven under a condition, and Sentry is never first", "proven under a condition, and another one decides");
+    let (never, other) = ("proven under a condition, and Sentry is never first", ANOTHER_DECIDES);
     for (verdict, runs, expected) in [
         (Verdict::Proven, vec![first(&[])], Worth::Right),
         (Verdict::Proven, vec![first(&[]), ended(&["A"])], Worth::Right),

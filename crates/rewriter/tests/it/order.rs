@@ -190,7 +190,8 @@ fn functions_methods_and_classes() {
         "new Promise((done) => { Sentry.init({}); done(); });",
         "const f = { then(done) { Sentry.init({}); done(); } }; await f;",
     ]);
-    refused("init-not-reached", &["try { JSON.parse('{}'); } catch { Sentry.init({}); }"]);
+    refused("sentry-not-started", &["try { JSON.parse('{}'); } catch { Sentry.init({}); }"]);
+    refused("init-not-reached", &["try { JSON.parse(process.env.A); } catch { Sentry.init({}); }"]);
 }
 
 #[test]
@@ -260,7 +261,6 @@ fn waiting() {
             "function start() { Sentry.init({}); } Promise.resolve().then(() => new Promise((r) => setTimeout(r, 30))).then(start);",
             "setTimeout(() => Sentry.init({}), 0);",
             "setImmediate(() => Sentry.init({}));",
-            "queueMicrotask(() => Sentry.init({}));",
             "process.nextTick(() => Sentry.init({}));",
             "import { setTimeout } from 'node:timers'; import * as Sentry from '@sentry/node'; setTimeout(() => Sentry.init({}), 0);",
             "process.once('ready', () => Sentry.init({}));",
@@ -546,4 +546,220 @@ fn the_condition_that_decides_is_named() {
         let places: Vec<&str> = warning.labels.iter().map(|label| label.span.of(&text)).collect();
         assert_eq!(places, named, "{instrumentation}");
     }
+}
+
+/// Functions of Node that surely call what they are given.
+#[test]
+fn callbacks_of_the_host() {
+    proven(&[
+        "JSON.parse('[1]', () => Sentry.init({}));",
+        "'a'.replace('a', () => Sentry.init({}));",
+        "[2, 1].sort(() => Sentry.init({}));",
+        "Array.from({ length: 1 }, () => Sentry.init({}));",
+        "Object.values({ a: () => Sentry.init({}) }).forEach((f) => f());",
+        "for (const [, f] of Object.entries({ a: () => Sentry.init({}) })) f();",
+        "(function () { arguments[0](); })(() => Sentry.init({}));",
+        "(function () { (() => arguments[1]())(); })(0, () => Sentry.init({}));",
+        "import { EventEmitter } from 'node:events'; import * as Sentry from '@sentry/node'; const e = new EventEmitter(); e.once('a', () => Sentry.init({})); e.emit('a');",
+        "import Emitter from 'events'; import * as Sentry from '@sentry/node'; new Emitter().on('a', () => Sentry.init({})).emit('a', 1);",
+        "({ ...Sentry }).init({});",
+        "Object.assign({}, Sentry).init({});",
+        "import * as setup from './setup.mjs'; /* @sentry */ ({ ...setup }).start();",
+        "queueMicrotask(() => Sentry.init({})); await 0;",
+        "for (const f of { *[Symbol.iterator]() { yield () => Sentry.init({}); } }) f();",
+        "const [f] = { *[Symbol.iterator]() { yield () => {}; Sentry.init({}); } }; Sentry.init({});",
+    ]);
+    for instrumentation in [
+        "'a'.replace('b', () => Sentry.init({}));",
+        "[1].sort(() => Sentry.init({}));",
+        "JSON.parse('{', () => Sentry.init({}));",
+        "Array.from({ length: 0 }, () => Sentry.init({}));",
+        "import { EventEmitter } from 'node:events'; import * as Sentry from '@sentry/node'; const e = new EventEmitter(); e.on('a', () => Sentry.init({})); e.emit('b');",
+        "import { EventEmitter } from 'node:events'; import * as Sentry from '@sentry/node'; const e = new EventEmitter(); const f = () => Sentry.init({}); e.on('a', f); e.off('a', f); e.emit('a');",
+        "import { EventEmitter } from 'node:events'; import * as Sentry from '@sentry/node'; const e = new EventEmitter(); let n = true; e.once('a', () => { if (n) n = false; else Sentry.init({}); }); e.emit('a'); e.emit('a');",
+        "queueMicrotask(() => Sentry.init({}));",
+        "setTimeout(() => Sentry.init({})); await 0;",
+        "({ ...Sentry, init() {} }).init({});",
+        "Object.assign({}, Sentry, { init() {} }).init({});",
+    ] {
+        check(Verdict::NotProven, None, &[instrumentation]);
+    }
+    refused(
+        "init-after-runtime",
+        &[
+            "(function () { arguments[0](); })(() => import('./entry.mjs')); Sentry.init({});",
+            "[2, 1].sort(() => { import('./entry.mjs'); }); Sentry.init({});",
+            "JSON.parse('1', () => import('./entry.mjs')); Sentry.init({});",
+            "import { EventEmitter } from 'node:events'; import * as Sentry from '@sentry/node'; const e = new EventEmitter(); e.on('a', () => import('./entry.mjs')); e.emit('a'); Sentry.init({});",
+            "Object.values({ z: () => import('./entry.mjs'), a: () => {} }).forEach((f) => f()); Sentry.init({});",
+            "queueMicrotask(() => import('./entry.mjs')); await 0; Sentry.init({});",
+            "for (const x of { *[Symbol.iterator]() { import('./entry.mjs'); } }) {} Sentry.init({});",
+            "for await (const x of { async *[Symbol.asyncIterator]() { yield await import('./entry.mjs'); } }) {} Sentry.init({});",
+        ],
+    );
+    for instrumentation in [
+        "await new (async () => {}).constructor('u', 'await import(u)')('./entry.mjs'); Sentry.init({});",
+        "import vm from 'node:vm'; import * as Sentry from '@sentry/node'; await vm.runInThisContext('(u) => import(u)')('x'); Sentry.init({});",
+        "for (const x of { [Symbol.iterator]() { import('./entry.mjs'); return [][Symbol.iterator](); } }) {} Sentry.init({});",
+        "{ using r = { [Symbol.dispose]() { import('./entry.mjs'); } }; } Sentry.init({});",
+    ] {
+        check(Verdict::NotProven, None, &[instrumentation]);
+    }
+}
+
+/// What settles a promise has run when its `await` goes on, if nothing else can settle it.
+#[test]
+fn timers_that_are_awaited() {
+    proven(&[
+        "await new Promise((r) => setTimeout(() => { Sentry.init({}); r(); }, 5));",
+        "await new Promise((r) => setTimeout(() => { r(); Sentry.init({}); }, 5));",
+        "const p = new Promise((r) => setImmediate(() => { Sentry.init({}); r(); })); await p;",
+        "await Promise.all([new Promise((r) => setTimeout(() => { Sentry.init({}); r(); }))]);",
+        "await new Promise((r, no) => setTimeout(() => { Sentry.init({}); no(); })).catch(() => {});",
+        "await (() => new Promise((r) => setTimeout(() => { Sentry.init({}); r(); })))();",
+    ]);
+    conditional(&["await new Promise((r) => setTimeout(() => { if (process.env.DSN) Sentry.init({}); r(); }));"]);
+    for instrumentation in [
+        "new Promise((r) => setTimeout(() => { Sentry.init({}); r(); }, 5));",
+        "await new Promise((r) => { r(); setTimeout(() => { Sentry.init({}); r(); }, 5); });",
+        "await new Promise((r) => { setTimeout(() => { Sentry.init({}); r(); }, 500); setTimeout(r, 1); });",
+        "await new Promise((r) => { setTimeout(() => { Sentry.init({}); r(); }, 500); setTimeout(() => r(), 1); });",
+        "let go; const p = new Promise((r) => { go = r; setTimeout(() => { Sentry.init({}); r(); }, 500); }); go(); await p;",
+        "const o = {}; const p = new Promise((r) => { o.go = () => r(); setTimeout(() => { Sentry.init({}); r(); }, 500); }); o.go(); await p;",
+        "const all = []; const p = new Promise((r) => { all.push(r); setTimeout(() => { Sentry.init({}); r(); }, 500); }); all[0](); await p;",
+        "await new Promise((r) => { process.once('SIGUSR2', r); setTimeout(() => { Sentry.init({}); r(); }, 500); });",
+        "await new Promise((r) => { globalThis.go = r; setTimeout(() => { Sentry.init({}); r(); }, 500); });",
+        "await new Promise((r) => { Promise.resolve().then(r); setTimeout(() => { Sentry.init({}); r(); }, 500); });",
+        "await new Promise((r) => { fetch('x').then(() => r()); setTimeout(() => { Sentry.init({}); r(); }, 500); });",
+        "await new Promise((r) => { (async () => { await 0; r(); })(); setTimeout(() => { Sentry.init({}); r(); }, 500); });",
+        "await new Promise((r) => setTimeout(async () => { r(); await 0; await 0; Sentry.init({}); }));",
+        "await new Promise(function (r) { setTimeout(() => { Sentry.init({}); r(); }, 500); globalThis.x(arguments); });",
+        "await Promise.race([new Promise((r) => setTimeout(() => { Sentry.init({}); r(); }, 500)), Promise.resolve()]);",
+        "await new Promise((r) => setTimeout(() => { import('./entry.mjs'); Sentry.init({}); r(); }, 5));",
+        "setTimeout(async () => { await new Promise((r) => { r(); setTimeout(() => { Sentry.init({}); r(); }); }); import('./entry.mjs'); }); await new Promise((r) => setTimeout(r, 60)); Sentry.init({});",
+    ] {
+        check(Verdict::NotProven, None, &[instrumentation]);
+    }
+}
+
+/// An error that a `catch` swallows before Sentry starts: the start is never certain.
+#[test]
+fn what_may_fail() {
+    for failing in [
+        "JSON.parse('{');",
+        "process.env.A.length;",
+        "const { a } = process.env.A;",
+        "const [a] = undefined;",
+        "const [a] = globalThis.a;",
+        "delete Object.freeze({ a: 1 }).a;",
+        "Object.freeze({ a: 1 }).a = 2;",
+        "({ get a() { return 1; } }).a = 2;",
+        "'a' in 'b';",
+        "({}) instanceof 5;",
+        "'a' in globalThis.a;",
+        "1n + 1;",
+        "`${Symbol('a')}`;",
+        "for (const x of 5) {}",
+        "for (const x of globalThis.a) {}",
+        "Math.max(...undefined);",
+        "new Array(-1);",
+        "new URL(process.env.A);",
+        "new Map(5);",
+        "[].reduce(() => {});",
+        "class A extends undefined_name {}",
+        "class A { #x = 1; static get(o) { return o.#x; } } A.get({});",
+        "undefined_name = 1;",
+        "(function f() { return f() + 1; })();",
+        "await Promise.any([]);",
+        "await import('./missing.mjs');",
+        "await import('missing');",
+        "JSON.stringify(globalThis.a);",
+        "Object.keys(globalThis.a);",
+        "globalThis.a.b = 1;",
+        "import.meta.env.PROD;",
+        "process.getBuiltinModule('fs');",
+        "Promise.try(() => {});",
+        "new RegExp('(');",
+        "decodeURIComponent('%');",
+        "(1).toFixed(1000);",
+    ] {
+        let proof = proof(&format!(
+            "import * as Sentry from '@sentry/node'; try {{ {failing} Sentry.init({{}}); }} catch {{}}"
+        ));
+        assert!(
+            matches!(proof.verdict, Verdict::UnderCondition | Verdict::NotProven),
+            "{failing}: {}",
+            show_proof(&proof)
+        );
+    }
+    proven(&[
+        "try { process.env.A; console.log(process.env.A); Sentry.init({}); } catch {}",
+        "try { const { A } = process.env; Sentry.init({ dsn: A, tracesSampleRate: 1 }); } catch {}",
+        "try { JSON.parse('{}'); Sentry.init({}); } catch {}",
+        "try { JSON.parse('{'); } catch { Sentry.init({}); }",
+    ]);
+    conditional(&[
+        "try { undefined_name; } catch { Sentry.init({}); }",
+        "try { new URL(process.env.DSN); Sentry.init({}); } catch {}",
+    ]);
+}
+
+/// Packages and CommonJS files that load the runtime when they are called.
+#[test]
+fn what_names_the_build() {
+    let package = |kind: &str, text: &str| {
+        let manifest = format!("{{ \"name\": \"@acme/warm\", \"type\": \"{kind}\", \"main\": \"index.js\" }}");
+        format!("node_modules/@acme/warm/package.json\n{manifest}\n--- node_modules/@acme/warm/index.js\n{text}\n")
+    };
+    let init = "import * as Sentry from '@sentry/node';";
+    let after = "Sentry.init({});";
+    for instrumentation in [
+        format!(
+            "import warm from '@acme/warm'; {init} await warm(); {after}\n--- {}",
+            package("commonjs", "module.exports = () => import('../../../entry.mjs');")
+        ),
+        format!(
+            "import {{ warm }} from '@acme/warm'; {init} await warm(); {after}\n--- {}",
+            package("module", "export const warm = () => import('../../../entry.mjs');")
+        ),
+        format!(
+            "import warm from './load.cjs'; {init} await warm(); {after}\n--- load.cjs\nmodule.exports = () => import('./entry.mjs');\n"
+        ),
+    ] {
+        check(Verdict::NotProven, Some("init-after-runtime"), &[&instrumentation]);
+    }
+    proven(&[&format!(
+        "import warm from '@acme/warm'; {init} {after} await warm();\n--- {}",
+        package("commonjs", "module.exports = () => import('../../../entry.mjs');")
+    )]);
+}
+
+/// The `imports` of a package lead to packages.
+#[test]
+fn names_of_ones_own_package() {
+    let manifest = "package.json\n{ \"name\": \"app\", \"imports\": { \"#sdk\": \"@sentry/node\" } }\n";
+    proven(&[&format!("/* @sentry */ import * as Sentry from '#sdk'; Sentry.init({{}});\n--- {manifest}")]);
+}
+
+/// A library that is loaded where Sentry has not started and does not start later is not lost.
+#[test]
+fn libraries_without_a_start() {
+    conditional(&[
+        "if (process.env.DSN) Sentry.init({}); await import('pg');",
+        "export async function f() {} if (process.env.DSN) Sentry.init({}); await import('pg'); await f();",
+    ]);
+    let library = "node_modules/graphql/package.json\n{ \"name\": \"graphql\", \"main\": \"index.js\" }\n\
+                   --- node_modules/graphql/index.js\nexports.parse = 1;\n\
+                   --- chunks/nitro.mjs\nimport 'graphql';\nexport const n = process.env.NITRO_ENV_PREFIX;\n";
+    for instrumentation in [
+        "await import('graphql'); Sentry.init({});",
+        "if (process.env.A) Sentry.init({}); await import('graphql'); Sentry.init({});",
+        "if (process.env.A) await import('graphql'); Sentry.init({});",
+        "await import('./node_modules/graphql/index.js'); Sentry.init({});",
+    ] {
+        let own = format!("import * as Sentry from '@sentry/node'; {instrumentation}\n--- {library}");
+        check(Verdict::NotProven, Some("library-before-init"), &[&own]);
+    }
+    let after = "if (process.env.A) Sentry.init({}); await import('graphql');";
+    conditional(&[&format!("import * as Sentry from '@sentry/node'; {after}\n--- {library}")]);
 }

@@ -373,7 +373,22 @@ impl Writer {
         let runtime = self.specifier(RUNTIME);
         let load = Piece::Load(format!("\"{runtime}\""));
         let chunk = self.specifier("chunks/nitro");
-        match self.below(14) {
+        match self.below(20) {
+            14 => vec![s!["(function () { arguments[0](); })(() => ", load, ".catch(() => {}));"]],
+            15 => {
+                self.import("import { EventEmitter } from \"node:events\";".to_owned());
+                vec![s!["new EventEmitter().on(\"load\", () => ", load, ".catch(() => {})).emit(\"load\");"]]
+            }
+            16 => vec![s!["[2, 1].sort(() => { ", load, ".catch(() => {}); return 0; });"]],
+            17 => vec![s!["JSON.parse(\"1\", () => { ", load, ".catch(() => {}); });"]],
+            18 if scope.awaits => {
+                vec![s![
+                    "await new Promise((resolve) => setTimeout(() => { ",
+                    load,
+                    ".catch(() => {}); resolve(); }, 1));"
+                ]]
+            }
+            19 if scope.awaits => vec![s!["queueMicrotask(() => ", load, ".catch(() => {})); await 0;"]],
             0 => {
                 self.import(format!("import \"{runtime}\";"));
                 vec![]
@@ -1258,7 +1273,18 @@ impl Writer {
     fn callback(&mut self, scope: Scope, depth: u32) -> Body {
         let inner = self.start(FUNCTION, depth);
         let e = self.name("e");
-        vec![match self.below(31) {
+        vec![match self.below(38) {
+            31 => s!["(function () { arguments[0](); })(() => ", inner, ");"],
+            32 => s!["(function () { (() => arguments[0]())(); })(() => ", inner, ");"],
+            33 => s!["Object.values({ a: () => ", inner, " }).forEach((f) => f());"],
+            34 => s!["Array.from({ length: 1 }, () => ", inner, ");"],
+            35 if scope.awaits => s!["queueMicrotask(() => ", inner, "); await 0;"],
+            36 => {
+                self.import("import { EventEmitter } from \"node:events\";".to_owned());
+                let emits = self.one(&["emit(\"other\")", "emit(\"ready\")", "removeAllListeners().emit(\"ready\")"]);
+                s![format!("const {e} = new EventEmitter().once(\"ready\", () => "), inner, format!("); {e}.{emits};")]
+            }
+            37 => s!["JSON.parse(\"{\", () => ", inner, ");"],
             0..=3 => s!["[1].forEach(() => ", inner, ");"],
             4 => s!["[].forEach(() => ", inner, ");"],
             5 => s!["[1, 2].map(() => ", inner, ");"],
@@ -1296,14 +1322,8 @@ impl Writer {
     }
 
     fn later(&mut self, scope: Scope, depth: u32) -> Body {
-        if scope.awaits && self.chance(8) {
-            // The timer is awaited.
-            let inner = self.start(FUNCTION, depth);
-            return vec![s![
-                "await new Promise((resolve) => setTimeout(() => { (() => ",
-                inner,
-                ")(); resolve(); }, 1));"
-            ]];
+        if scope.awaits && self.chance(16) {
+            return self.awaited_timer(depth);
         }
         let inner = Piece::Later(self.start(FUNCTION, depth));
         let long = self.chance(70);
@@ -1322,6 +1342,79 @@ impl Writer {
             11 => s!["import(\"node:fs\").then(() => ", inner, ");"],
             _ => s!["setInterval(() => ", inner, ", 40).unref();"],
         }]
+    }
+
+    /// A promise that is awaited and that a timer settles, or something else as well.
+    fn awaited_timer(&mut self, depth: u32) -> Body {
+        let inner = self.start(FUNCTION, depth);
+        let (mut body, condition) = self.condition();
+        let (r, e) = (self.name("r"), self.name("e"));
+        let others = |inner: Body| Piece::Later(inner);
+        let statement = match self.below(16) {
+            0..=3 => s!["await new Promise((resolve) => setTimeout(() => { (() => ", inner, ")(); resolve(); }, 1));"],
+            4 => s!["await new Promise((resolve) => { setTimeout(() => { resolve(); (() => ", inner, ")(); }, 1); });"],
+            5 => s![
+                "await new Promise((resolve, reject) => setImmediate(() => { (() => ",
+                inner,
+                ")(); reject(1); })).catch(() => {});"
+            ],
+            6 => s![
+                format!("const {r} = new Promise((resolve) => setTimeout(() => {{ (() => "),
+                inner,
+                format!(")(); resolve(); }}, 1)); await {r};")
+            ],
+            7 => s![
+                "await Promise.all([new Promise((resolve) => setTimeout(() => { (() => ",
+                inner,
+                ")(); resolve(); }, 1))]);"
+            ],
+            8 => {
+                body.push(s![
+                    "await new Promise((resolve) => setTimeout(() => { if (",
+                    condition,
+                    ") (() => ",
+                    inner,
+                    ")(); resolve(); }, 1));"
+                ]);
+                return body;
+            }
+            9 => s![
+                "await new Promise((resolve) => { setTimeout(() => { (() => ",
+                others(inner),
+                ")(); resolve(); }, 40); resolve(); });"
+            ],
+            10 => s![
+                "await new Promise((resolve) => { setTimeout(() => { (() => ",
+                others(inner),
+                ")(); resolve(); }, 40); setTimeout(resolve, 1); });"
+            ],
+            11 => s![
+                format!("let {r}; const {e} = new Promise((resolve) => {{ {r} = resolve; setTimeout(() => {{ (() => "),
+                others(inner),
+                format!(")(); resolve(); }}, 40); }}); {r}(); await {e};")
+            ],
+            12 => s![
+                "await new Promise((resolve) => { setTimeout(() => { (() => ",
+                others(inner),
+                ")(); resolve(); }, 40); Promise.resolve().then(resolve); });"
+            ],
+            13 => s![
+                "await new Promise((resolve) => { setTimeout(async () => { await 0; await 0; (() => ",
+                others(inner),
+                ")(); }, 1); setTimeout(() => resolve(), 0); });"
+            ],
+            14 => s![
+                "await new Promise((resolve) => { [1].forEach(() => resolve()); setTimeout(() => { (() => ",
+                others(inner),
+                ")(); resolve(); }, 40); });"
+            ],
+            _ => s![
+                "await new Promise((resolve) => { process.once(\"never\", resolve); process.emit(\"never\"); setTimeout(() => { (() => ",
+                others(inner),
+                ")(); resolve(); }, 40); });"
+            ],
+        };
+        vec![statement]
     }
 
     fn other_module(&mut self, scope: Scope, depth: u32) -> Body {
