@@ -26,7 +26,7 @@ pub(super) struct Followed {
     /// The file whose code has to be followed, since it, or what it imports, may start Sentry or loads a module of the
     /// build. `None` for packages that are not in the build, and those that are not followed.
     pub(super) file: Option<ModulePath>,
-    /// Whether it names a module of the build.
+    /// Whether code of it names a module of the build, which it may load when it is called.
     pub(super) names_build: bool,
 }
 
@@ -50,8 +50,8 @@ pub(super) fn followed(
         let Some(module) = code(graph, &path, Follow::Scripts) else { continue };
         let is_seen = code(graph, &path, follow).is_some();
         may_start = may_start || is_seen && crate::starts::may_start_sentry(module.text.as_bytes());
-        for file in loaded(graph, &module) {
-            found.names_build = found.names_build || !is_in_packages(&file);
+        for (file, is_called) in loaded(graph, &module) {
+            found.names_build = found.names_build || is_called && !is_in_packages(&file);
             if seen.len() < MOST && !seen.contains(&file) {
                 seen.push(file);
             }
@@ -71,25 +71,25 @@ pub(super) fn code(graph: &Graph<'_>, path: &ModulePath, follow: Follow) -> Opti
     module.or_else(|| if follow == Follow::Scripts || !is_in_packages(path) { graph.script(path) } else { None })
 }
 
-/// The files that a module imports or requires.
-fn loaded(graph: &Graph<'_>, module: &Module) -> Vec<ModulePath> {
+/// The files that a module imports or requires, each with whether it does so only when some of its code is called: what a
+/// package loads of the build at once is looked at elsewhere.
+fn loaded(graph: &Graph<'_>, module: &Module) -> Vec<(ModulePath, bool)> {
     let file = |specifier: &str, means| graph.files_of(&module.path, specifier, means).into_iter().next();
     if graph.load(&module.path).ok().flatten().is_none() {
         let requests = run_time_requests(&module.text, FileGoal::CommonJs).into_iter();
-        let required = requests.filter_map(|request| file(&request.specifier.value, Means::Require));
-        // Those in functions as well.
-        let imports = if module.text.contains("import(") {
-            presentry_parser::parse(&module.text).0.dynamic_imports
-        } else {
-            Vec::new()
-        };
-        let imported = imports.iter().filter_map(|import| file(&import.specifier.as_ref()?.value, Means::Import));
+        let required =
+            requests.filter_map(|request| Some((file(&request.specifier.value, Means::Require)?, !request.always)));
+        let may_import = module.text.contains("import(");
+        let imports =
+            if may_import { presentry_parser::parse(&module.text).0.dynamic_imports } else { Vec::new() }.into_iter();
+        let imported = imports.filter_map(|import| Some((file(&import.specifier?.value, Means::Import)?, true)));
         return required.chain(imported).collect();
     }
-    let edges = graph.static_edges(module).into_iter().chain(graph.dynamic_edges(module));
-    let files = edges.filter_map(|(target, _)| match target {
-        Target::File(file) => Some(file),
-        Target::Package(specifier) => file(&specifier, Means::Import),
+    let at_once = graph.static_edges(module).into_iter().map(|(target, _)| (target, false));
+    let edges = at_once.chain(graph.dynamic_edges(module).into_iter().map(|(target, _)| (target, true)));
+    let files = edges.filter_map(|(target, is_called)| match target {
+        Target::File(file) => Some((file, is_called)),
+        Target::Package(specifier) => Some((file(&specifier, Means::Import)?, is_called)),
         _ => None,
     });
     files.collect()
