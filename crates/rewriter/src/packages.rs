@@ -140,7 +140,7 @@ impl<'a> Packages<'a> {
         let (scope, manifest) = self.scope(importer.directory()).filter(|_| specifier.starts_with('#'))?;
         let Some(Value::Object(imports)) = &manifest.imports else { return None };
         match self.matched(&scope, specifier, imports, true, conditions) {
-            Mapped::Bare(bare) => Some(bare.to_owned()),
+            Mapped::Bare(bare) => Some(bare),
             _ => None,
         }
     }
