@@ -1,14 +1,19 @@
 //! The command line as clap reads it, and what clap cannot say about it.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
 use clap::{
-    ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, error::ErrorKind,
+    ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+    error::ErrorKind,
     parser::ValueSource,
 };
 use presentry_rewriter::{InitTrust, Mode};
 
-use crate::{child::environment::Variable, trace::request::Request};
+use crate::{child::environment::Variable, diagnostics, find, trace::request::Request};
 
 /// Makes Sentry start before everything else in a SolidStart server build, and proves it.
 ///
@@ -132,11 +137,11 @@ fn has_reports(command: &clap::Command) -> bool {
 pub(crate) enum Command {
     /// Rewrite the build of the app, and prove the result (the default)
     Rewrite(RewriteArgs),
-    /// Prove that Sentry starts first, whoever made it so; show the import chain when it does not
+    /// Prove that Sentry starts first, whoever wrapped the build; show the import chain if it does not
     Check(CheckArgs),
     /// Start the real server under Node.js, send it requests, and show Sentry's start and the spans that arrive
     Trace(TraceArgs),
-    /// Show what was found: preset, entry, runtime, exports, and what holds
+    /// Show the preset, the entry, the runtime, exports, libraries, options and the verdict
     Inspect(InspectArgs),
     /// Put the original build back, byte for byte
     Restore(RestoreArgs),
@@ -148,6 +153,35 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Print the manual page
     Man(ManArgs),
+}
+
+/// Text for which a shell suggests words. Other text is not refused here: whoever reads it says more.
+#[derive(Clone)]
+struct Suggested(fn() -> Vec<&'static str>);
+
+impl TypedValueParser for Suggested {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0().into_iter().map(PossibleValue::new)))
+    }
+}
+
+fn presets() -> Vec<&'static str> {
+    find::presets::names().collect()
+}
+
+fn codes() -> Vec<&'static str> {
+    diagnostics::all().into_iter().map(|code| code.name).collect()
 }
 
 /// Where the build is.
@@ -162,7 +196,7 @@ pub(crate) struct BuildArgs {
     pub(crate) entry: Option<PathBuf>,
 
     /// The preset of Nitro, where `nitro.json` is missing or names one of your own, or to choose among several builds
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = Suggested(presets), hide_possible_values = true)]
     pub(crate) preset: Option<String>,
 
     /// The output directory of the build, in which `nitro.json` lies
@@ -196,7 +230,7 @@ pub(crate) struct RewriteArgs {
     #[arg(long, value_enum, value_name = "MODE", default_value = "dynamic-import")]
     pub(crate) mode: ModeArg,
 
-    /// When the SDK is put into one module beside the entry, from which the server starts in about half the time [default:
+    /// When to bundle the SDK into one module beside the entry; the server starts in about half the time [default:
     /// if-possible]
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pub(crate) bundle_sdk: Option<BundleArg>,
@@ -205,7 +239,7 @@ pub(crate) struct RewriteArgs {
     #[arg(long, conflicts_with = "bundle_sdk")]
     pub(crate) no_bundle_sdk: bool,
 
-    /// When the libraries of the build get the channels of the SDK (11 or later), which else injects them at each start [default:
+    /// When to inject the channels of the SDK (11 or later) into the libraries of the build, not at each start [default:
     /// if-possible]
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pub(crate) instrument_ahead: Option<AheadArg>,
@@ -214,7 +248,7 @@ pub(crate) struct RewriteArgs {
     #[arg(long, conflicts_with = "instrument_ahead")]
     pub(crate) no_instrument_ahead: bool,
 
-    /// Take the packages out of the build that nothing reaches any more once the SDK is bundled
+    /// Remove the packages that the build no longer needs once the SDK is bundled
     #[arg(long)]
     pub(crate) prune: bool,
 
@@ -451,7 +485,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: FormatArg,
 
-    /// Report what is in the way, and exit 0 all the same
+    /// Report failures, but exit 0
     #[arg(long)]
     pub(crate) allow_failure: bool,
 }
@@ -476,7 +510,7 @@ pub(crate) struct ManArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The code, as it stands between brackets in `error[code]`
-    #[arg(conflicts_with = "all")]
+    #[arg(conflicts_with = "all", value_parser = Suggested(codes), hide_possible_values = true)]
     pub(crate) code: Option<String>,
 
     /// Explain every code
@@ -495,11 +529,11 @@ pub(crate) struct ExplainArgs {
 /// How much is said, and in which colours.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct OutputArgs {
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// Say why each choice was made
+    /// Explain each choice
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 
@@ -554,9 +588,9 @@ impl Bundling {
 /// When the SDK is bundled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BundleArg {
-    /// Always; where it cannot be, nothing is written
+    /// Always; if it is not possible, write nothing
     Always,
-    /// Where it can be, and said where not
+    /// Bundle if possible; otherwise warn
     IfPossible,
 }
 
@@ -579,16 +613,16 @@ impl Ahead {
 /// When libraries are injected ahead of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AheadArg {
-    /// Always; where they cannot be, nothing is written
+    /// Always; if it is not possible, write nothing
     Always,
-    /// Where they can be, and said where not
+    /// Inject if possible; otherwise leave it to the SDK and warn
     IfPossible,
 }
 
 /// When colours are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorArg {
-    /// On terminals, unless `NO_COLOR` is set
+    /// On terminals; `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE` and `FORCE_COLOR` count
     Auto,
     /// Always
     Always,

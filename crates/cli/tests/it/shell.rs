@@ -31,3 +31,16 @@ fn the_manual_names_every_command() {
     }
     app.presentry(&["man", "nonsense"]).assert().code(2);
 }
+
+#[test]
+fn shells_suggest_presets_and_codes() {
+    let app = App::empty();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = app.succeeds(&["completions", shell]);
+        for word in ["aws-lambda", "node-server", "sentry-not-started", "always", "if-possible", "github"] {
+            assert!(script.contains(word), "{shell} does not suggest `{word}`");
+        }
+    }
+    // What is suggested is not all that is taken.
+    app.presentry(&["explain", "nonsense-code"]).assert().code(2).stderr(contains("[unknown-code]"));
+}
