@@ -160,14 +160,45 @@ function facade() {
   const members = names.map((name, at) => `${exportName(name)}: ${locals[at]}`).join(", ");
   const list = names.map((name, at) => `${locals[at]} as ${exportName(name)}`).join(", ");
   const hashbang = /^#!.*/.exec(original);
-  const load = `await import(${relative(moved)}).catch((_error) => {\n  process.exitCode = 1;\n  throw _error;\n});\n`;
-  return [
+  const head = [
     hashbang ? `${hashbang[0]}\n` : "",
     `// presentry ${version} ${createHash("sha256").update(original).digest("hex")}\n`,
     `import ${relative(instrumentation)};\n`,
+  ];
+  if (names.length > 0 && names.every((name) => isEmptyObject(entry, name))) {
+    const failing = "(_error) => { process.exitCode = 1; process.nextTick(() => { throw _error; }); }";
+    return [
+      ...head,
+      `import(${relative(moved)}).catch(${failing});\n`,
+      ...locals.map((local) => `const ${local} = {};\n`),
+      `export { ${list} };\n`,
+      NO_SOURCE_MAP,
+    ].join("");
+  }
+  const load = `await import(${relative(moved)}).catch((_error) => {\n  process.exitCode = 1;\n  throw _error;\n});\n`;
+  return [
+    ...head,
     names.length > 0 ? `const { ${members} } = ${load}export { ${list} };\n` : load,
     NO_SOURCE_MAP,
   ].join("");
+}
+
+/**
+ * Whether an export is an empty object that only its declaration names: a new one does as well, and nothing has to wait. Rollup
+ * writes one clause at the end of a module.
+ */
+function isEmptyObject(file, name) {
+  const source = texts.get(file);
+  const clause = /export \{([^}]*)\}(?: from ['"](.*?)['"])?;/.exec(source.slice(source.lastIndexOf("export {")));
+  const item = clause?.[1].split(",").map((item) => item.trim().split(" as ")).find((item) => item.at(-1) === name);
+  if (item === undefined) return false;
+  if (clause[2] !== undefined) {
+    const next = target(file, clause[2]);
+    return texts.has(next) && isEmptyObject(next, item[0]);
+  }
+  const local = item[0].replaceAll("$", "\\$");
+  const uses = source.match(new RegExp(`(?<![\\w$.])${local}(?![\\w$])`, "g"));
+  return uses.length === 2 && new RegExp(`^const ${local} = \\{\\s*\\};$`, "m").test(source);
 }
 
 function relative(file) {

@@ -41,6 +41,8 @@ pub struct Config {
     pub corpus: PathBuf,
     /// The command, built as it is released.
     pub presentry: PathBuf,
+    /// Another one, with which it is compared.
+    pub before: Option<PathBuf>,
     /// The `node` executable.
     pub node: PathBuf,
     /// The peer's script, with its packages beside it.
@@ -60,6 +62,8 @@ pub struct Config {
 pub enum Contender {
     /// The command that users run.
     Presentry,
+    /// Another version of it.
+    Before,
     /// The script that does the same with es-module-lexer and magic-string.
     Node,
     /// Copies the files that a rewrite changes or creates, as they are after it, to new names, as durably.
@@ -67,14 +71,15 @@ pub enum Contender {
 }
 
 impl Contender {
-    /// All of them.
-    pub const ALL: [Contender; 3] = [Contender::Presentry, Contender::Node, Contender::Copy];
+    /// All of them, where there is another version to compare with.
+    pub const ALL: [Contender; 4] = [Contender::Presentry, Contender::Before, Contender::Node, Contender::Copy];
 }
 
 impl fmt::Display for Contender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Contender::Presentry => "presentry",
+            Contender::Before => "the other one",
             Contender::Node => "node peer",
             Contender::Copy => "copy and sync",
         })
@@ -85,6 +90,8 @@ impl fmt::Display for Contender {
 struct Subject {
     build: Build,
     rewritten: Snapshot,
+    /// What the other version makes of it.
+    by_other: Option<Snapshot>,
     /// A copy of the build as presentry leaves it.
     finished: PathBuf,
     /// What presentry changes or creates, relative to the app.
@@ -116,13 +123,13 @@ pub fn run(config: &Config, say: &dyn Fn(&str)) -> Result<Vec<Measurement>> {
     }
     let mut measured: Vec<Measurement> = subjects
         .iter()
-        .flat_map(|subject| Contender::ALL.map(|contender| Measurement::new(&subject.build.name, contender)))
+        .flat_map(|subject| config.contenders().map(|contender| Measurement::new(&subject.build.name, contender)))
         .collect();
     let start = Instant::now();
     for round in 1..=config.runs {
         let mut slots = measured.iter_mut();
         for subject in &subjects {
-            for contender in Contender::ALL {
+            for contender in config.contenders() {
                 let slot = slots.next().context("there is a slot for each contender on each build")?;
                 slot.samples.push(config.once(subject, contender)?);
             }
@@ -134,6 +141,11 @@ pub fn run(config: &Config, say: &dyn Fn(&str)) -> Result<Vec<Measurement>> {
 }
 
 impl Config {
+    fn contenders(&self) -> impl Iterator<Item = Contender> {
+        let other = self.before.is_some();
+        Contender::ALL.into_iter().filter(move |contender| other || *contender != Contender::Before)
+    }
+
     /// Rewrites a build once with presentry and once with the peer, and compares everything.
     fn subject(&self, build: Build) -> Result<Subject> {
         let original = Snapshot::take(&build.app)?;
@@ -143,7 +155,7 @@ impl Config {
             Ok(app)
         };
         let (finished, app) = (copy("finished")?, copy("run")?);
-        self.measure(&self.presentry(&finished))?;
+        self.measure(&self.rewrite(&self.presentry, &finished))?;
         self.measure(&self.peer(&build, &app))?;
         let rewritten = without_store(&finished)?;
         must_be_equal(&rewritten, &without_store(&app)?)
@@ -153,7 +165,26 @@ impl Config {
             bail!("presentry changed nothing in the build `{}`", build.name);
         }
         let rewritten = Snapshot::take_some(&finished, |path| leads_to(path, &touched))?;
-        Ok(Subject { build, rewritten, finished, touched, app })
+        let by_other = self.before.as_deref().map(|before| self.by_other(before, &build, &original, &touched));
+        Ok(Subject { rewritten, by_other: by_other.transpose()?, build, finished, touched, app })
+    }
+
+    /// What another version makes of a build: other text, but in the same files.
+    fn by_other(
+        &self,
+        before: &Path,
+        build: &Build,
+        original: &Snapshot,
+        touched: &BTreeSet<PathBuf>,
+    ) -> Result<Snapshot> {
+        let app = self.work.join("other").join(slug(&build.name));
+        tree::copy(&build.app, &app, |_| true)?;
+        self.measure(&self.rewrite(before, &app))?;
+        let all: BTreeSet<PathBuf> = without_store(&app)?.files_not_in(original).into_iter().collect();
+        if all != *touched {
+            bail!("`{}` changes other files of `{}`: {all:?}, not {touched:?}", before.display(), build.name);
+        }
+        Snapshot::take_some(&app, |path| leads_to(path, touched))
     }
 
     /// One run, whose result is checked.
@@ -162,22 +193,27 @@ impl Config {
         subject.reset(contender)?;
         flush();
         let sample = self.measure(&match contender {
-            Contender::Presentry => self.presentry(app),
+            Contender::Presentry => self.rewrite(&self.presentry, app),
+            Contender::Before => self.rewrite(self.before.as_deref().unwrap_or(&self.presentry), app),
             Contender::Node => self.peer(build, app),
             Contender::Copy => self.copy(touched, app)?,
         })?;
         let wrong = || format!("{contender} left `{}` in another state than it should", build.name);
-        must_be_equal(&subject.rewritten, &Snapshot::take_some(app, |path| leads_to(path, touched))?)
-            .with_context(wrong)?;
+        let expected = subject.by_other.as_ref().filter(|_| contender == Contender::Before);
+        must_be_equal(
+            expected.unwrap_or(&subject.rewritten),
+            &Snapshot::take_some(app, |path| leads_to(path, touched))?,
+        )
+        .with_context(wrong)?;
         if contender == Contender::Copy && !touched.iter().all(|file| child::copied(&app.join(file)).is_file()) {
             bail!("{}: a copy is missing", wrong());
         }
         Ok(sample)
     }
 
-    fn presentry(&self, app: &Path) -> Invocation {
+    fn rewrite(&self, presentry: &Path, app: &Path) -> Invocation {
         // Bundling the SDK is the work of another program; `bench start` has its time.
-        self.helper().arg(&self.presentry).arg("--no-bundle-sdk").arg(app)
+        self.helper().arg(presentry).arg("--no-bundle-sdk").arg(app)
     }
 
     fn peer(&self, build: &Build, app: &Path) -> Invocation {
@@ -341,6 +377,7 @@ mod tests {
                 instrumentation: "instrument.server.mjs".into(),
             },
             rewritten: without_store(&finished).unwrap(),
+            by_other: None,
             touched: ["server/index.mjs", "server/entry.mjs"].map(PathBuf::from).into(),
             finished: finished.clone(),
             app: run.clone(),

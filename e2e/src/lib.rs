@@ -13,6 +13,7 @@ pub mod cache;
 pub mod capture;
 pub mod column;
 pub mod columns;
+pub mod compare;
 pub mod compatibility;
 pub mod database;
 pub mod document;

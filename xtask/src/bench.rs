@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use presentry_e2e::app::App;
@@ -32,13 +32,13 @@ impl flags::Rewrite {
         let (work, logs) = (target.join("bench"), target.join("bench-logs"));
         sh.create_dir(&logs)?;
         let toolchain = Toolchain::find(std::env::var_os("PATH").as_deref(), &logs)?;
-        say("cargo build --release");
-        let presentry = binary::build_release(&root, &logs.join("cargo-build.log"))?;
+        let presentry = executable(self.presentry.as_deref(), &root, &logs)?;
         let peer = target.join("bench-peer");
         install_peer(&root, &target, &toolchain, &logs, &peer)?;
         let config = Config {
             corpus: root.join("crates").join("rewriter").join("tests").join("corpus"),
             presentry,
+            before: self.before.map(|before| root.join(before)),
             node: toolchain.node,
             peer: peer.join("peer.mjs"),
             helper: std::env::current_exe().context("the system does not tell where this program is")?,
@@ -83,13 +83,7 @@ impl flags::Start {
             let cell = list.cell(&all[0], &wanted, &ask)?;
             nodes.push(cell.versions.node.with_context(|| format!("`{name}` is no version of Node.js"))?);
         }
-        let presentry = match &self.presentry {
-            Some(presentry) => root.join(presentry),
-            None => {
-                say("cargo build --release");
-                binary::build_release(&root, &logs.join("cargo-build.log"))?
-            }
-        };
+        let presentry = executable(self.presentry.as_deref(), &root, &logs)?;
         let config = start::Config {
             scenarios,
             nodes,
@@ -114,6 +108,17 @@ impl flags::Start {
             }
         }
         Ok(Outcome::Green)
+    }
+}
+
+/// What is measured: the executable that is named, or the one that is released.
+fn executable(named: Option<&Path>, root: &Path, logs: &Path) -> Result<PathBuf> {
+    match named {
+        Some(named) => Ok(root.join(named)),
+        None => {
+            say("cargo build --release");
+            binary::build_release(root, &logs.join("cargo-build.log"))
+        }
     }
 }
 

@@ -128,8 +128,11 @@ pub(crate) struct Matrix {
 #[derive(Debug, Args)]
 pub(crate) struct Report {
     /// What `cargo xtask e2e --report` wrote, or a directory of such directories.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "compare")]
     pub(crate) directory: Vec<PathBuf>,
+    /// Show which verdicts of two reports differ, by cell and column; the exit code is 1 where one became worse.
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], exclusive = true)]
+    pub(crate) compare: Vec<PathBuf>,
     /// Write `index.html`, `summary.md` and `e2e.json` to this directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -232,7 +235,13 @@ pub(crate) struct Rewrite {
     /// How often each contender runs on each build.
     #[arg(long, value_name = "N", default_value_t = 15)]
     pub(crate) runs: usize,
-    /// A table with the goals, or rows of label, median_ms, ratio and peak_mib.
+    /// An executable to measure in place of the one that is built.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) presentry: Option<PathBuf>,
+    /// Another executable, such as that of the version before, to measure beside it. It has to change the same files.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) before: Option<PathBuf>,
+    /// A table with the goals, or rows of label, times, ratios and peak_mib.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use presentry_e2e::compare::compare;
 use presentry_e2e::document::{Document, FILE};
 use presentry_e2e::matrix;
 use presentry_e2e::report::{LeftOut, Overview, Wanted};
@@ -24,13 +25,10 @@ impl flags::Report {
     }
 
     fn of(self, root: &Path, step_summary: Option<&Path>) -> Result<Outcome> {
-        let mut documents = Vec::new();
-        for directory in &self.directory {
-            for directory in reports_in(&root.join(directory))? {
-                documents.push((directory.clone(), Document::read(&directory)?));
-            }
+        if let [old, new] = &self.compare[..] {
+            return compared(&read(root, &[old])?, &read(root, &[new])?);
         }
-        let document = Document::merge(documents)?;
+        let document = read(root, &self.directory)?;
         let (wanted, left_out) = if self.partial { (Vec::new(), Vec::new()) } else { wanted(root)? };
         let overview = Overview::new(&document, &wanted, &left_out);
         if let Some(out) = &self.out {
@@ -51,6 +49,26 @@ impl flags::Report {
         overview.remarks().iter().try_for_each(print::line)?;
         Ok(if overview.success() { Outcome::Green } else { Outcome::Red })
     }
+}
+
+/// The reports of some directories as one.
+fn read(root: &Path, directories: &[impl AsRef<Path>]) -> Result<Document> {
+    let mut documents = Vec::new();
+    for directory in directories {
+        for directory in reports_in(&root.join(directory))? {
+            documents.push((directory.clone(), Document::read(&directory)?));
+        }
+    }
+    Document::merge(documents)
+}
+
+fn compared(old: &Document, new: &Document) -> Result<Outcome> {
+    let differences = compare(old, new);
+    differences.iter().try_for_each(print::line)?;
+    let worse = differences.iter().filter(|difference| difference.worse).count();
+    let (all, cells) = (differences.len(), new.scenarios.len());
+    print::line(format_args!("{all} verdicts differ over {cells} cells, {worse} of them are worse"))?;
+    Ok(if worse == 0 { Outcome::Green } else { Outcome::Red })
 }
 
 /// The directory itself where it is a report, else the reports in it, as an artefact of each cell is downloaded.
@@ -193,6 +211,20 @@ mod tests {
         let error = run(&[&path("alone"), "--compatibility", &written]).unwrap_err();
         assert!(error.to_string().contains("has no column of the SDK's own build"), "{error}");
         assert!(!Path::new(&written).exists());
+    }
+
+    #[test]
+    fn a_report_that_became_worse_is_red() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+        report(&root.path().join("good/e2e-basic"), vec![entry("basic", true)]);
+        report(&root.path().join("bad"), vec![entry("basic", false)]);
+        let (good, bad) = (path("good"), path("bad"));
+        assert_eq!(run(&["--compare", &good, &good]).unwrap(), Outcome::Green);
+        assert_eq!(run(&["--compare", &good, &bad]).unwrap(), Outcome::Red);
+        assert_eq!(run(&["--compare", &bad, &good]).unwrap(), Outcome::Green);
+        assert!(run(&["--compare", &good]).is_err());
+        assert!(run(&["--compare", &good, &bad, "--partial"]).is_err());
     }
 
     #[test]

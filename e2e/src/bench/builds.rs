@@ -1,6 +1,6 @@
 //! The builds that are measured: two of the captured corpus, and large ones made from the chunks of the first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -61,6 +61,7 @@ pub fn capture(corpus: &Path, id: &str, name: &str, app: &Path) -> Result<Build>
     if let Some((path, _)) = files.into_values().flatten().next() {
         bail!("no archive holds `{path}` of `{id}`");
     }
+    stand_ins(&app.join(&manifest.server))?;
     Ok(Build {
         name: name.to_owned(),
         app: app.to_owned(),
@@ -89,6 +90,27 @@ fn unpack(corpus: &Path, files: &mut BTreeMap<String, Vec<(String, u32)>>, app: 
                 write(&app.join(path), &contents, mode)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Puts a package with one empty module for each package that the scripts of a server name into its `node_modules`: what was
+/// captured are the files of the build alone, and one that lacks its packages is refused.
+fn stand_ins(server: &Path) -> Result<()> {
+    let bare = regex::Regex::new(r#"(?:from|import)\s*\(?\s*["']((?:@[\w.-]+/)?\w[\w.-]*)(?:/[\w./-]*)?["']"#)?;
+    let manifest = r#"{ "version": "1.0.0", "exports": { ".": "./index.mjs", "./*": "./index.mjs" } }"#;
+    let mut names = BTreeSet::new();
+    for file in walkdir::WalkDir::new(server) {
+        let file = file.with_context(|| format!("failed to list `{}`", server.display()))?;
+        if file.path().extension().is_some_and(|extension| extension == "mjs") {
+            let text = fs::read_to_string(file.path()).with_context(|| format!("failed to read {file:?}"))?;
+            names.extend(bare.captures_iter(&text).map(|found| found[1].to_owned()));
+        }
+    }
+    for name in names {
+        let package = server.join("node_modules").join(name);
+        write(&package.join("package.json"), manifest.as_bytes(), 0o644)?;
+        write(&package.join("index.mjs"), b"export {};\n", 0o644)?;
     }
     Ok(())
 }
@@ -194,6 +216,7 @@ mod tests {
         let facade = facade(directory.path());
         assert!(read(&facade, "index.mjs").contains("from './chunks/nitro/nitro.mjs'"));
         assert!(read(&facade, "instrument.server.mjs").contains("@sentry/solidstart"));
+        assert!(read(&facade, "node_modules/@sentry/solidstart/package.json").contains("exports"));
         let inline = capture(&corpus(), "node-cluster.default", "inline", &directory.path().join("inline")).unwrap();
         assert!(read(&inline, "index.mjs").contains("NITRO_ENV_PREFIX"));
         assert!(read(&inline, "chunks/build/index.mjs").contains("from '../../index.mjs'"));

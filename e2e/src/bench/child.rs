@@ -79,7 +79,8 @@ fn measure(mut args: impl Iterator<Item = OsString>) -> Result<()> {
     if !status.success() {
         bail!("`{}` failed: {status}", program.display());
     }
-    println!("{}", serde_json::to_string(&Sample { ms, peak_mib: peak_mib_of_children()?, cpu_ms: None })?);
+    let cpu_ms = processor_of_children()?.map(|seconds| seconds * 1000.0);
+    println!("{}", serde_json::to_string(&Sample { ms, peak_mib: peak_mib_of_children()?, cpu_ms })?);
     Ok(())
 }
 
@@ -136,7 +137,7 @@ fn processor_of_itself() -> Result<Option<f64>> {
 fn processor(of: nix::sys::resource::UsageWho) -> Result<f64> {
     use nix::sys::time::{TimeVal, TimeValLike};
     let usage = nix::sys::resource::getrusage(of).context("failed to ask for the time of a process")?;
-    let seconds = |time: TimeVal| Ok(f64::from(i32::try_from(time.num_milliseconds())?) / 1000.0);
+    let seconds = |time: TimeVal| Ok(f64::from(i32::try_from(time.num_microseconds())?) / 1_000_000.0);
     seconds(usage.user_time()).and_then(|user: f64| Ok(user + seconds(usage.system_time())?))
 }
 

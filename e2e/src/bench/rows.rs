@@ -41,6 +41,11 @@ impl Measurement {
     fn median_ms(&self) -> f64 {
         median(self.samples.iter().map(|sample| sample.ms))
     }
+
+    /// The least, as other processes only ever add to it.
+    fn least_cpu_ms(&self) -> Option<f64> {
+        self.samples.iter().filter_map(|sample| sample.cpu_ms).reduce(f64::min)
+    }
 }
 
 /// One row of the result.
@@ -52,6 +57,10 @@ pub struct Row {
     pub median_ms: f64,
     /// This median divided by presentry's on the same build: 20 for a contender that takes 20 times as long.
     pub ratio: f64,
+    /// What processors spent on the cheapest run; `null` where the system does not tell.
+    pub cpu_ms: Option<f64>,
+    /// The same divided by presentry's on the same build.
+    pub cpu_ratio: Option<f64>,
     /// The largest peak resident set of the runs; `null` where the system does not tell.
     pub peak_mib: Option<f64>,
 }
@@ -79,15 +88,15 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
 /// One row for each measurement, in their order.
 pub fn rows(measured: &[Measurement]) -> Vec<Row> {
     let row = |one: &Measurement| {
-        let presentry = measured
-            .iter()
-            .find(|other| other.build == one.build && other.contender == Contender::Presentry)
-            .map_or(f64::NAN, Measurement::median_ms);
+        let ours = measured.iter().find(|other| other.build == one.build && other.contender == Contender::Presentry);
+        let (least, our_least) = (one.least_cpu_ms(), ours.and_then(Measurement::least_cpu_ms));
         let peaks: Option<Vec<f64>> = one.samples.iter().map(|sample| sample.peak_mib).collect();
         Row {
             label: one.label(),
             median_ms: rounded(one.median_ms()),
-            ratio: rounded(one.median_ms() / presentry),
+            ratio: rounded(one.median_ms() / ours.map_or(f64::NAN, Measurement::median_ms)),
+            cpu_ms: least.map(rounded),
+            cpu_ratio: least.zip(our_least).map(|(least, ours)| rounded(least / ours)),
             peak_mib: peaks.map(|peaks| rounded(peaks.into_iter().fold(0.0, f64::max))),
         }
     };
@@ -99,7 +108,7 @@ pub(super) fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-/// The rows as JSON: an array of objects with `label`, `median_ms`, `ratio` and `peak_mib`.
+/// The rows as JSON: an array of objects with `label`, `median_ms`, `ratio`, `cpu_ms`, `cpu_ratio` and `peak_mib`.
 ///
 /// # Errors
 /// Never, as numbers that JSON lacks become `null`.
@@ -111,14 +120,20 @@ pub fn json(rows: &[Row]) -> serde_json::Result<String> {
 pub fn table(measured: &[Measurement]) -> String {
     let rows = rows(measured);
     let width = rows.iter().map(|row| row.label.len()).max().unwrap_or(0);
-    let mut text =
-        format!("{:width$}  {:>9}  {:>19}  {:>6}  {:>8}\n", "", "median ms", "fastest … slowest", "ratio", "peak MiB");
+    let mut text = format!(
+        "{:width$}  {:>9}  {:>19}  {:>6}  {:>8}  {:>6}  {:>8}\n",
+        "", "median ms", "fastest … slowest", "ratio", "cpu ms", "ratio", "peak MiB"
+    );
     for (row, one) in rows.iter().zip(measured) {
         let (fastest, slowest) = extremes(one.samples.iter().map(|sample| sample.ms));
         let range = format!("{fastest:.1} … {slowest:.1}");
-        let peak = row.peak_mib.map_or("?".to_owned(), |peak| format!("{peak:.1}"));
+        let shown = |value: Option<f64>, places| value.map_or("?".to_owned(), |value| format!("{value:.places$}"));
+        let (cpu, times, peak) = (shown(row.cpu_ms, 1), shown(row.cpu_ratio, 2), shown(row.peak_mib, 1));
         let Row { label, median_ms, ratio, .. } = row;
-        let _ = writeln!(text, "{label:width$}  {median_ms:>9.1}  {range:>19}  {ratio:>6.2}  {peak:>8}");
+        let _ = writeln!(
+            text,
+            "{label:width$}  {median_ms:>9.1}  {range:>19}  {ratio:>6.2}  {cpu:>8}  {times:>6}  {peak:>8}"
+        );
     }
     text
 }
@@ -179,7 +194,7 @@ mod tests {
     use super::*;
 
     fn measurement(build: &str, contender: Contender, times: &[f64], peak: f64) -> Measurement {
-        let sample = |ms: &f64| Sample { ms: *ms, peak_mib: Some(peak), cpu_ms: None };
+        let sample = |&ms: &f64| Sample { ms, peak_mib: Some(peak), cpu_ms: Some(ms / 2.0) };
         Measurement { samples: times.iter().map(sample).collect(), ..Measurement::new(build, contender) }
     }
 
@@ -216,7 +231,7 @@ mod tests {
     fn json_is_an_array_of_rows() {
         let json: serde_json::Value = serde_json::from_str(&json(&rows(&measured(100.0))).unwrap()).unwrap();
         let expected = serde_json::json!(
-            { "label": "facade: node peer", "median_ms": 100.0, "ratio": 20.0, "peak_mib": 50.0 }
+            { "label": "facade: node peer", "median_ms": 100.0, "ratio": 20.0, "cpu_ms": 50.0, "cpu_ratio": 25.0, "peak_mib": 50.0 }
         );
         assert_eq!(json[1], expected);
         assert_eq!(json.as_array().map(Vec::len), Some(4));
