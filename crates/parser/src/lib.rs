@@ -39,7 +39,7 @@ pub use record::{
     LocalExportEntry, ModuleExportName, ModuleRecord, ModuleRequest, Phase, RequestForm, Span, StarExportEntry,
     StringLiteral, UrlForm, UrlReference,
 };
-pub use requires::{FileGoal, RequestMeans, RunTimeRequest, run_time_requests};
+pub use requires::{FileGoal, RequestMeans, RunTimeRequest, module_requests, run_time_requests};
 pub use wrappers::commonjs_wrappers;
 
 #[cfg(test)]

@@ -18,9 +18,10 @@ use swc_core::{
 
 use crate::{
     nesting::stack_needed,
+    parse::record,
     position::BYTE_ORDER_MARK,
-    record::{Span, StringLiteral},
-    syntax::span,
+    record::{ModuleRecord, Span, StringLiteral},
+    syntax::{span, with_module},
 };
 
 /// How a file is read.
@@ -70,6 +71,25 @@ pub fn run_time_requests(text: &str, goal: FileGoal) -> Vec<RunTimeRequest> {
     let Some(stack) = stack_needed(text).filter(|_| text.len() < u32::MAX as usize) else { return Vec::new() };
     let run = || catch_unwind(AssertUnwindSafe(|| read(text, goal)));
     stacker::maybe_grow(stack, stack, run).unwrap_or_default()
+}
+
+/// The record of an ES module with what it requests while it runs, by reading it once.
+///
+/// ```
+/// use presentry_parser::module_requests;
+/// let (record, requests) = module_requests("import 'a'; await import('b');");
+/// assert_eq!(record.requested_modules.len(), 1);
+/// assert_eq!(requests[0].specifier.value, "b");
+/// ```
+#[must_use]
+pub fn module_requests(text: &str) -> (ModuleRecord, Vec<RunTimeRequest>) {
+    let (read, _) = with_module(text, |module| {
+        let (record, errors) = record(text, module);
+        let mut reader = Reader { requests: Vec::new(), functions: 0, conditions: 0 };
+        module.visit_with(&mut reader);
+        ((record, reader.requests), errors)
+    });
+    read.unwrap_or_default()
 }
 
 fn read(text: &str, goal: FileGoal) -> Vec<RunTimeRequest> {

@@ -9,7 +9,7 @@ use std::{
 
 use memchr::memmem;
 use oxc_resolver::{FileSystem as _, ModuleType, ResolveError, ResolveOptions, ResolverGeneric};
-use presentry_parser::{FileGoal, Phase, RequestMeans, Span, StringLiteral, parse, run_time_requests};
+use presentry_parser::{FileGoal, Phase, RequestMeans, Span, StringLiteral, module_requests, parse, run_time_requests};
 use url::Url;
 
 use crate::{parallel, store::view::View};
@@ -376,36 +376,21 @@ fn requests_of_module(text: &str) -> Vec<Request> {
     if !contains(b"import") && !contains(b"from") {
         return Vec::new();
     }
-    let (record, _) = parse(text);
-    let mut requests: Vec<Request> = record
-        .requested_modules
-        .into_iter()
-        .filter(|request| request.phase != Phase::Source)
-        .map(|request| Request {
-            specifier: request.specifier.value,
-            span: request.specifier.span,
-            means: RequestMeans::Import,
-        })
-        .collect();
     let requires = contains(b"createRequire");
     let registers = contains(b"register") && names_node_module(bytes);
-    let awaits = record.dynamic_imports.iter().any(|import| import.top_level && import.awaited);
-    if requires || registers || awaits {
-        let more = run_time_requests(text, FileGoal::Module).into_iter().filter_map(|request| {
-            let wanted = match request.means {
-                RequestMeans::Require => requires && request.always,
-                RequestMeans::Import => request.always,
-                RequestMeans::Register => registers && may_be_hook(&request.specifier.value),
-            };
-            wanted.then_some(Request {
-                specifier: request.specifier.value,
-                span: request.specifier.span,
-                means: request.means,
-            })
-        });
-        requests.extend(more);
-    }
-    requests
+    let (record, at_run_time) = module_requests(text);
+    let by_import = record.requested_modules.into_iter().filter(|request| request.phase != Phase::Source);
+    let by_import = by_import.map(|request| (request.specifier, RequestMeans::Import));
+    let more = at_run_time.into_iter().filter(|request| match request.means {
+        RequestMeans::Require => requires && request.always,
+        RequestMeans::Import => request.always,
+        RequestMeans::Register => registers && may_be_hook(&request.specifier.value),
+    });
+    let more = more.map(|request| (request.specifier, request.means));
+    by_import
+        .chain(more)
+        .map(|(StringLiteral { value, span }, means)| Request { specifier: value, span, means })
+        .collect()
 }
 
 /// Node takes a `.js` file without a `type` in its `package.json` for an ES module when it has its syntax.
