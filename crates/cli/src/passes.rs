@@ -6,6 +6,7 @@ pub(crate) mod channels;
 pub(crate) mod instrumentation;
 pub(crate) mod packages;
 pub(crate) mod plan;
+pub(crate) mod provided;
 pub(crate) mod prune;
 
 pub(crate) use plan::{Asks, Pass, Plan, Refusal, Remaining, View};

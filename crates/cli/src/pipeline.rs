@@ -3,9 +3,9 @@
 //! The passes read the original build and hand a plan on; nothing is written before all of it was judged.
 
 use presentry_rewriter::{
-    ChangeKind, ExportStyle, InlinedInstrumentation, Mode, Outcome, Proof, Request, Sources,
+    ExportStyle, InlinedInstrumentation, Outcome, Proof, Request,
     diagnostics::{Diagnostic, Severity, Subject, unknown_export},
-    plan, prove_with,
+    prove_with,
 };
 
 use crate::{
@@ -14,15 +14,14 @@ use crate::{
     find::{
         init_in_runtime,
         locate::Build,
-        options::{Names, Setting, WRAPPED},
+        options::{Names, Setting},
         presets::loading_text,
         start_scripts,
     },
     open::{for_changing, for_dry_run, not_written},
     outcome::Outcome as Ended,
     passes::{
-        Pass, Plan, View, archive, bundle, channels,
-        instrumentation::{self, Origin},
+        Pass, Plan, View, archive, bundle, channels, instrumentation,
         packages::{self, Supply},
         prune,
     },
@@ -36,15 +35,22 @@ use crate::{
     store::{
         disk::DiskSources,
         history::{self, Earlier},
-        manifest::{Manifest, SavedRequest, mode_name},
-        steps::Writing,
+        manifest::{Manifest, SavedRequest, WireChange, mode_name},
+        steps::{Change, Writing},
         transaction,
     },
 };
 
-/// What is added to the plan of the rewriter, in order.
-const PASSES: [Pass; 6] =
-    [channels::pass, bundle::pass, packages::pass, prune::pass, packages::name_them, archive::pass];
+/// What makes the plan, in order: the first has the rewriter decide, the others add to that.
+const PASSES: [Pass; 7] = [
+    instrumentation::pass,
+    channels::pass,
+    bundle::pass,
+    packages::pass,
+    prune::pass,
+    packages::name_them,
+    archive::pass,
+];
 
 /// Rewrites a build, or finds that it is right already.
 pub(crate) fn rewrite(
@@ -57,11 +63,10 @@ pub(crate) fn rewrite(
     let _lock = if args.dry_run { for_dry_run(build)? } else { for_changing(build, output)? };
     let earlier = history::earlier(&build.place)?;
     let view = view(args, build, output, &earlier)?;
-    let plan = plan_for(&view, request)?;
-    if let Some(proof) = proven_sdk_wrapper(&view, &plan) {
-        return keep_sdk_wrapper(&view, &proof, report);
+    let mut plan = complete(&view, Plan::new(request))?;
+    if let Some(proof) = &plan.kept_wrapper {
+        return keep_sdk_wrapper(&view, proof, report);
     }
-    let mut plan = complete(&view, plan)?;
     found(&view, &plan, report);
     let writing = judge(&view, &mut plan)?;
     if writing.steps.is_empty() {
@@ -90,20 +95,6 @@ fn view<'a>(
     View::new(build, args, output, earlier)
 }
 
-/// The plan of the rewriter for the instrumentation that is found.
-fn plan_for(view: &View<'_>, request: Request) -> Result<Plan, Failure> {
-    let named = view.args.instrumentation.as_deref();
-    let planned = view.output.during("planning and proving the rewrite", || {
-        instrumentation::planned(view.build, named, None, &view.modules, &|sources, path, inlined| {
-            let request = Request { instrumentation: path.clone(), inlined, ..request.clone() };
-            plan(sources, &with_wrapped_defaults(request, sources))
-        })
-    })?;
-    let plan = Plan::new(planned, request);
-    say_choices(view, &plan);
-    Ok(plan)
-}
-
 /// Runs the passes. Where one has added files of libraries that were injected before, they run once more with those left to
 /// hooks: a library with channels in a part of its files would lose spans.
 fn complete(view: &View<'_>, plan: Plan) -> Result<Plan, Failure> {
@@ -115,7 +106,7 @@ fn complete(view: &View<'_>, plan: Plan) -> Result<Plan, Failure> {
 }
 
 fn passed(view: &View<'_>, plan: Plan) -> Result<Plan, Failure> {
-    PASSES.iter().try_fold(plan, |plan, pass| if plan.is_refused() { Ok(plan) } else { pass(view, plan) })
+    PASSES.iter().try_fold(plan, |plan, pass| if plan.is_settled() { Ok(plan) } else { pass(view, plan) })
 }
 
 /// Proves the plan as a whole, applies the options, and shows what there is to show. Only what may be written comes out.
@@ -136,9 +127,11 @@ fn judge(view: &View<'_>, plan: &mut Plan) -> Result<Writing, Failure> {
     Writing::of(&build.place, view.earlier, plan.changes(view)?, |one| plan.stays(one))
 }
 
-/// What the rewriter proved holds for the build with what the passes have added.
+/// What the rewriter proved holds for the build with what the passes have added. Node reads neither an archive nor the
+/// `dependencies` of a `package.json`.
 fn prove_whole(view: &View<'_>, plan: &Plan) -> Result<(), Failure> {
-    if plan.added.is_empty() || plan.rewriting.proof.is_none() {
+    let is_unread = |change: &Change| matches!(change.kind, WireChange::Dependencies | WireChange::Archive);
+    if plan.added.iter().all(is_unread) || plan.rewriting.proof.is_none() {
         return Ok(());
     }
     let whole = DiskSources::of(plan.over(view)?, &view.build.place.server);
@@ -315,39 +308,6 @@ pub(crate) fn would_do(view: &View<'_>, plan: &Plan) -> Result<Ended, Failure> {
     })
 }
 
-fn say_choices(view: &View<'_>, plan: &Plan) {
-    let (args, output) = (view.args, view.output);
-    let instrumentation = view.build.place.show(&plan.request.instrumentation);
-    output.why(match (&args.instrumentation, &plan.provided.origin) {
-        (Some(_), Origin::Build) => format!("the instrumentation is `{instrumentation}`, as `--instrumentation` says"),
-        (None, Origin::Build) => format!("the instrumentation is `{instrumentation}`, beside the entry"),
-        (_, origin) => format!("the instrumentation is `{instrumentation}`, {origin}"),
-    });
-    plan.provided.reasons.iter().for_each(|reason| output.why(reason));
-    if plan.request.mode == Mode::TopLevelImport {
-        output.why("the runtime stays a static import of the entry, as `--mode top-level-import` says");
-        return;
-    }
-    output.why(match args.exports {
-        ExportsArg::Await => "exports are passed on as the values they are, after top-level await",
-        ExportsArg::Wrap => "exports become async forwarders, as `--exports wrap` says",
-    });
-}
-
-/// The proof of a build that the SDK has wrapped, when it holds and the wrapper is to be kept. The plan tells whose wrapper
-/// it is: it takes one of the SDK apart.
-fn proven_sdk_wrapper(view: &View<'_>, plan: &Plan) -> Option<Proof> {
-    let is_of_sdk = plan.rewriting.changes.iter().any(|change| change.kind == ChangeKind::Instrumentation);
-    if !view.args.keep_sdk_wrapper || !view.earlier.tracked.is_empty() || !is_of_sdk {
-        return None;
-    }
-    let proof = prove_with(&view.modules, &plan.request.entry, plan.request.trust);
-    if !proof.holds() {
-        view.output.why("the wrapper of the SDK is not kept: the proof does not hold for it");
-    }
-    Some(proof).filter(Proof::holds)
-}
-
 fn keep_sdk_wrapper(view: &View<'_>, proof: &Proof, report: &mut Report) -> Result<Ended, Failure> {
     let place = &view.build.place;
     report.tried_proof(place, proof);
@@ -380,17 +340,6 @@ fn request(args: &RewriteArgs, build: &Build) -> Result<Request, Failure> {
         trust: args.trust(),
         compile_cache: args.compile_cache.clone(),
     })
-}
-
-/// Nobody asked for the default names, so those that the entry does not export are left out.
-pub(crate) fn with_wrapped_defaults(mut request: Request, sources: &dyn Sources) -> Request {
-    if request.exports == ExportStyle::Wrap(Vec::new()) {
-        let awaiting = Request { exports: ExportStyle::Await, ..request.clone() };
-        let exported = plan(sources, &awaiting).exports;
-        let there = WRAPPED.into_iter().filter(|name| exported.iter().any(|export| export == name));
-        request.exports = ExportStyle::Wrap(there.map(str::to_owned).collect());
-    }
-    request
 }
 
 /// A name that the configuration gives and the entry does not export is a mistake in either style.

@@ -142,6 +142,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// One that changes nothing.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { outcome: Outcome::AlreadyFirst, ..Self::refused(Vec::new()) }
+    }
+
     /// What stands for a plan that cannot be carried out.
     #[must_use]
     pub fn refused(diagnostics: Vec<Diagnostic>) -> Self {

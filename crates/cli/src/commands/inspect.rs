@@ -4,7 +4,7 @@ use presentry_rewriter::{
     ChangeKind, EntryLoading, ExportStyle, InitTrust, InlinedInstrumentation, Mode, ModulePath, Plan as Rewriting,
     Proof, Request, Sources,
     diagnostics::{Diagnostic, Severity},
-    facade_header, plan, prove,
+    facade_header, prove,
 };
 
 use crate::{
@@ -20,8 +20,8 @@ use crate::{
     open::for_reading,
     outcome::Outcome,
     passes::{
-        Plan, View, bundle, channels,
-        instrumentation::{self, Origin, Planned, Provided},
+        Plan, View, bundle, channels, instrumentation,
+        provided::{Origin, Planned, Provided},
     },
     pipeline,
     say::{
@@ -60,12 +60,8 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     let original = &view.modules;
     let proof = proven(build, &disk, &args.trust)?;
     let remembered = Some(request.instrumentation.clone()).filter(|_| args.instrumentation.is_none());
-    let make = |sources: &dyn Sources, path: &ModulePath, inlined: InlinedInstrumentation| {
-        let request = Request { instrumentation: path.clone(), inlined, ..request.clone() };
-        plan(sources, &pipeline::with_wrapped_defaults(request, sources))
-    };
     let mut planned =
-        match instrumentation::planned(build, args.instrumentation.as_deref(), remembered, original, &make) {
+        match instrumentation::planned(build, args.instrumentation.as_deref(), remembered, original, &request) {
             // What a rewrite would refuse is a part of what is found.
             Err(Failure::Refused(diagnostics)) => Planned::refused(&request.instrumentation, diagnostics),
             planned => planned?,
@@ -84,7 +80,7 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     if let Some(bundled) = bundle::remembered(&planned.plan, &sources, &earlier.tracked, build, request.trust)? {
         planned.plan = bundled;
     }
-    let planned = Plan::new(planned, request.clone());
+    let planned = Plan::new(request.clone()).decided(planned);
     let (plan, provided) = (&planned.rewriting, &planned.provided);
     let found = Found {
         rewrite: match unknown.as_slice() {

@@ -359,7 +359,7 @@ impl Start {
         let mut arguments: Vec<OsString> = args.env_files.iter().map(env_file).collect();
         arguments.extend(args.node_options.iter().cloned());
         arguments.push(if loaded.is_some() { probe.loader().into() } else { file.clone().into() });
-        let lambda = preset.is_some_and(|preset| preset.name == "aws-lambda");
+        let lambda = preset.is_some_and(|preset| preset.defines_awslambda);
         let requests = if args.requests.is_empty() { vec![Request::root()] } else { args.requests.clone() };
         let sent = |request: &Request| {
             let trace_id = trace_id();

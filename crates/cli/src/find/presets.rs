@@ -99,6 +99,8 @@ pub(crate) struct Preset {
     pub(crate) exports: &'static [&'static str],
     /// The export that the host calls, and how; `None` where the entry listens by itself.
     pub(crate) called: Option<(Style, &'static str)>,
+    /// Whether the host is the runtime of Lambda, which defines `awslambda` before it imports the entry.
+    pub(crate) defines_awslambda: bool,
     /// How the server is started or called, in Markdown.
     pub(crate) invoked: &'static str,
 }
@@ -122,6 +124,7 @@ const fn process(name: &'static str, aliases: &'static [&'static str]) -> Preset
         installs: false,
         exports: &["default"],
         called: None,
+        defines_awslambda: false,
         invoked: "`node .output/server/index.mjs`",
     }
 }
@@ -209,7 +212,16 @@ pub(crate) static PRESETS: &[Preset] = &[
         )
     },
     // aws-lambda/preset.ts, genezio/preset.ts
-    imported("aws-lambda", &[], &["handler"], Style::Event, "Lambda imports it and calls `handler(event, context)`"),
+    Preset {
+        defines_awslambda: true,
+        ..imported(
+            "aws-lambda",
+            &[],
+            &["handler"],
+            Style::Event,
+            "Lambda imports it and calls `handler(event, context)`",
+        )
+    },
     imported("genezio", &[], &["handler"], Style::Event, "the host imports it and calls `handler(event, context)`"),
     // aws-amplify/preset.ts: `server.js` floats `import("./index.mjs")`.
     Preset {

@@ -8,26 +8,34 @@ mod resolution;
 mod source;
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
 use presentry_parser::SourceSyntax;
 use presentry_rewriter::{
-    ChangeKind, FileChange, InlinedInstrumentation, ModulePath, Outcome, Overlay, Plan, Sources,
+    ChangeKind, ExportStyle, InlinedInstrumentation, Mode, ModulePath, Outcome, Plan as Rewriting, Proof, Request,
+    Sources,
     diagnostics::{Diagnostic, Subject, init_in_runtime},
-    is_script,
+    is_script, plan, prove_with,
 };
 use serde::Deserialize;
 
 use crate::{
+    args::ExportsArg,
     diagnostics::{instrumentation_not_found, instrumentation_outside},
     failure::Failure,
-    find::{locate::Build, options::Setting, source_map},
+    find::{
+        locate::Build,
+        options::{Setting, WRAPPED},
+        source_map,
+    },
+    passes::{
+        plan::{Plan, Refusal, View},
+        provided::{NewFile, Origin, Planned, Provided},
+    },
     paths::{existing_file, module_path, show},
-    store::history,
 };
 
 /// The file that the SDK for SolidStart copies beside the entry.
@@ -49,142 +57,62 @@ const VITE_OUTPUT: &str = ".vinxi/build/ssr";
 /// The list of what Vite built of which source.
 const VITE_MANIFEST: &str = ".vite/manifest.json";
 
-/// Where an instrumentation comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// It is in the build.
-    Build,
-    /// Vite built it, and it was copied nowhere.
-    Vite {
-        /// The file as the user would write it.
-        file: String,
-    },
-    /// It was compiled.
-    Source {
-        /// The source as the user would write it.
-        file: String,
-    },
-}
-
-impl Origin {
-    /// The file outside of the build that it was made from.
-    pub(crate) fn file(&self) -> Option<&str> {
-        match self {
-            Origin::Build => None,
-            Origin::Vite { file } | Origin::Source { file } => Some(file),
-        }
+/// Chooses the instrumentation, and has the rewriter plan with it.
+pub(crate) fn pass(view: &View<'_>, plan: Plan) -> Result<Plan, Refusal> {
+    let named = view.args.instrumentation.as_deref();
+    let planned = view.output.during("planning and proving the rewrite", || {
+        planned(view.build, named, None, &view.modules, &plan.request)
+    })?;
+    let plan = plan.decided(planned);
+    say_choices(view, &plan);
+    if view.args.keep_sdk_wrapper && view.earlier.tracked.is_empty() {
+        return Ok(Plan { kept_wrapper: proven_wrapper(view, &plan), ..plan });
     }
+    Ok(plan)
 }
 
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::Build => f.write_str("as it was built"),
-            Origin::Vite { file } => write!(f, "copied from {file}"),
-            Origin::Source { file } => write!(f, "compiled from {file}"),
-        }
+/// The proof of a build that the SDK has wrapped, when it holds. The plan tells whose wrapper it is: it takes one of the SDK
+/// apart.
+fn proven_wrapper(view: &View<'_>, plan: &Plan) -> Option<Proof> {
+    if !plan.rewriting.changes.iter().any(|change| change.kind == ChangeKind::Instrumentation) {
+        return None;
     }
-}
-
-/// A file that the build lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NewFile {
-    /// Its path in the build.
-    pub(crate) path: ModulePath,
-    /// What it holds.
-    pub(crate) bytes: Vec<u8>,
-    /// The file that it comes from, as the user would write it.
-    pub(crate) from: String,
-}
-
-/// An instrumentation, and what has to be added to the build for it.
-#[derive(Clone, Debug)]
-pub(crate) struct Provided {
-    /// Its path in the build.
-    pub(crate) path: ModulePath,
-    /// Where it comes from.
-    pub(crate) origin: Origin,
-    /// The files that the build lacks, the instrumentation among them unless it is there.
-    pub(crate) files: Vec<NewFile>,
-    /// Why it was chosen, for `-v`.
-    pub(crate) reasons: Vec<String>,
-    /// What speaks against it.
-    pub(crate) warnings: Vec<Diagnostic>,
-}
-
-impl Provided {
-    /// The files as changes of the original build. One of them may be there: what was built is replaced by what was
-    /// compiled, where it cannot be used.
-    fn changes(&self, original: &dyn Sources, entry: &ModulePath) -> Result<Vec<FileChange>, Failure> {
-        let change = |file: &NewFile| {
-            let before = history::read(original, &file.path)?;
-            let mode_from = before.is_none().then(|| entry.clone());
-            let after = Some(file.bytes.clone());
-            Ok(FileChange { path: file.path.clone(), kind: ChangeKind::Instrumentation, before, after, mode_from })
-        };
-        self.files.iter().map(change).collect()
+    let proof = prove_with(&view.modules, &plan.request.entry, plan.request.trust);
+    if !proof.holds() {
+        view.output.why("the wrapper of the SDK is not kept: the proof does not hold for it");
     }
-
-    /// All changes: those of the plan, and the new files.
-    pub(crate) fn with_changes(
-        &self,
-        of_plan: &[FileChange],
-        original: &dyn Sources,
-        entry: &ModulePath,
-    ) -> Result<Vec<FileChange>, Failure> {
-        let mut changes = of_plan.to_vec();
-        for new in self.changes(original, entry)? {
-            match changes.iter_mut().find(|change| change.path == new.path) {
-                // The plan was made as if the file had been there.
-                Some(change) if change.before == new.after => {
-                    *change = FileChange { after: change.after.take(), ..new };
-                }
-                Some(_) => {}
-                None => changes.push(new),
-            }
-        }
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(changes)
-    }
-
-    /// A build with the files in it.
-    pub(crate) fn over<'a>(&'a self, build: &'a dyn Sources) -> Overlay<'a> {
-        let mut overlay = Overlay::new(build);
-        for file in &self.files {
-            overlay.set(file.path.clone(), Some(Cow::Borrowed(&file.bytes)));
-        }
-        overlay
-    }
+    Some(proof).filter(Proof::holds)
 }
 
-/// A plan, and the instrumentation it was made for.
-#[derive(Debug)]
-pub(crate) struct Planned {
-    /// The plan; the new files of the instrumentation are not among its changes.
-    pub(crate) plan: Plan,
-    /// The instrumentation.
-    pub(crate) provided: Provided,
-    /// What becomes of one that the SDK has put into the entry.
-    pub(crate) inlined: InlinedInstrumentation,
-}
-
-impl Planned {
-    /// What stands for a plan that was refused before it could be made.
-    pub(crate) fn refused(instrumentation: &ModulePath, diagnostics: Vec<Diagnostic>) -> Self {
-        let plan = Plan::refused(diagnostics);
-        let provided = Provided {
-            path: instrumentation.clone(),
-            origin: Origin::Build,
-            files: Vec::new(),
-            reasons: Vec::new(),
-            warnings: Vec::new(),
-        };
-        Self { plan, provided, inlined: InlinedInstrumentation::TakeOut }
+fn say_choices(view: &View<'_>, plan: &Plan) {
+    let (args, output) = (view.args, view.output);
+    let instrumentation = view.build.place.show(&plan.request.instrumentation);
+    output.why(match (&args.instrumentation, &plan.provided.origin) {
+        (Some(_), Origin::Build) => format!("the instrumentation is `{instrumentation}`, as `--instrumentation` says"),
+        (None, Origin::Build) => format!("the instrumentation is `{instrumentation}`, beside the entry"),
+        (_, origin) => format!("the instrumentation is `{instrumentation}`, {origin}"),
+    });
+    plan.provided.reasons.iter().for_each(|reason| output.why(reason));
+    if plan.request.mode == Mode::TopLevelImport {
+        output.why("the runtime stays a static import of the entry, as `--mode top-level-import` says");
+        return;
     }
+    output.why(match args.exports {
+        ExportsArg::Await => "exports are passed on as the values they are, after top-level await",
+        ExportsArg::Wrap => "exports become async forwarders, as `--exports wrap` says",
+    });
 }
 
-/// How a plan is made, given a build, the instrumentation, and what becomes of an inlined one.
-pub(crate) type MakePlan<'m> = &'m dyn Fn(&dyn Sources, &ModulePath, InlinedInstrumentation) -> Plan;
+/// Default names are not named by the user, so those that the entry does not export are left out.
+fn with_wrapped_defaults(mut request: Request, sources: &dyn Sources) -> Request {
+    if request.exports == ExportStyle::Wrap(Vec::new()) {
+        let awaiting = Request { exports: ExportStyle::Await, ..request.clone() };
+        let exported = plan(sources, &awaiting).exports;
+        let there = WRAPPED.into_iter().filter(|name| exported.iter().any(|export| export == name));
+        request.exports = ExportStyle::Wrap(there.map(str::to_owned).collect());
+    }
+    request
+}
 
 /// Chooses the instrumentation and makes the plan for it. `named` is what `--instrumentation` says, and `remembered` the
 /// one of an earlier run; `original` is the build as it was before presentry came.
@@ -196,27 +124,22 @@ pub(crate) fn planned(
     named: Option<&Path>,
     remembered: Option<ModulePath>,
     original: &dyn Sources,
-    make: MakePlan<'_>,
+    request: &Request,
 ) -> Result<Planned, Failure> {
     if let Some(named) = named
         && let Named::Source(real) = which(build, named)?
     {
         let provided = source::compile(build, original, &real, &show(named))?;
-        return Ok(with(provided, InlinedInstrumentation::Replace, original, make));
+        return Ok(with(provided, InlinedInstrumentation::Replace, original, request));
     }
     let built = match (named, remembered) {
         (Some(_), _) | (None, None) => built(build, named)?,
         (None, Some(path)) => path,
     };
     let gathered = along::gather(build, original, &built, along::Start::InBuild)?;
-    let provided = Provided {
-        path: built.clone(),
-        origin: Origin::Build,
-        files: gathered.files.clone(),
-        reasons: gathered.reasons(build),
-        warnings: Vec::new(),
-    };
-    let mut first = with(provided, InlinedInstrumentation::TakeOut, original, make);
+    let provided =
+        Provided { files: gathered.files.clone(), reasons: gathered.reasons(build), ..Provided::built(built.clone()) };
+    let mut first = with(provided, InlinedInstrumentation::TakeOut, original, request);
     let of_build_plugin = first.plan.proof.as_ref().is_some_and(|proof| proof.build_plugin.is_some());
     let curable = of_build_plugin
         || first.plan.outcome == Outcome::Refused
@@ -243,7 +166,7 @@ pub(crate) fn planned(
         if !missing {
             provided.reasons.insert(0, why.clone());
         }
-        let planned = with(provided, InlinedInstrumentation::Replace, original, make);
+        let planned = with(provided, InlinedInstrumentation::Replace, original, request);
         if planned.plan.outcome != Outcome::Refused {
             return Ok(planned);
         }
@@ -272,8 +195,10 @@ pub(crate) fn planned(
     }
 }
 
-fn with(provided: Provided, inlined: InlinedInstrumentation, original: &dyn Sources, make: MakePlan<'_>) -> Planned {
-    let mut plan = make(&provided.over(original), &provided.path, inlined);
+fn with(provided: Provided, inlined: InlinedInstrumentation, original: &dyn Sources, request: &Request) -> Planned {
+    let sources = provided.over(original);
+    let request = Request { instrumentation: provided.path.clone(), inlined, ..request.clone() };
+    let mut plan = plan(&sources, &with_wrapped_defaults(request, &sources));
     if plan.outcome == Outcome::AlreadyFirst && !provided.files.is_empty() {
         plan.outcome = Outcome::Rewritten;
     }
@@ -281,7 +206,7 @@ fn with(provided: Provided, inlined: InlinedInstrumentation, original: &dyn Sour
     Planned { plan, provided, inlined }
 }
 
-fn why_not_as_built(plan: &Plan, curable: bool, gathered: &along::Gathered) -> String {
+fn why_not_as_built(plan: &Rewriting, curable: bool, gathered: &along::Gathered) -> String {
     match plan.diagnostics.first() {
         Some(diagnostic) if curable => {
             format!("the instrumentation is not used as it was built: {}", diagnostic.message)
@@ -291,7 +216,7 @@ fn why_not_as_built(plan: &Plan, curable: bool, gathered: &along::Gathered) -> S
 }
 
 /// The rewriter knows what is missing; where it was looked for is known here.
-fn where_chunks_were_looked_for(plan: &mut Plan, build: &Build) {
+fn where_chunks_were_looked_for(plan: &mut Rewriting, build: &Build) {
     let Some(app) = &build.app else { return };
     let looked = show(&app.join(VITE_OUTPUT));
     let missing = |diagnostic: &&mut Diagnostic| diagnostic.subject.as_deref() == Some(&Subject::MissingModule);
@@ -304,7 +229,7 @@ fn where_chunks_were_looked_for(plan: &mut Plan, build: &Build) {
 }
 
 /// The source of a call that the runtime makes is known here.
-fn name_the_source(plan: &mut Plan, build: &Build) {
+fn name_the_source(plan: &mut Rewriting, build: &Build) {
     let in_runtime = |diagnostic: &&mut Diagnostic| diagnostic.subject.as_deref() == Some(&Subject::InitInRuntime);
     for diagnostic in plan.diagnostics.iter_mut().filter(in_runtime) {
         let source = diagnostic.labels.first().zip(build.app.as_deref());

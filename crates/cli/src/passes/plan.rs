@@ -14,7 +14,7 @@ use crate::{
     args::RewriteArgs,
     failure::Failure,
     find::{locate::Build, reached},
-    passes::instrumentation::{Planned, Provided},
+    passes::provided::{Planned, Provided},
     paths::OutputPath,
     say::{
         output::Output,
@@ -73,6 +73,8 @@ pub(crate) struct Plan {
     pub(crate) request: Request,
     /// The instrumentation, and the files that the build lacks for it.
     pub(crate) provided: Provided,
+    /// The proof of the build as the SDK has wrapped it, where that is kept.
+    pub(crate) kept_wrapper: Option<Proof>,
     /// What the passes add to the changes of the rewriter.
     pub(crate) added: Vec<Change>,
     /// What became of the libraries that the SDK instruments; none where nothing was injected, or an earlier run did it.
@@ -92,13 +94,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan of the rewriter alone.
-    pub(crate) fn new(planned: Planned, request: Request) -> Self {
-        let request = Request { instrumentation: planned.provided.path.clone(), inlined: planned.inlined, ..request };
+    /// One in which nothing is decided yet.
+    pub(crate) fn new(request: Request) -> Self {
         Self {
-            rewriting: planned.plan,
+            rewriting: Rewriting::nothing(),
+            provided: Provided::built(request.instrumentation.clone()),
             request,
-            provided: planned.provided,
+            kept_wrapper: None,
             added: Vec::new(),
             libraries: Vec::new(),
             left_to_hooks: BTreeMap::new(),
@@ -108,6 +110,18 @@ impl Plan {
             pruned: None,
             keeps_pruned: false,
         }
+    }
+
+    /// The same with what the rewriter decided.
+    pub(crate) fn decided(self, planned: Planned) -> Self {
+        let Planned { plan: rewriting, provided, inlined } = planned;
+        let request = Request { instrumentation: provided.path.clone(), inlined, ..self.request };
+        Self { rewriting, provided, request, ..self }
+    }
+
+    /// Whether no pass has anything to add.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_refused() || self.kept_wrapper.is_some()
     }
 
     /// Whether it is refused.
