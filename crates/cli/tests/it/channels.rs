@@ -605,13 +605,17 @@ export { parse, query, query$1 };
 /// A build with libraries in a chunk, as Nitro 3 makes it, whose packages only the app has.
 pub(crate) fn with_chunk() -> App {
     let app = with_libraries();
+    add_chunk(&app);
+    app
+}
+
+fn add_chunk(app: &App) {
     app.write(&format!("{SERVER}/{CHUNK}"), BUNDLED_LIBRARIES);
     app.append(".output/server/chunks/build/index.mjs", &format!("export * from '../../{CHUNK}';\n"));
     let graphql = json!({ "name": "graphql", "version": "16.12.0", "main": "parser.js" });
-    package(&app, "node_modules/graphql", &graphql, &[("parser.mjs", PARSER)]);
+    package(app, "node_modules/graphql", &graphql, &[("parser.mjs", PARSER)]);
     let query = "export async function query(sql, ...rest) { return inspect(sql) + rest; }\n";
-    package(&app, "node_modules/db", &json!({ "name": "db", "version": "2.1.0" }), &[("lib/a.js", query)]);
-    app
+    package(app, "node_modules/db", &json!({ "name": "db", "version": "2.1.0" }), &[("lib/a.js", query)]);
 }
 
 #[test]
@@ -643,6 +647,22 @@ fn libraries_in_chunks_hold_channels() {
     let rewritten = app.snapshot();
     assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
     assert_eq!(app.snapshot(), rewritten);
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn a_chunk_is_injected_in_a_bundled_and_pruned_build() {
+    let app = with_bundler();
+    add_chunk(&app);
+    let original = app.snapshot();
+    for arguments in [BUNDLED, PRUNED] {
+        app.succeeds(arguments);
+        assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains("tr_ch_apm$db_query.traceSync("));
+        assert_eq!(injection(&app), "boolean", "the SDK of the bundle need not inject");
+        app.succeeds(&["check"]);
+        assert_eq!(app.succeeds(arguments), ALREADY_FIRST);
+    }
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
 }

@@ -5,7 +5,7 @@ use crate::{
     archive::packed,
     builds::{App, Found, INSTRUMENTATION, Snapshot},
     bundle::app_with_packages,
-    channels::{BUNDLED, PRUNED, with_bundler, with_libraries},
+    channels::{BUNDLED, PRUNED, with_bundler, with_chunk, with_libraries},
     packages::lacking_one,
 };
 
@@ -83,6 +83,8 @@ fn scenarios() -> Vec<Scenario> {
         Scenario::new("packages that are traced in", lacking_one(), &[]),
         Scenario::new("restore of a build with packages", rewritten(lacking_one()), &["restore"]),
         Scenario::new("libraries that are injected", with_libraries(), &["--instrument-ahead"]),
+        Scenario::new("libraries in a chunk that are injected", with_chunk(), &["--instrument-ahead"]),
+        Scenario::new("restore of an injected chunk", injected(with_chunk(), &["--instrument-ahead"]), &["restore"]),
         Scenario::new(
             "restore of injected libraries",
             injected(with_libraries(), &["--instrument-ahead"]),
