@@ -5,6 +5,7 @@ mod child;
 mod chunks;
 mod sdk;
 mod targets;
+mod wire;
 
 use std::{
     borrow::Cow,
@@ -21,9 +22,10 @@ use crate::{
     passes::{
         Plan, Refusal, View,
         channels::{
-            child::{Answer, Function, Listed, Named, Refused, Sdk},
+            child::Sdk,
             chunks::{Bundled, Injection, Left},
             targets::{Found, Target},
+            wire::{Answer, Function, Listed, Named, Refused},
         },
     },
     say::{

@@ -1,14 +1,13 @@
 //! Runs the SDK's list and transformer in a child process of Node. It reads files of the SDK alone, and writes nothing in the
 //! build: texts go in and come out.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     child,
-    passes::channels::{chunks::Lines, targets::Text},
-    say::report::Fate,
+    passes::channels::wire::{Answer, ChunkText, Listed, MadeChunk, Named, Refused, Text},
 };
 
 /// What runs in Node.
@@ -33,110 +32,6 @@ struct Request<'a> {
     /// `None` if only the list is wanted.
     texts: Option<&'a [Text]>,
     chunks: &'a [ChunkText<'a>],
-}
-
-/// A package, as the SDK's list looks at it.
-#[derive(Debug, Serialize)]
-pub(super) struct Named<'a> {
-    pub(super) name: &'a str,
-    pub(super) version: &'a str,
-    pub(super) files: &'a [String],
-}
-
-/// A chunk with parts of libraries in it.
-#[derive(Debug, Serialize)]
-pub(super) struct ChunkText<'a> {
-    pub(super) text: &'a str,
-    pub(super) parts: Vec<PartText<'a>>,
-}
-
-/// The part of a chunk that a bundler made of a file.
-#[derive(Debug, Serialize)]
-pub(super) struct PartText<'a> {
-    pub(super) name: &'a str,
-    pub(super) version: String,
-    pub(super) file: &'a str,
-    /// The file itself.
-    pub(super) original: Text,
-    pub(super) lines: Lines,
-}
-
-/// Why nothing is injected.
-#[derive(Debug)]
-pub(super) struct Refused {
-    /// Whether the SDK is one that has no channels, or no public transformer for them, so that nothing is wrong with it.
-    pub(super) without_channels: bool,
-    pub(super) reason: String,
-}
-
-impl Refused {
-    pub(super) fn without_channels(reason: impl Into<String>) -> Self {
-        Self { without_channels: true, reason: reason.into() }
-    }
-
-    pub(super) fn because(reason: impl Into<String>) -> Self {
-        Self { without_channels: false, reason: reason.into() }
-    }
-}
-
-/// What the transformer made of all files.
-#[derive(Debug, Deserialize)]
-pub(super) struct Answer {
-    /// In the order in which they were given.
-    pub(super) files: Vec<Made>,
-    /// In the order in which they were given.
-    pub(super) chunks: Vec<MadeChunk>,
-    /// The module that makes the channels of the chunks; `None` where no chunk has any.
-    pub(super) module: Option<String>,
-    /// The channels that the SDK subscribed to when it was started with the marker.
-    pub(super) subscribed: Vec<String>,
-    /// The functions of `node:module` by which it registered hooks all the same.
-    pub(super) hooks: Vec<String>,
-}
-
-/// What became of a file.
-#[derive(Debug, Deserialize)]
-pub(super) struct Made {
-    /// `None` where nothing was injected.
-    pub(super) text: Option<String>,
-    pub(super) functions: Vec<Function>,
-}
-
-/// What became of a chunk.
-#[derive(Debug, Deserialize)]
-pub(super) struct MadeChunk {
-    pub(super) edits: Vec<Edit>,
-    /// The exports of the module with the channels that it uses.
-    pub(super) names: Vec<String>,
-    /// The functions of its parts, in the order in which these were given.
-    pub(super) parts: Vec<Vec<Function>>,
-}
-
-/// A text that goes in, and the word that makes room for it. Lines and units of UTF-16 are counted from 0.
-#[derive(Debug, Deserialize)]
-pub(super) struct Edit {
-    pub(super) line: usize,
-    pub(super) column: usize,
-    pub(super) remove: String,
-    pub(super) insert: String,
-}
-
-/// A function that the SDK names for a file.
-#[derive(Debug, Deserialize)]
-pub(super) struct Function {
-    pub(super) function: String,
-    pub(super) channel: String,
-    pub(super) state: Fate,
-    pub(super) why: Option<String>,
-}
-
-/// What the SDK's list says.
-#[derive(Debug, Deserialize)]
-pub(super) struct Listed {
-    /// The names of the packages that the SDK instruments.
-    pub(super) packages: BTreeSet<String>,
-    /// The files that it names, as numbers of a package and of a file in it.
-    pub(super) wanted: Vec<(usize, usize)>,
 }
 
 #[derive(Deserialize)]

@@ -11,16 +11,13 @@ use presentry_rewriter::{
     ChangeKind, Insertion, ModulePath, Overlay, Plan as Rewriting, Sources, WithChannels, import_of_channels,
     moved_by_insertions, package_name, with_insertions,
 };
-
-use serde::Serialize;
 use sourcemap::SourceMap;
 
-use super::sdk;
 use crate::{
     find::source_map::without_parents,
     passes::channels::{
-        child::{Answer, ChunkText, MadeChunk, Named, PartText},
-        targets::Text,
+        sdk,
+        wire::{Answer, ChunkText, Lines, MadeChunk, Named, PartText, Text},
     },
     say::report::{AheadReport, Fate, Instrumented, NamedFunction},
 };
@@ -62,21 +59,6 @@ struct Part {
     lines: Result<Lines, String>,
     /// The text that the file had when it was bundled, where the chunk has it.
     original: Option<String>,
-}
-
-/// The lines of a part, from 0; the second number of a pair is that of the line behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Lines {
-    /// What certainly belongs to the part.
-    own: (usize, usize),
-    /// What may belong to it: the lines up to other parts.
-    within: (usize, usize),
-}
-
-impl Lines {
-    fn exactly(first: usize, behind: usize) -> Self {
-        Self { own: (first, behind), within: (first, behind) }
-    }
 }
 
 /// The chunks with parts that the SDK names, ready to be injected.

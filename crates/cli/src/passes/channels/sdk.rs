@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{passes::channels::child::Refused, store::place::Place};
+use crate::{passes::channels::wire::Refused, store::place::Place};
 
 /// The package that makes the client. The packages of Sentry's for other runtimes and hosts depend on it.
 const CLIENT: &str = "@sentry/node";

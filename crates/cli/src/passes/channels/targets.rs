@@ -8,11 +8,11 @@ use std::{
 
 use oxc_resolver::FileSystem as _;
 use presentry_rewriter::{ModulePath, Overlay, Sources, is_script, package_name};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{
     find::reached::{self, Look, Packages},
-    passes::channels::child::Named,
+    passes::channels::wire::{Named, Text},
     store::{place::Place, view::View},
 };
 
@@ -29,14 +29,6 @@ pub(super) struct Target {
     pub(super) directory: ModulePath,
     /// Its scripts, relative to the directory.
     pub(super) files: Vec<String>,
-}
-
-/// A text that is to be transformed.
-#[derive(Debug, Serialize)]
-pub(super) struct Text {
-    text: String,
-    /// Whether Node runs it as an ES module.
-    module: bool,
 }
 
 /// What a look into `node_modules` came to.
@@ -122,22 +114,6 @@ fn target(place: &Place, files: &View, name: &str, real: &Path) -> Option<Target
     let scripts = reached::files(files, real).iter().filter_map(|file| relative(file)).collect();
     let manifest: PackageJson = serde_json::from_slice(&files.bytes(&real.join("package.json"))?).ok()?;
     Some(Target { name: name.to_owned(), version: manifest.version?, directory, files: scripts })
-}
-
-impl Text {
-    /// The text of a file with this name whose package does not tell what it is.
-    pub(super) fn of(name: &str, text: String) -> Self {
-        let module = match name.rsplit('.').next() {
-            Some("mjs") => true,
-            Some("cjs") => false,
-            // Node looks whether the syntax is that of an ES module.
-            _ => {
-                let (record, _) = presentry_parser::parse(&text);
-                !(record.requested_modules.is_empty() && record.local_export_entries.is_empty())
-            }
-        };
-        Self { text, module }
-    }
 }
 
 impl Target {
