@@ -993,7 +993,7 @@ impl Writer {
             7 if scope.awaits => s!["await Promise.reject(new Error(\"first\"));"],
             _ => s![format!("{name}; let {name} = 1;")],
         };
-        let calm = self.one(&["process.umask();", "JSON.parse(\"{}\");", "Math.max(1);"]);
+        let calm = self.one(&["process.umask();", "JSON.parse(process.env.SENTRY_TAGS ?? \"{}\");", "Math.max(1);"]);
         body.push(match self.below(20) {
             0..=5 => s!["try ", inner, " catch (error) { console.error(error); }"],
             6..=7 => s!["try { ", calm, " } catch ", inner],
