@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -50,14 +51,52 @@ function freePort() {
   });
 }
 
-/** Starts a host, and returns where it listens or, where it ended, how. */
+/** A process and its descendants, where the system lists them. */
+function tree(pid) {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    const children = tasks.flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" "));
+    return [pid, ...children.filter(Boolean).flatMap(tree)];
+  } catch {
+    return [];
+  }
+}
+
+/** The sockets of a process and its descendants that listen or lead beyond this machine, where the system lists them. */
+function socketsElsewhere(pid) {
+  const inodes = new Set();
+  for (const process of tree(pid)) {
+    try {
+      for (const fd of readdirSync(`/proc/${process}/fd`)) inodes.add(readlinkSync(`/proc/${process}/fd/${fd}`));
+    } catch {
+      // It ended meanwhile, or one of its files was closed.
+    }
+  }
+  const own = /^(?:[0-9A-F]{6}7F|0{24}01000000|0000000000000000FFFF0000[0-9A-F]{6}7F):/;
+  return ["tcp", "tcp6", "udp", "udp6"].flatMap((kind) => {
+    const table = `/proc/${pid}/net/${kind}`;
+    const rows = existsSync(table) ? readFileSync(table, "utf8").trim().split("\n").slice(1) : [];
+    return rows
+      .map((row) => row.trim().split(/\s+/))
+      .filter(([, local, , , , , , , , inode]) => inodes.has(`socket:[${inode}]`) && !own.test(local))
+      .map(([, local, remote]) => `${kind} ${local} ${remote}`);
+  });
+}
+
+/** Starts a host, and returns where it listens or, where it ended, how. Nothing of it may listen or lead elsewhere. */
 async function start(host, root, env = {}) {
   const port = await freePort();
   const { NODE_TEST_CONTEXT, ...environment } = process.env;
+  const watched = path.join(scratch, `watched-${port}-${builds}`);
+  const watch = `--require=${path.join(HOSTS, "watch.cjs")}`;
+  const watching = { NODE_OPTIONS: watch, FUNCTION_NODE_OPTIONS: watch, HOSTS_WATCH: watched };
   const child = spawn(process.execPath, [path.join(HOSTS, host), root], {
-    env: { ...environment, PORT: String(port), ...env },
+    env: { ...environment, ...watching, PORT: String(port), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const elsewhere = new Set();
+  const look = () => socketsElsewhere(child.pid).forEach((socket) => elsewhere.add(socket));
+  const looking = setInterval(look, 20);
   let stdout = "";
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
@@ -69,15 +108,25 @@ async function start(host, root, env = {}) {
     });
   });
   await Promise.race([listening, ended]);
+  look();
   return {
+    /** What was seen of sockets that listen or lead beyond this machine. */
+    elsewhere() {
+      const noted = existsSync(watched) ? readFileSync(watched, "utf8").trim().split("\n") : [];
+      return [...noted, ...elsewhere];
+    },
     url: `http://127.0.0.1:${port}`,
     port,
     ended,
     stdout: () => stdout,
     stderr: () => stderr,
-    async stop() {
+    async stop({ reachesOut = false } = {}) {
+      look();
+      clearInterval(looking);
       child.kill("SIGTERM");
-      return ended;
+      const code = await ended;
+      if (!reachesOut) assert.deepEqual(this.elsewhere(), [], `\`${host}\` listens or leads elsewhere`);
+      return code;
     },
   };
 }
@@ -487,7 +536,7 @@ import('./server/index.mjs');\n`;
     ".output/index.js": start,
     ".output/web.config": `<handlers><add name="iisnode" path="index.js" verb="*" modules="iisnode" /></handlers>`,
     ".output/public/asset.txt": ASSET,
-    ".output/server/index.mjs": SERVER("process.env.NITRO_UNIX_SOCKET ?? process.env.PORT"),
+    ".output/server/index.mjs": SERVER("process.env.NITRO_UNIX_SOCKET ?? { port: process.env.PORT, host: process.env.HOST }"),
   };
   await t.test("requests through the pipe", () => passes("iis-node.mjs", files, { asset: true }));
   await t.test("requests to the port", () =>
@@ -544,6 +593,40 @@ test("engines", { skip: !engines && "`npm ci` was not run in engines/" }, async 
       /the task `start` is/,
     ),
   );
+});
+
+test("what listens or leads elsewhere is seen", async (t) => {
+  // Each reaches out from the process that loads the entry; the last one starts a process of its own, without a preload.
+  const REACH = {
+    "a listener": [`(await import("node:net")).createServer().listen(0, "0.0.0.0");`, /listens on 0\.0\.0\.0/],
+    "a connection": [`(await import("node:net")).connect(9, "192.0.2.1").on("error", () => {});`, /connects to 192\.0\.2\.1/],
+    "a request": [`fetch("http://192.0.2.1:8088/").catch(() => {});`, /connects to 192\.0\.2\.1/],
+    "a name": [`(await import("node:dns")).lookup("sentry.invalid", () => {});`, /looks up sentry\.invalid/],
+    "a datagram": [
+      `(await import("node:dgram")).createSocket("udp4").on("error", () => {}).send("x", 9, "192.0.2.1");`,
+      /send of a datagram: 192\.0\.2\.1/,
+    ],
+    ...(process.platform === "linux" && {
+      "another process": [
+        `const script = "require('net').createServer().listen(0, '0.0.0.0')";
+const { spawn } = await import("node:child_process");
+const other = spawn(process.execPath, ["-e", script], { env: {}, stdio: "ignore" });
+process.on("exit", () => other.kill());
+`,
+        /^tcp 00000000:/m,
+      ],
+    }),
+  };
+  const WAIT = "await new Promise((resolve) => setTimeout(resolve, 1000));\n";
+  for (const [name, [code, seen]] of Object.entries(REACH)) {
+    await t.test(name, async () => {
+      const entry = nodeListener[".output/server/index.mjs"];
+      const running = await start("node-listener.mjs", build({ ".output/server/index.mjs": `${code}\n${WAIT}${entry}` }));
+      assert.equal(running.stdout(), `Listening on ${running.url}\n`, running.stderr());
+      await running.stop({ reachesOut: true });
+      assert.match(running.elsewhere().join("\n"), seen);
+    });
+  }
 });
 
 test("the table names every host, and nothing else", () => {
