@@ -52,8 +52,8 @@ function parse(text) {
 /** `limit` is in milliseconds; the limits of a trace are options of it. */
 function run(file, words, cwd, limit) {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, words, { cwd, stdio: ["ignore", "pipe", "pipe"], windowsHide: true });
-    const release = endsWith(child);
+    const start = () => spawn(file, words, { cwd, stdio: ["ignore", "pipe", "pipe"], windowsHide: true });
+    const { child, release } = endingWithUs(start);
     let late;
     const deadline = limit && setTimeout(() => {
       child.kill("SIGTERM");
@@ -81,8 +81,12 @@ function run(file, words, cwd, limit) {
   });
 }
 
-/** Has a command end with this process: a signal waits for its end first. Gives what lets both go their ways. */
-function endsWith(child) {
+/**
+ * Starts a command that ends with this process: a signal waits for its end first. `release` lets both go their ways. Signals
+ * are listened to before it starts, or one that comes in between would leave it behind.
+ */
+function endingWithUs(start) {
+  let child;
   let came;
   const listeners = [...FORWARDED, "SIGINT"].map((signal) => {
     const listener = () => {
@@ -94,12 +98,19 @@ function endsWith(child) {
   });
   const end = () => child.kill("SIGTERM");
   process.on("exit", end);
-  return () => {
+  const release = () => {
     process.off("exit", end);
     for (const [signal, listener] of listeners) process.off(signal, listener);
     // Whoever listens besides decides what it means.
     if (came !== undefined && process.listenerCount(came) === 0) process.kill(process.pid, came);
   };
+  try {
+    child = start();
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { child, release };
 }
 
 module.exports = { command };

@@ -46,7 +46,17 @@ test("signals reach the executable, and its death is that of the launcher", { sk
   assert.deepEqual(await once(plain, "exit"), [null, "SIGTERM"]);
 });
 
-test("a command that a function has started ends with its caller", { skip: process.platform === "win32", timeout: 30_000 }, async (t) => {
+/** Waits until `found` gives something, for at most ten seconds. */
+async function eventually(what, found) {
+  for (const end = Date.now() + 10_000; Date.now() < end; ) {
+    const value = found();
+    if (value) return value;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.fail(`${what}: not within 10 s`);
+}
+
+test("a command that a function has started ends with its caller", { skip: process.platform === "win32", timeout: 60_000 }, async (t) => {
   const directory = app(t);
   const script = path.join(directory, "waits");
   writeFileSync(script, `#!/bin/sh\necho $$ > "${directory}/pid"\nexec sleep 60\n`);
@@ -67,15 +77,13 @@ test("a command that a function has started ends with its caller", { skip: proce
   ]) {
     const text = `${more} require(${JSON.stringify(index)}).check().catch(() => {}); setInterval(() => {}, 1000);`;
     const caller = spawn(process.execPath, ["-e", text], { cwd: directory, env: { ...process.env, PRESENTRY_BINARY: script } });
-    let pid;
-    while (!pid) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      if (existsSync(path.join(directory, "pid"))) pid = Number(readFileSync(path.join(directory, "pid"), "utf8"));
-    }
+    t.after(() => caller.kill("SIGKILL"));
+    const file = path.join(directory, "pid");
+    const pid = await eventually("the command starts", () => existsSync(file) && Number(readFileSync(file, "utf8")));
     rmSync(path.join(directory, "pid"));
     assert(lives(pid));
     caller.kill(signal);
     assert.deepEqual(await once(caller, "exit"), ends, `${signal} ${more}`);
-    while (lives(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(`the command ends after ${signal}`, () => !lives(pid));
   }
 });
