@@ -29,6 +29,8 @@ mod cost {
     /// The steps that the library may take to look for declarations: in each block it looks through all blocks inside. 8,000
     /// that lie in one another are 32 million.
     pub(super) const BLOCK_STEPS: usize = 12_000_000;
+    /// The levels of indentation that the library may print where a source is compiled: each is four bytes.
+    pub(super) const INDENTS: usize = 8_000_000;
     /// What is given to a text that is followed. What is touched of it is memory, beside the tree.
     pub(super) const FOLLOWED: usize = if SCALE > 4 { LIMIT } else { LIMIT / 4 * SCALE };
     /// More than this is not asked of any system.
@@ -39,27 +41,21 @@ mod cost {
 pub(crate) fn stack_needed(text: &str) -> Option<usize> {
     let mut scanner = Scanner::new(text.as_bytes());
     scanner.run();
-    if scanner.chain_steps > cost::CHAIN_STEPS || scanner.block_steps > cost::BLOCK_STEPS {
-        return None;
-    }
-    let needed = cost::BASE.saturating_add(scanner.deepest);
-    if needed > cost::FOLLOWED {
-        return None;
-    }
-    if scanner.matched && scanner.levels.len() == 1 {
-        return Some(needed);
-    }
-    // The text is broken, or a regular expression was taken for a division: every token may be one level.
-    let brackets = text.bytes().filter(|byte| matches!(byte, b'(' | b'[' | b'{')).count();
-    let needed = brackets.saturating_mul(cost::BRACKET).saturating_add(text.len().saturating_mul(cost::BYTE));
-    Some(needed.saturating_add(cost::BASE).min(cost::LIMIT))
+    scanner.stack(text)
 }
 
 /// Like [`stack_needed`], for a text with types: `A<A<…`, `keyof keyof …` nest without a bracket that is counted, so
 /// every token may be one level more.
+///
+/// Such a text is compiled and printed, which takes a line and its indentation for each statement and member.
 pub(crate) fn stack_needed_with_types(text: &str) -> Option<usize> {
+    let mut scanner = Scanner::new(text.as_bytes());
+    scanner.run();
+    if scanner.indents > cost::INDENTS {
+        return None;
+    }
     let types = text.len().saturating_mul(cost::BYTE);
-    Some(stack_needed(text)?.saturating_add(types).min(cost::LIMIT))
+    Some(scanner.stack(text)?.saturating_add(types).min(cost::LIMIT))
 }
 
 /// A pair of brackets, or the whole text.
@@ -123,6 +119,7 @@ struct Scanner<'a> {
     deepest: usize,
     chain_steps: usize,
     block_steps: usize,
+    indents: usize,
     /// Whether every bracket was closed by its like so far.
     matched: bool,
     /// Whether a statement ended just now, unless `else` or the `while` of `do` goes on with it.
@@ -161,6 +158,7 @@ impl<'a> Scanner<'a> {
             deepest: 0,
             chain_steps: 0,
             block_steps: 0,
+            indents: 0,
             matched: true,
             ended: false,
         }
@@ -187,6 +185,24 @@ impl<'a> Scanner<'a> {
                 }
             }
         }
+    }
+
+    /// The stack that parsing needs, once the scanner has run.
+    fn stack(&self, text: &str) -> Option<usize> {
+        if self.chain_steps > cost::CHAIN_STEPS || self.block_steps > cost::BLOCK_STEPS {
+            return None;
+        }
+        let needed = cost::BASE.saturating_add(self.deepest);
+        if needed > cost::FOLLOWED {
+            return None;
+        }
+        if self.matched && self.levels.len() == 1 {
+            return Some(needed);
+        }
+        // The text is broken, or a regular expression was taken for a division: every token may be one level.
+        let brackets = text.bytes().filter(|byte| matches!(byte, b'(' | b'[' | b'{')).count();
+        let needed = brackets.saturating_mul(cost::BRACKET).saturating_add(text.len().saturating_mul(cost::BYTE));
+        Some(needed.saturating_add(cost::BASE).min(cost::LIMIT))
     }
 
     fn peek(&self, ahead: usize) -> u8 {
@@ -230,6 +246,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Something that is printed on a line of its own.
+    fn line(&mut self) {
+        self.indents += self.levels.len() + self.level().statements / cost::STATEMENT;
+    }
+
     fn operator(&mut self, cost: usize) {
         let level = self.level();
         level.operators += cost;
@@ -238,6 +259,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn statement(&mut self) {
+        self.line();
         let level = self.level();
         level.operators = 0;
         level.statements += cost::STATEMENT;
@@ -319,11 +341,13 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
                 self.level().operators = 0;
                 self.block_steps += self.level().blocks;
+                self.line();
                 self.ended = true;
                 self.before = Before::Statement;
             }
             b',' => {
                 self.at += 1;
+                self.line();
                 self.level().operators = 0;
                 self.before = Before::Operator;
             }
@@ -414,6 +438,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn push(&mut self, close: u8, kind: Kind) {
+        self.line();
         let level = self.level();
         let base = level.base + level.statements + level.operators + cost::BRACKET;
         let blocks = match kind {
@@ -639,6 +664,16 @@ mod tests {
         }
         let long = format!("{{ {} }}", "b(); ".repeat(500_000));
         assert!(stack_needed(&long).is_some());
+    }
+
+    #[test]
+    fn what_would_be_printed_with_much_indentation_is_refused() {
+        for (open, close) in [("if (a) ", ""), ("while (a) ", ""), ("{ ", " }"), ("x = { a: ", " }"), ("[", "]")] {
+            let nested = |depth: usize| format!("{}b();{}", open.repeat(depth), close.repeat(depth));
+            assert!(stack_needed_with_types(&nested(500)).is_some(), "{open}");
+            assert_eq!(stack_needed_with_types(&nested(6_000)), None, "{open}");
+        }
+        assert!(stack_needed_with_types(&"if (a) { b({ c: [d, e] }); }\n".repeat(100_000)).is_some());
     }
 
     #[test]
