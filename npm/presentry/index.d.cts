@@ -260,6 +260,11 @@ export interface Proof {
   packages: string[];
   /** The modules that are loaded by `import()`. */
   runtime: string[];
+  /**
+   * The libraries that Sentry's build plugin instrumented, where Sentry starts with the runtime; `null` where Sentry has to
+   * come first.
+   */
+  build_plugin: string[] | null;
   /** Codes; the diagnostics say more. */
   failures: string[];
 }

@@ -304,7 +304,7 @@ fn the_sdk_in_one_module() {
 
         ✔ rewritten: Sentry starts first
           loaded before the runtime: index.mjs, instrument.server.mjs, sentry.mjs and 1 package
-          `node_modules`: 0.0 MB, with `--prune` 0.0 MB
+          `node_modules`: 1 kB, with `--prune` 1 kB
           next: `presentry trace` starts the server and shows the spans that arrive
     "#]]
     .assert_eq(&app.succeeds(&["--bundle-sdk"]));

@@ -276,7 +276,7 @@ fn a_name_that_the_build_has_is_not_taken() {
 fn source_maps_lead_back_to_the_source() {
     let app = app(&[(
         "src/instrument.server.ts",
-        &starting("type Gone = string;\nif (process.pid)\nthrow new Error('from the source' satisfies Gone);"),
+        &starting("type Gone = string;\nif (process.env.PATH)\nthrow new Error('from the source' satisfies Gone);"),
     )]);
     rewrites(&app, &[]);
     app.write(

@@ -71,6 +71,8 @@ fn laid_out(line: &str) -> String {
     let is_timed = text.split_once(" ms  ").is_some_and(|(time, _)| time.parse::<f64>().is_ok());
     match line.split_once('●') {
         Some((_, step)) => format!("     0.0 ms  ──●  {}", step.trim_start()),
+        // The column is as wide as the longest time.
+        None if text.starts_with("never  ") => format!("     never  {}", text["never".len()..].trim_start()),
         None if line.len() - text.len() > DETAIL => format!("{:DETAIL$}{text}", ""),
         None if is_timed => format!("     0.0 ms  {}", text.split_once(" ms  ").expect("it is timed").1),
         None => line.to_owned(),
