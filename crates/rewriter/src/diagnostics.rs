@@ -73,7 +73,7 @@ pub(crate) mod codes {
         init_conditional::init_conditional,
         init_later::init_later,
         init_not_followed::init_not_followed,
-        init_not_reached::init_not_reached,
+        init_not_reached::{init_not_called, init_not_reached},
         init_options::init_options,
         init_vouched_for::init_vouched_for,
         instrumentation_imports_elsewhere::{imports_elsewhere, instrumentation_imports_elsewhere},

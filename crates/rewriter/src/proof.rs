@@ -16,7 +16,7 @@ use crate::{
     libraries::{Load, follow, lost},
     order::{self, Reach, Rule, Run, serving_entry},
     runtime::{inits_behind, is_imported_back, is_nitro_runtime, serving},
-    sdk::is_of_sentry,
+    sdk::{self, is_of_sentry},
     sources::{ModulePath, Sources},
     specifier::{Target, package_name},
     starts::may_start_sentry,
@@ -216,7 +216,10 @@ fn prove_in(
     if ends {
         failures.push(codes::instrumentation_throws(graph, &run));
     } else if instrumentation.is_none() && changed.is_none() && !is_unrewritten {
-        failures.push(codes::sentry_not_started(entry, stage));
+        failures.push(match calls_in(graph, &run)?.as_slice() {
+            [] => codes::sentry_not_started(entry, stage),
+            calls => codes::init_not_called(entry, calls),
+        });
     }
     // A module that starts Sentry in the scope of the runtime.
     let holds_its_runtime = |path: &ModulePath| started_in(&run, path) && is_nitro_runtime(graph, path);
@@ -469,6 +472,17 @@ fn not_awaited(
     }
     let floating = floating_imports(graph, entry).into_iter().find(|(file, _)| runtime.contains(file));
     Ok(floating.map(|(_, span)| codes::runtime_not_awaited(entry, span)))
+}
+
+/// The calls of `init` in the modules whose code was run.
+fn calls_in(graph: &Graph<'_>, run: &Run) -> Result<Vec<Label>, Box<Diagnostic>> {
+    let mut calls = Vec::new();
+    for path in &run.evaluated {
+        if let Some(module) = graph.load(path)?.filter(|module| may_start_sentry(module.text.as_bytes())) {
+            calls.extend(sdk::calls_of_init(&module).into_iter().map(|span| module.label(span, "")));
+        }
+    }
+    Ok(calls)
 }
 
 /// Whether a module starts Sentry.
