@@ -11,8 +11,8 @@ pub(super) static CODE: Code = Code {
     summary: "a module of the build cannot be parsed",
     explanation: r#"A module that matters for the proof is not a valid ECMAScript module. Node would refuse it, too.
 
-Some valid modules are refused as well, with the words *nested too deeply*. A text of 4 MB takes at
-most 2 s and 500 MB, so presentry does not parse what would take more: about 15,000 brackets in one
+Some valid modules are refused as well, with the words *nested too deeply*. Some shapes of
+4 MB would take minutes or gigabytes, so presentry does not parse them: about 15,000 brackets in one
 another, 5,000 blocks in one another, or a chain of 7,000 `else if`. Bundlers and minifiers do not
 write such code; a generator of tables may. Move that part to a JSON file or to a chunk that does
 not import the entry: presentry does not parse it there."#,
