@@ -441,8 +441,11 @@ fn names_of_sdk(plan: &Rewriting, sources: &dyn Sources) -> Result<Vec<String>, 
         let imports = package_imports(sources, plan).map_err(|error| Refused::because(error.message.clone()))?;
         names = imports.sdk.keys().map(|specifier| package_name(specifier).to_owned()).collect();
     }
+    // Then hooks find it at run time, as in any build.
     if names.is_empty() {
-        return Err(Refused::because("the instrumentation imports no package of Sentry's"));
+        return Err(Refused::without_channels(
+            "the SDK is a dependency of another package, and is not looked for there",
+        ));
     }
     Ok(names.into_iter().collect())
 }

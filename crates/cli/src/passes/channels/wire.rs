@@ -74,7 +74,7 @@ impl Lines {
 /// Why nothing is injected.
 #[derive(Debug)]
 pub(super) struct Refused {
-    /// Whether the SDK is one that has no channels, or no public transformer for them, so that nothing is wrong with it.
+    /// Whether nothing is wrong: the SDK has no channels, or no public transformer for them, or is that of another package.
     pub(super) without_channels: bool,
     pub(super) reason: String,
 }
