@@ -7,8 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use memchr::memmem;
-use presentry_rewriter::{diagnostics::Diagnostic, instrumented, is_script, marker};
+use presentry_rewriter::{diagnostics::Diagnostic, instrumented, instrumented_by_plugin, is_script, marker};
 use serde::Deserialize;
 
 use crate::diagnostics::bundled_library;
@@ -112,33 +111,18 @@ fn package_of(source: &str) -> Option<&str> {
     Some(&inside[..end])
 }
 
-/// The libraries in scripts that hold channels: by Sentry's build plugin, and by presentry. The plugin leaves a call with the name
-/// of the library in each module (`moduleInjectedSnippet` in `moduleInjectedTransform.js` of `@sentry/server-utils` 11), and
-/// presentry a marker that lists them.
+/// The libraries in scripts that hold channels: by Sentry's build plugin, and by presentry, whose marker lists them.
 fn injected(server: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
-    const SINK: &str = "__SENTRY_ORCHESTRION_INJECT__";
     let (mut by_plugin, mut ours) = (BTreeSet::new(), BTreeSet::new());
     for script in scripts(server) {
         let bytes = fs::read(script).unwrap_or_default();
-        for at in memmem::find_iter(&bytes, SINK) {
-            let rest = &bytes[at + SINK.len()..bytes.len().min(at + SINK.len() + 200)];
-            by_plugin.extend(first_argument(&String::from_utf8_lossy(rest)));
-        }
+        by_plugin.extend(instrumented_by_plugin(&bytes));
         let listed = marker(&bytes);
         ours.extend(
             listed.iter().flat_map(|marker| marker.injected.in_chunks()).map(|(library, _)| library.to_owned()),
         );
     }
     (by_plugin, ours)
-}
-
-/// The literal in ` = call("literal"`.
-fn first_argument(text: &str) -> Option<String> {
-    let call = text.trim_start().strip_prefix('=')?;
-    let (_, arguments) = call.split_once('(')?;
-    let quote = arguments.trim_start().chars().next().filter(|quote| matches!(quote, '"' | '\'' | '`'))?;
-    let literal = &arguments.trim_start()[1..];
-    Some(literal[..literal.find(quote)?].to_owned())
 }
 
 fn of_nitro_3(server: &Path, shown: &str) -> BTreeMap<&'static str, String> {

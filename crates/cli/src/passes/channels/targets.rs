@@ -7,7 +7,7 @@ use std::{
 };
 
 use oxc_resolver::FileSystem as _;
-use presentry_rewriter::{ModulePath, Overlay, Sources, is_script, package_name};
+use presentry_rewriter::{ModulePath, Overlay, Sources, instrumented_by_plugin, is_script, package_name};
 use serde::Deserialize;
 
 use crate::{
@@ -172,8 +172,17 @@ pub(super) fn missing(
         return BTreeMap::new();
     }
     let imported = imported(place, files, build);
-    let named = elsewhere.into_iter().filter(|(name, _)| imported.contains(name.as_str()));
+    let by_plugin = by_plugin(build);
+    let is_left = |name: &str| imported.contains(name) && !by_plugin.contains(name);
+    let named = elsewhere.into_iter().filter(|(name, _)| is_left(name));
     named.map(|(name, at)| (name.clone(), format!("is not in the build, and is found in `{}`", at.display()))).collect()
+}
+
+/// The libraries that Sentry's build plugin instrumented in the chunks of a build. Nothing of them is left to hooks.
+fn by_plugin(build: &Overlay<'_>) -> BTreeSet<String> {
+    let scripts = build.scripts().unwrap_or_default().into_iter();
+    let texts = scripts.filter_map(|path| build.read(&path).ok().flatten().map(|bytes| instrumented_by_plugin(&bytes)));
+    texts.flatten().collect()
 }
 
 /// The packages that the modules of a build, and the packages in it, name.
