@@ -360,8 +360,10 @@ pub(crate) fn auth_tokens(text: &str) -> Result<Vec<String>> {
     let registry = regex::Regex::new(REGISTRY)?;
     // `.sentryclirc` and `sentry.properties`
     let client = regex::Regex::new(r"(?m)^\s*(?:auth\.)?token\s*=\s*([A-Za-z0-9_+/=-]{6,})\s*$")?;
-    let registry =
-        registry.captures_iter(text).map(|found| found[2].to_owned()).filter(|token| !token.starts_with('$'));
+    // A program that assigns a member, as in `_password = other.password`.
+    let member = regex::Regex::new(r"^[A-Za-z_]+(?:\.[A-Za-z_]+)+$")?;
+    let is_value = |token: &String| !token.starts_with('$') && !member.is_match(token);
+    let registry = registry.captures_iter(text).map(|found| found[2].to_owned()).filter(is_value);
     let found = literal.captures_iter(text).chain(client.captures_iter(text)).map(|found| found[1].to_owned());
     Ok(found.chain(registry).collect())
 }
