@@ -15,6 +15,7 @@ use crate::{
     edits::{TextEdit, apply},
     entry_refs::{padded, specifiers, utf16_length},
     graph::{Graph, Module},
+    injected::{Holder, marker},
     overlay::Overlay,
     plan::{ChangeKind, FileChange, Outcome, Plan},
     prefilter::{literals, may_name},
@@ -219,6 +220,7 @@ fn repointed(
         });
         change.after = Some(text);
     }
+    renew_marker(&mut changes);
     for (path, contents) in &bundle.files {
         let before = sources.read(path).map_err(|error| Box::new(codes::unreadable(&error)))?;
         changes.insert(
@@ -233,6 +235,20 @@ fn repointed(
         );
     }
     Ok(changes.into_values().collect())
+}
+
+/// The marker lists by digest what holds channels, and a chunk that does may import the SDK.
+fn renew_marker(changes: &mut BTreeMap<ModulePath, FileChange>) {
+    let found = changes.iter().find_map(|(path, change)| Some((path.clone(), marker(change.after.as_deref()?)?)));
+    let Some((path, mut found)) = found else { return };
+    for (file, holder) in &mut found.injected.files {
+        if let Some(text) = changes.get(file).and_then(|change| change.after.as_deref()) {
+            *holder = Holder::of(text, std::mem::take(&mut holder.channels));
+        }
+    }
+    if let Some(change) = changes.get_mut(&path) {
+        change.after = Some(found.injected.marker().into_bytes());
+    }
 }
 
 /// The edit that makes a specifier of the SDK name the bundle; `None` for every other specifier.

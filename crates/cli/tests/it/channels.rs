@@ -655,9 +655,12 @@ fn libraries_in_chunks_hold_channels() {
 fn a_chunk_is_injected_in_a_bundled_and_pruned_build() {
     let app = with_bundler();
     add_chunk(&app);
+    // A chunk of one file with the app imports the SDK as well, and is made to name the bundle.
+    app.write(&format!("{SERVER}/{CHUNK}"), format!("import {{ init }} from '@sentry/node';\n{BUNDLED_LIBRARIES}"));
     let original = app.snapshot();
     for arguments in [BUNDLED, PRUNED] {
         app.succeeds(arguments);
+        assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains("sentry.mjs"));
         assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains("tr_ch_apm$db_query.traceSync("));
         assert_eq!(injection(&app), "boolean", "the SDK of the bundle need not inject");
         app.succeeds(&["check"]);
