@@ -88,7 +88,7 @@ fn captured(root: &Path, target: &Path) -> Result<Vec<App>> {
         .iter()
         .map(|id| {
             let directory = captured.join(id);
-            builds::capture(&corpus, id, id, &directory)?;
+            builds::extract(&corpus, id, &directory)?;
             Ok(App { name: (*id).to_owned(), directory, packages: None })
         })
         .collect()

@@ -46,12 +46,32 @@ struct File {
 /// # Errors
 /// When there is no such build with an instrumentation, when it holds links, or when an archive is damaged.
 pub fn capture(corpus: &Path, id: &str, name: &str, app: &Path) -> Result<Build> {
+    let manifest = extracted(corpus, id, app)?;
+    let instrumentation = manifest.instrumentation.with_context(|| format!("`{id}` has no instrumentation"))?;
+    Ok(Build {
+        name: name.to_owned(),
+        app: app.to_owned(),
+        server: manifest.server.into(),
+        entry: manifest.entry.into(),
+        instrumentation: instrumentation.into(),
+    })
+}
+
+/// Unpacks the captured build `id` to `app`, which must not exist. The SDK may have put its instrumentation into the entry.
+///
+/// # Errors
+/// When there is no such build, when it holds links, or when an archive is damaged.
+pub fn extract(corpus: &Path, id: &str, app: &Path) -> Result<()> {
+    extracted(corpus, id, app).map(drop)
+}
+
+fn extracted(corpus: &Path, id: &str, app: &Path) -> Result<Manifest> {
     let file = corpus.join(format!("{id}.toml"));
     let text = fs::read_to_string(&file).with_context(|| format!("failed to read `{}`", file.display()))?;
-    let manifest: Manifest = toml::from_str(&text).with_context(|| format!("`{}` is no manifest", file.display()))?;
-    let instrumentation = manifest.instrumentation.with_context(|| format!("`{id}` has no instrumentation"))?;
+    let mut manifest: Manifest =
+        toml::from_str(&text).with_context(|| format!("`{}` is no manifest", file.display()))?;
     let mut files: BTreeMap<String, Vec<(String, u32)>> = BTreeMap::new();
-    for File { path, mode, sha256 } in manifest.files {
+    for File { path, mode, sha256 } in std::mem::take(&mut manifest.files) {
         let (Some(mode), Some(digest)) = (mode, sha256) else { bail!("`{path}` of `{id}` is no plain file") };
         let mode = u32::from_str_radix(&mode, 8).with_context(|| format!("`{path}` has the mode `{mode}`"))?;
         files.entry(digest).or_default().push((path, mode));
@@ -62,13 +82,7 @@ pub fn capture(corpus: &Path, id: &str, name: &str, app: &Path) -> Result<Build>
         bail!("no archive holds `{path}` of `{id}`");
     }
     stand_ins(&app.join(&manifest.server))?;
-    Ok(Build {
-        name: name.to_owned(),
-        app: app.to_owned(),
-        server: manifest.server.into(),
-        entry: manifest.entry.into(),
-        instrumentation: instrumentation.into(),
-    })
+    Ok(manifest)
 }
 
 /// Writes the files whose hashes the archives hold, and takes them out of `files`.

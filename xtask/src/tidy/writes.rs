@@ -240,6 +240,7 @@ mod tests {
             ("scratch.rs", "fn f() { std::fs::remove_dir_all(x); }"),
             ("say/github.rs", "use std::fs::OpenOptions;"),
             ("commands/trace.rs", "fn f() { std::fs::write(x, y); }"),
+            ("commands/repro.rs", "fn f() { std::fs::write(x, y); }"),
             ("pipeline.rs", "use crate::store::transaction; fn f() { transaction::run(); }"),
             ("commands/restore.rs", "use crate::store::{place, transaction::run};"),
             ("open.rs", "fn f() { crate::store::transaction::recover(); }"),
