@@ -8,7 +8,7 @@ use regex::bytes::{Captures, Regex};
 pub(crate) const REDACTED: &str = "<redacted>";
 
 /// What stands in the place of a DSN: one that the SDK accepts, so that the app behaves as before, and that leads nowhere,
-/// as `.invalid` is a domain that nobody can have.
+/// as `.invalid` is a domain that cannot be registered.
 pub(crate) const DSN: &str = "https://redacted@redacted.invalid/0";
 
 /// What looks like a secret.

@@ -135,7 +135,7 @@ impl Output {
         ));
     }
 
-    /// A row that was asked for, and comes however quiet the run is. A command line is not broken, so that it can be copied.
+    /// A row that the user wants, and that comes however quiet the run is. A command line is not broken, so that it can be copied.
     pub(crate) fn asked_row(&self, about: &str, width: usize, text: &str) {
         let columns = self.stdout.width.filter(|_| !text.contains("node --import"));
         let row = wrapped(&visible(text), &format!("{about:width$}"), &" ".repeat(width), columns);
@@ -309,7 +309,7 @@ impl Output {
         exit_code
     }
 
-    /// The report of a command that another one asked for its facts: nothing is printed.
+    /// The report of a command whose facts another one uses: nothing is printed.
     pub(crate) fn gathered(&self, report: Report, outcome: Outcome) -> Report {
         report.finished(outcome, outcome.exit_code(), self.said.take())
     }
