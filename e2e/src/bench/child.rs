@@ -136,7 +136,7 @@ fn processor_of_itself() -> Result<Option<f64>> {
 #[cfg(unix)]
 fn processor(of: nix::sys::resource::UsageWho) -> Result<f64> {
     use nix::sys::time::{TimeVal, TimeValLike};
-    let usage = nix::sys::resource::getrusage(of).context("failed to ask for the time of a process")?;
+    let usage = nix::sys::resource::getrusage(of).context("failed to read the times of a process")?;
     let seconds = |time: TimeVal| Ok(f64::from(i32::try_from(time.num_microseconds())?) / 1_000_000.0);
     seconds(usage.user_time()).and_then(|user: f64| Ok(user + seconds(usage.system_time())?))
 }

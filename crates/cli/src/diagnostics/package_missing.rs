@@ -14,7 +14,7 @@ The SDK copies the instrumentation into the build after Nitro has collected the 
 server, so those that only the instrumentation imports are missing. presentry collects them from the
 app, unless `--no-trace` is given. An output directory that was copied without its `node_modules`
 lacks all of them. Where the packages are supplied in another way, as a layer or by an install at
-the place where the server runs, `--packages-elsewhere` says so; of the preset `firebase` it is
+the place where the server runs, say `--packages-elsewhere`; of the preset `firebase` it is
 known, and its packages count when the `package.json` of the server names them.
 
 A loader hook that is registered with `module.register()` and is missing is a warning: the server
