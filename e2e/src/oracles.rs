@@ -532,12 +532,15 @@ pub fn load_errors(
     })
 }
 
-/// Whether two servers came to the same. Where both ended, it does not count whether one could be reached before: the SDK sends
-/// the error first, which takes the time in which a host finds that the server accepts connections.
-fn ends_alike(one: &ThrowObservation, other: &ThrowObservation) -> bool {
-    match (one.exit, other.exit) {
-        (Some(exit), Some(of_other)) => exit == of_other && one.printed == other.printed,
-        _ => one == other,
+/// Whether a server came to the same as the unrewritten one. Where both ended, it does not count whether one could be reached
+/// before: the SDK sends the error first, which takes the time in which a host finds that the server accepts connections.
+/// Where both stay up, it may serve a static file that the unrewritten one does not find: under Nuxt the first statement
+/// of the instrumentation says where files are, as that of the entry does, and the entry's does not run any more.
+fn ends_alike(one: &ThrowObservation, unrewritten: &ThrowObservation) -> bool {
+    match (one.exit, unrewritten.exit) {
+        (Some(exit), Some(of_other)) => exit == of_other && one.printed == unrewritten.printed,
+        _ if one.asset == Some(200) => *one == ThrowObservation { asset: one.asset, ..*unrewritten },
+        _ => one == unrewritten,
     }
 }
 

@@ -235,6 +235,9 @@ fn load_errors_end_the_process() {
     fails(load_errors(&first, &later, &ended), "unrewritten: listened");
     let before = ThrowObservation { listened: false, ..ended };
     passes(load_errors(&first, &ended, &before));
+    let without_file = ThrowObservation { asset: Some(500), ..later.clone() };
+    passes(load_errors(&first, &later, &without_file));
+    fails(load_errors(&first, &without_file, &later), "static file 500; unrewritten");
     fails(load_errors(&first, &ThrowObservation { exit: Some(Exit::Code(0)), ..ended }, &before), "thrown later");
     let silent = ThrowObservation { printed: false, ..later };
     fails(load_errors(&first, &silent, &silent), "did not throw");
