@@ -13,7 +13,7 @@ use crate::intake::Received;
 use crate::process::Exit;
 use crate::resolved;
 use crate::runtime::THROWN;
-use crate::scenario::{Control, Ends, Feature, Library, Module, Package, Scenario, WantedSpan};
+use crate::scenario::{Control, Ends, Feature, Library, Module, Package, Scenario, Traced, WantedSpan};
 use crate::seen::{Again, ControlBuild, Facts, Observation, Proof, Seen, StartSeen, ThrowObservation};
 use crate::server::Response;
 use crate::trace::{ModuleTrace, RuntimeModules};
@@ -827,6 +827,23 @@ pub fn ends_as_said(ends: &Ends, exit: Exit, printed: &str) -> Judgement {
         wrong.push(format!("`presentry` does not print `{}`", ends.says));
     }
     verdict(&wrong, || format!("`presentry` {exit}, printed `{}`", ends.says))
+}
+
+/// A check beside the oracles: `presentry trace` sees the expected spans in the build, and misses them in the control.
+///
+/// # Errors
+/// Says which of the two came to what.
+pub fn spans_traced(traced: &Traced, (exit, printed): (Exit, &str), control: (Exit, &str)) -> Judgement {
+    let (request, expect) = (&traced.path, &traced.expect);
+    let missing = format!("no span of `{expect}` arrived");
+    let mut wrong = Vec::new();
+    if exit != Exit::Code(0) || printed.contains(&missing) {
+        wrong.push(format!("`trace --request {request} --expect {expect}` {exit}"));
+    }
+    if control.0 != Exit::Code(1) || !control.1.contains(&missing) {
+        wrong.push(format!("no control: where nothing injects it {}, and does not print `{missing}`", control.0));
+    }
+    verdict(&wrong, || format!("`{expect}` is seen under `GET {request}`, and not where nothing injects"))
 }
 
 /// A check beside the oracles: nothing changed between two snapshots, whose `differences` are given.

@@ -15,13 +15,13 @@ use crate::matrix::Cell;
 use crate::node::Node;
 use crate::oracles::{self, BUILD, Judgement, ORACLES};
 use crate::progress::{Bar, Console, Shown};
-use crate::scenario::Ends;
+use crate::scenario::{Ends, Traced};
 use crate::seen::{Before, Facts, Seen};
 use crate::timeline::Timeline;
 use crate::toolchain::Toolchain;
 use crate::trace::RuntimeModules;
 use crate::tree::Snapshot;
-use crate::workbench::{Config, Prepared, Workbench};
+use crate::workbench::{Config, Copy, Prepared, Workbench};
 
 /// The run of a cell.
 #[derive(Debug, Clone)]
@@ -217,6 +217,9 @@ fn see<T>(evidence: &mut Evidence, of: &str, seen: &Seen<T>, modules: &RuntimeMo
     evidence.timelines.extend(seen.watched.as_ref().map(|watched| Timeline::new(of, watched, modules)));
 }
 
+/// What was asked: the number and name of an oracle, its answer, and the processes that were looked at.
+type Asked = (Option<u8>, &'static str, Judgement, Vec<Source>);
+
 /// One column's judgements on their way to the document.
 struct Judging<'a> {
     bench: &'a Workbench<'a>,
@@ -225,9 +228,9 @@ struct Judging<'a> {
 }
 
 impl Judging<'_> {
-    fn all(&self, judgements: impl IntoIterator<Item = (Option<u8>, &'static str, Judgement, Vec<Source>)>) -> Judged {
+    fn all(&self, judgements: impl IntoIterator<Item = Asked>) -> Judged {
         let Judging { bench, column, versions } = *self;
-        let check = |(oracle, name, judgement, sources): (_, &'static str, Judgement, _)| {
+        let check = |(oracle, name, judgement, sources): Asked| {
             let known = bench.config.matrix.known(column, bench.scenario, versions, (oracle, name)).map(str::to_owned);
             let passed = judgement.is_ok();
             let seen = judgement.unwrap_or_else(|seen| seen);
@@ -271,14 +274,26 @@ fn judge_end(bench: &Workbench<'_>, ends: &Ends, prepared: &Prepared) -> Result<
     let finished = bench.timed("presentry", || bench.command("presentry", None, &[], &subject))?;
     let after = Snapshot::take(&subject.root)?;
     let changed = oracles::unchanged(&before.differences(&after), &after.checksum());
-    let judging = Judging { bench, column: Column::Presentry, versions: &prepared.versions };
-    Ok(judging.all([
-        (
-            None,
-            "the command",
-            oracles::ends_as_said(ends, finished.exit, &finished.text),
-            vec![finished.source.clone()],
-        ),
-        (None, "no byte is changed", changed, vec![finished.source]),
-    ]))
+    let source = || vec![finished.source.clone()];
+    let mut judgements = vec![
+        (None, "the command", oracles::ends_as_said(ends, finished.exit, &finished.text), source()),
+        (None, "no byte is changed", changed, source()),
+    ];
+    if let Some(traced) = &ends.traced {
+        judgements.push(spans_as_built(bench, traced, prepared, &subject)?);
+    }
+    Ok(Judging { bench, column: Column::Presentry, versions: &prepared.versions }.all(judgements))
+}
+
+/// What `presentry trace` sees of the build as it is, and of the control, which is built without what makes the spans.
+fn spans_as_built(bench: &Workbench<'_>, traced: &Traced, prepared: &Prepared, subject: &Copy) -> Result<Asked> {
+    let control = bench.copy(&bench.build_with(&prepared.install, &traced.control, "for the control")?, "control")?;
+    let trace = |log, copy: &Copy| {
+        let args = ["--request", &traced.path, "--expect", &traced.expect];
+        bench.timed(log, || bench.command(log, Some("trace"), &args, copy))
+    };
+    let (seen, seen_of_control) = (trace("trace", subject)?, trace("trace-control", &control)?);
+    let judgement =
+        oracles::spans_traced(traced, (seen.exit, &seen.text), (seen_of_control.exit, &seen_of_control.text));
+    Ok((None, "spans as it was built", judgement, vec![seen.source, seen_of_control.source]))
 }

@@ -226,6 +226,20 @@ pub struct Ends {
     pub exit: i32,
     /// What it prints.
     pub says: String,
+    /// The spans that the build sends as it is.
+    pub traced: Option<Traced>,
+}
+
+/// A request, and the spans that `presentry trace` has to see of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traced {
+    /// The path to request.
+    pub path: String,
+    /// The library or origin, as `--expect` has it.
+    pub expect: String,
+    /// Files that are written over the app for the control, whose build must send no such span.
+    pub control: BTreeMap<String, String>,
 }
 
 /// A build that works as a server and must fail what a proven one passes.

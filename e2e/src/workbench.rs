@@ -122,6 +122,11 @@ impl Workbench<'_> {
         Path::new(&self.scenario.server).join(&self.scenario.entry)
     }
 
+    /// What a build makes, relative to the app: the entry, or the output where nothing is booted.
+    fn made(&self) -> PathBuf {
+        if self.scenario.ends.is_some() { self.scenario.output().to_owned() } else { self.entry() }
+    }
+
     /// Installs and builds the app, and starts what its builds need.
     pub(crate) fn prepare(&self) -> Result<Prepared> {
         let Workbench { scenario, config, console, cache, .. } = *self;
@@ -137,9 +142,7 @@ impl Workbench<'_> {
         console.print(&format!("  installed: {}\n", shown.join(", ")));
         versions.insert("node".to_owned(), self.node.version.clone());
         versions.insert("npm".to_owned(), config.toolchain.npm_version.clone());
-        let entry = self.entry();
-        let made = if scenario.ends.is_some() { scenario.output() } else { &entry };
-        let built = console.step(&app.builder()?, || app.build(cache, &install, made).map(cached))?.path;
+        let built = console.step(&app.builder()?, || app.build(cache, &install, &self.made()).map(cached))?.path;
         if scenario.ends.is_some() {
             let env = Vec::new();
             return Ok(Prepared { install, built, packaged: None, versions, hosts: None, _database: None, env });
@@ -194,15 +197,22 @@ impl Workbench<'_> {
         if config.tarballs.is_empty() {
             bail!("scenario {} builds with the npm package, and there are no tarballs of it", scenario.id);
         }
-        let mut files = scenario.files.clone();
-        files.extend(module.files.clone());
-        let app = self.app_with(&files, self.logs);
+        let app = self.app_with(&scenario.files, self.logs);
         let install = console.step("install the package", || app.add(cache, install, &config.tarballs).map(cached))?;
         let log = self.logs.join("package-version.log");
         let version = app.execute(cache, &install.path, &["presentry", "--version"], &log)?;
-        let step = format!("{} with the package", app.builder()?);
-        let build = console.step(&step, || app.build(cache, &install.path, &self.entry()).map(cached))?;
-        Ok(Some((build.path, version)))
+        let build = self.build_with(&install.path, &module.files, "with the package")?;
+        Ok(Some((build, version)))
+    }
+
+    /// The app once more, built with `files` written over it; `what` tells the step from that of the other build.
+    pub(crate) fn build_with(&self, install: &Path, files: &BTreeMap<String, String>, what: &str) -> Result<PathBuf> {
+        let Workbench { scenario, console, cache, .. } = *self;
+        let mut over = scenario.files.clone();
+        over.extend(files.clone());
+        let app = self.app_with(&over, self.logs);
+        let step = format!("{} {what}", app.builder()?);
+        Ok(console.step(&step, || app.build(cache, install, &self.made()).map(cached))?.path)
     }
 
     /// What the command that is judged says of itself.

@@ -490,12 +490,22 @@ fn what_the_top_level_import_must_show_depends_on_the_library() {
 
 #[test]
 fn the_command_ends_as_said() {
-    let ends = Ends { exit: 1, says: "error[edge-runtime]".to_owned() };
+    let ends = Ends { exit: 1, says: "error[edge-runtime]".to_owned(), traced: None };
     passes(ends_as_said(&ends, Exit::Code(1), "error[edge-runtime]: no hooks"));
     fails(ends_as_said(&ends, Exit::Code(0), "error[edge-runtime]"), "exited with code 0, wanted code 1");
     fails(ends_as_said(&ends, Exit::Code(1), "error[other]"), "does not print `error[edge-runtime]`");
     passes(unchanged(&[], &"0".repeat(64)));
     fails(unchanged(&["`a` changed".to_owned()], &"0".repeat(64)), "`a` changed");
+}
+
+#[test]
+fn spans_are_traced_and_missed_in_the_control() {
+    let traced = Traced { path: "/api".to_owned(), expect: "graphql".to_owned(), control: BTreeMap::new() };
+    let (seen, missed) = ((Exit::Code(0), "graphql 4"), (Exit::Code(1), "no span of `graphql` arrived"));
+    passes(spans_traced(&traced, seen, missed));
+    fails(spans_traced(&traced, missed, missed), "`trace --request /api --expect graphql` exited with code 1");
+    fails(spans_traced(&traced, seen, seen), "no control");
+    fails(spans_traced(&traced, seen, (Exit::Code(1), "error[not-proven]")), "no control");
 }
 
 #[test]
