@@ -54,7 +54,7 @@ pub fn markdown(overview: &Overview<'_>) -> String {
     }
     text.push_str(&sdks(overview));
     if overview.without_server().next().is_some() {
-        let _ = writeln!(text, "\n## Builds without a server\n\nThe command says so, and changes nothing.\n");
+        let _ = writeln!(text, "\n## Builds that are not rewritten\n\nThe command says why, and changes nothing.\n");
         for row in overview.without_server() {
             let _ = writeln!(text, "- `{}`: {}. {}", row.cell.id, line_text(&row.cell.about), words(row, OURS));
         }

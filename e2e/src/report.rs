@@ -158,8 +158,8 @@ impl<'a> Overview<'a> {
         }
         match self.without_server().count() {
             0 => {}
-            1 => remarks.push("Not counted, as no server comes out of the build: 1 cell.".to_owned()),
-            others => remarks.push(format!("Not counted, as no server comes out of the build: {others} cells.")),
+            1 => remarks.push("Not counted, as nothing is rewritten there: 1 cell.".to_owned()),
+            others => remarks.push(format!("Not counted, as nothing is rewritten there: {others} cells.")),
         }
         remarks
     }
