@@ -106,10 +106,10 @@ export function functionEnvironment(platform) {
 /**
  * Starts the process that loads the built entry. Its output goes to the host's stderr, so that the one line on the host's
  * stdout is the host's own. A process that ends, ends the host: with its own code, or with 1 where it ended with 0, since
- * a function that is gone is an error whatever it said.
+ * a function that is gone is an error whatever it said. `account` has the `uid` and `gid` of another user.
  */
-export function start(program, args, { cwd, env, ipc = false }) {
-  const child = spawn(program, args, { cwd, env, stdio: ["ignore", "pipe", "pipe", ...(ipc ? ["ipc"] : [])] });
+export function start(program, args, { cwd, env, account = {}, ipc = false }) {
+  const child = spawn(program, args, { cwd, env, ...account, stdio: ["ignore", "pipe", "pipe", ...(ipc ? ["ipc"] : [])] });
   children.add(child);
   child.on("error", (error) => fail(`failed to start \`${program}\`: ${error.message}`));
   for (const stream of [child.stdout, child.stderr]) {

@@ -287,6 +287,62 @@ if (cluster.isPrimary) {
   await t.test("a worker that dies", () => refuses("node-cluster.mjs", broken, /a worker ended while it started/));
 });
 
+// The recipes themselves, so that what is tried is what users copy.
+const EXAMPLES = process.env.HOSTS_EXAMPLES ?? path.join(HOSTS, "../../examples");
+const recipe = (name) => readFileSync(path.join(EXAMPLES, name), "utf8");
+const WRITER = `import http from "node:http"; import { writeFileSync } from "node:fs";
+for (const file of ["x", import.meta.filename ?? "y"]) {
+  try { writeFileSync(file, ""); console.error("error: the server can write"); process.exit(3); } catch {}
+}
+const { PORT, HOST, NODE_ENV } = process.env;
+if (NODE_ENV !== "production") throw new Error("NODE_ENV is " + NODE_ENV);
+http.createServer(listener).listen(PORT, HOST, () => console.log("Listening on http://" + HOST + ":" + PORT));\n`;
+const served = LISTENER.replace("export ", "") + WRITER;
+
+test("docker", { skip: process.platform === "win32" }, async (t) => {
+  const dockerfile = recipe("docker/Dockerfile");
+  const files = { ".output/server/index.mjs": served, Dockerfile: dockerfile, secret: "not copied" };
+  await t.test("requests", () => passes("docker.mjs", files));
+  for (const [from, to, reason] of [
+    ["USER node\n", "", /runs as root/],
+    ["EXPOSE", "RUN chown -R node .\nEXPOSE", /needs a container/],
+    ["RUN npx presentry --prune\n", "", /the first stage runs/],
+    ["/app/.output .output", "/app/gone gone", /not there to be copied/],
+    ["--from=build", "--from=other", /no stage `other`/],
+    ['CMD ["node",', 'CMD ["sh",', /does not start Node.js/],
+  ]) {
+    assert.ok(dockerfile.includes(from), from);
+    await t.test(String(reason), () => refuses("docker.mjs", { ...files, Dockerfile: dockerfile.replace(from, to) }, reason));
+  }
+});
+
+test("systemd", { skip: process.platform === "win32" }, async (t) => {
+  const unit = recipe("systemd/app.service");
+  const files = { ".output/server/index.mjs": served, "app.service": unit };
+  await t.test("requests", () => passes("systemd.mjs", files));
+  for (const [from, to, reason] of [
+    ["DynamicUser=yes\n", "", /`DynamicUser` is `undefined`/],
+    ["index.mjs", "index.mjs --port 1", /not the entry alone/],
+    ["ExecStart=/usr/bin/node", "ExecStart=/bin/sh", /does not start Node.js/],
+    ["[Service]", "[Service] x", /not a line of a unit/],
+  ]) {
+    assert.ok(unit.includes(from), from);
+    await t.test(String(reason), () => refuses("systemd.mjs", { ...files, "app.service": unit.replace(from, to) }, reason));
+  }
+});
+
+const pm2 = existsSync(path.join(HOSTS, "pm2/node_modules"));
+test("pm2", { skip: !pm2 && "`npm ci` was not run in pm2/" }, async (t) => {
+  const config = recipe("pm2/ecosystem.config.cjs");
+  const server = served.replace(/for \(const file[^]*?\n}\n/, "");
+  const files = { ".output/server/index.mjs": server, "ecosystem.config.cjs": config };
+  await t.test("requests", () => passes("pm2.mjs", files));
+  const cluster = { ...files, "ecosystem.config.cjs": config.replace('"fork"', '"cluster"') };
+  await t.test("the mode `cluster`", () => refuses("pm2.mjs", cluster, /in the mode `fork`/));
+  const broken = { ...files, ".output/server/index.mjs": "process.exit(3);\n" };
+  await t.test("an app that ends", () => refuses("pm2.mjs", broken, /PM2 starts it again/));
+});
+
 test("aws-lambda", async (t) => {
   const files = (entry) => ({ ".output/server/index.mjs": entry });
   await t.test("requests", () => passes("aws-lambda.mjs", files(LAMBDA)));
@@ -637,7 +693,7 @@ test("the table names every host, and nothing else", () => {
       .filter((arg) => arg.startsWith("{hosts}/"))
       .map((arg) => arg.slice(8)),
   );
-  const library = ["front.mjs", "lambda.mjs", "lambda-payload.mjs", "azure.mjs", "engine.mjs", "hosts.test.mjs"];
+  const library = ["front.mjs", "lambda.mjs", "lambda-payload.mjs", "azure.mjs", "engine.mjs", "alone.mjs", "hosts.test.mjs"];
   const files = readdirSync(HOSTS).filter((name) => name.endsWith(".mjs") && !library.includes(name));
   assert.deepEqual([...named].sort(), files.sort());
   assert.equal(new Set(hosts.map(({ id }) => id)).size, hosts.length);

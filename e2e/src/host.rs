@@ -17,6 +17,8 @@ use crate::tree;
 
 /// Where the hosts are in the repository, beside the scenarios.
 pub const DIRECTORY: &str = "e2e/hosts";
+/// Where the recipes are in the repository, which some of the hosts carry out.
+pub const RECIPES: &str = "examples";
 /// The list of hosts in it.
 const LIST: &str = "hosts.json";
 
@@ -240,10 +242,11 @@ fn install(manifests: &Path, cache: &Cache, toolchain: &Toolchain, logs: &Path) 
 /// When the packages cannot be installed, or a test fails; the message ends with what was printed last.
 pub fn test(from: &Path, work: &Path, cache: &Cache, toolchain: &Toolchain, logs: &Path) -> Result<String> {
     crate::cache::remove(work)?;
-    let placed = Placed::new(from, work, &[".".to_owned()], cache, toolchain, logs)?;
+    let placed = Placed::new(from, work, &[".".to_owned(), "pm2".to_owned()], cache, toolchain, logs)?;
     let finished = Invocation::new(&toolchain.node, &placed.directory)
         .args(["--test", "--test-reporter=tap"])
         .arg(placed.file("hosts.test.mjs"))
+        .env("HOSTS_EXAMPLES", from.join("../..").join(RECIPES))
         .run_ok(&logs.join("hosts.log"), TEST_LIMIT)?;
     let count = |name: &str| {
         let prefix = format!("# {name} ");

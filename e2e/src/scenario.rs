@@ -9,10 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use toml::Table;
 
-use crate::host::{self, Host};
+use crate::host::{self, Host, RECIPES};
 
 /// Where the scenarios are in the repository.
 pub const DIRECTORY: &str = "e2e/scenarios";
+
+/// What a recipe has for people alone.
+const README: &str = "README.md";
 
 /// The scenario that runs when none is named.
 pub const DEFAULT: &str = "basic";
@@ -85,6 +88,9 @@ pub struct Scenario {
     pub r#move: bool,
     /// The platform in `e2e/hosts` that starts the build; Node itself where it is not given. The app is built for it.
     pub host: Option<String>,
+    /// The recipe in `examples` whose files are written over the fixture as well: what users copy is what is built and
+    /// started here.
+    pub recipe: Option<String>,
     /// Whether the fixture's own config names the preset of `host`. Otherwise one that does is written over it.
     #[serde(default)]
     pub own_config: bool,
@@ -520,9 +526,19 @@ impl Scenario {
             table.try_into()?
         };
         scenario.id = id.to_owned();
+        let recipe = match &scenario.recipe {
+            Some(recipe) => recipe_files(&hosts.join("../..").join(RECIPES).join(recipe))?,
+            None => BTreeMap::new(),
+        };
+        let own_config = scenario.own_config || recipe.contains_key(CONFIG);
+        for (name, text) in recipe {
+            if scenario.files.insert(name.clone(), text).is_some() {
+                bail!("`files` has `{name}`, and `recipe` writes it");
+            }
+        }
         if let Some(id) = &scenario.host {
             let host = Host::read(hosts, id)?;
-            if !scenario.own_config && scenario.files.insert(CONFIG.to_owned(), host.config()).is_some() {
+            if !own_config && scenario.files.insert(CONFIG.to_owned(), host.config()).is_some() {
                 bail!("`files` has `{CONFIG}`, and `host` writes it\nhint: with `own_config = true` it does not");
             }
             scenario.start = Start::Host(Box::new(host));
@@ -600,6 +616,20 @@ impl Scenario {
 
 /// The config of the app, which selects the preset.
 const CONFIG: &str = "app.config.ts";
+
+/// The files of a recipe, by their names.
+fn recipe_files(directory: &Path) -> Result<BTreeMap<String, String>> {
+    let context = || format!("failed to read the recipe `{}`", directory.display());
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name != README {
+            files.insert(name, std::fs::read_to_string(entry.path()).with_context(context)?);
+        }
+    }
+    Ok(files)
+}
 
 /// The keys of `scenario`, and those of `base` that it has not. A part that the scenario says to be absent is not the base's
 /// either.

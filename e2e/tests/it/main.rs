@@ -6,11 +6,13 @@ mod action;
 mod cache;
 #[cfg(unix)]
 mod database;
+mod forms;
 mod intake;
 // npm has a Chromium for no other system.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod page;
 mod process;
+mod recipes;
 mod run;
 #[cfg(unix)]
 mod secrets;

@@ -27,8 +27,11 @@ const PHRASES: [(&str, &str); 17] = [
     ("whatever the reason", "the rule itself"),
 ];
 
-/// Whether `file` is a page for people: at the root, or in `docs`.
+/// Whether `file` is a page for people: at the root, in `docs`, or of a recipe.
 pub(super) fn is_page(file: &str) -> bool {
+    if file.starts_with("examples/") {
+        return file.ends_with("/README.md");
+    }
     let name = file.strip_prefix("docs/").unwrap_or(file);
     name.ends_with(".md") && !name.contains('/')
 }
@@ -117,7 +120,7 @@ mod tests {
 
     #[test]
     fn pages_are_at_the_root_and_in_docs() {
-        for file in ["README.md", "docs/ci.md"] {
+        for file in ["README.md", "docs/ci.md", "examples/docker/README.md"] {
             assert!(is_page(file), "{file}");
         }
         for file in ["fixtures-apps/basic/README.md", "docs/schema.json", "docs/notes/x.md"] {
