@@ -32,6 +32,7 @@ pub(crate) enum Verb {
     Capture(Capture),
     Bench(Bench),
     Bounds(Bounds),
+    Book(Book),
     Dist(Dist),
     Fuzz(Fuzz),
     Soak(Soak),
@@ -340,6 +341,17 @@ pub(crate) struct Test {
     /// Leave out the e2e scenarios, where they cannot run.
     #[arg(long)]
     pub(crate) no_e2e: bool,
+}
+
+/// Make a site of the pages, with mdBook, and look up every link of it.
+#[derive(Debug, Args)]
+pub(crate) struct Book {
+    /// Where the site goes.
+    #[arg(long, value_name = "DIR", default_value = "target/site")]
+    pub(crate) out: PathBuf,
+    /// The executable of mdBook, if it is not on `PATH`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mdbook: Option<PathBuf>,
 }
 
 /// Check what neither the compiler nor clippy checks.

@@ -4,6 +4,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod book;
 mod bounds;
 mod capture;
 mod dist;
@@ -12,6 +13,7 @@ mod flags;
 mod fuzz;
 mod hosts;
 mod libraries;
+mod pages;
 mod print;
 mod report;
 mod repro;
@@ -58,6 +60,7 @@ fn run(verb: Verb) -> Result<Outcome> {
     match verb {
         Verb::Bench(flags::Bench { what: Measured::Rewrite(verb) }) => verb.run(&sh),
         Verb::Bench(flags::Bench { what: Measured::Start(verb) }) => verb.run(&sh),
+        Verb::Book(verb) => verb.run(&sh),
         Verb::Bounds(verb) => verb.run(&sh),
         Verb::Capture(verb) => verb.run(&sh),
         Verb::Dist(verb) => verb.run(&sh),

@@ -2,6 +2,7 @@
 
 mod circles;
 mod docs;
+mod links;
 mod names;
 mod writes;
 
@@ -106,6 +107,7 @@ impl Repository {
                 found.extend(registry_addresses(file, text));
             }
         }
+        found.extend(links::links(&self.texts, &self.files));
         found.extend(circles::circles(&self.texts));
         found.extend(writes::writes(&self.texts));
         found.extend(clippy_toml(&self.files));
