@@ -78,6 +78,20 @@ try {
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
   if ((await ground()) === light) problems.push("dark: the ground is as in the light scheme");
   await page.screenshot({ path: join(pictures, "dark.png"), fullPage: true });
+
+  // A phone, in both schemes: nothing has to be moved sideways to be read, closed or open.
+  await page.setViewport({ width: 390, height: 844, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
+  for (const scheme of ["light", "dark"]) {
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+    await page.goto("about:blank");
+    await page.goto(address, { waitUntil: "load" });
+    await page.screenshot({ path: join(pictures, `phone-${scheme}.png`), fullPage: true });
+    for (const state of ["closed", "open"]) {
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      if (width > 390) problems.push(`phone: the page is ${width} wide, ${state}`);
+      await page.click("#open");
+    }
+  }
 } catch (error) {
   problems.push(`stopped: ${error.message}`);
 } finally {

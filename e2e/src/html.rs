@@ -3,9 +3,12 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::column::Column;
 use crate::document::{Check, Entry, Judged};
 use crate::evidence::{Exports, Log, Phase};
 use crate::report::{Overview, Row, Standing};
+use crate::scenario::Control;
+use crate::timeline::Timeline;
 use crate::visible::visible;
 
 mod drawing;
@@ -20,6 +23,9 @@ const WITHOUT_SCRIPT: &str = ".more { display: table-row } .filters, .rows butto
 /// The packages whose versions are shown without opening a row.
 const SHOWN: [(&str, &str); 4] =
     [("node", "Node.js"), ("vinxi", "vinxi"), ("nitropack", "nitropack"), ("@sentry/solidstart", "sentry")];
+
+/// How many steps of a run are shown.
+const PHASES: usize = 8;
 
 /// The whole page.
 pub fn page(overview: &Overview<'_>) -> String {
@@ -45,7 +51,7 @@ pub fn page(overview: &Overview<'_>) -> String {
                         (overview.versions_of("npm")) ". All columns of a row are of one run: built, started and judged \
                         beside each other."
                     }
-                    @for remark in overview.remarks() { p { (remark) } }
+                    @for remark in overview.remarks() { p { (prose(&remark)) } }
                     (cards(overview))
                 }
                 main {
@@ -55,12 +61,12 @@ pub fn page(overview: &Overview<'_>) -> String {
                             th { "cell" } th { "installed" }
                             @for (_, title) in &overview.columns { th { (title) } }
                         } }
-                        tbody { @for (index, row) in overview.rows.iter().enumerate() { (self::row(overview, row, index)) } }
+                        tbody { @for (index, row) in worst_first(overview).into_iter().enumerate() { (self::row(overview, row, index)) } }
                     }
                     p #nothing hidden { "No cell is left by these filters." }
                     @if !overview.left_out.is_empty() {
                         h2 { "Cells that cannot be judged" }
-                        ul { @for left in overview.left_out { li { code { (left.id) } ": " (left.because) } } }
+                        ul { @for left in overview.left_out { li { code { (left.id) } ": " (prose(&left.because)) } } }
                     }
                 }
                 script { (PreEscaped(SCRIPT)) }
@@ -69,6 +75,18 @@ pub fn page(overview: &Overview<'_>) -> String {
     };
     // HTML has no way to write control characters, such as those of terminal colours.
     visible(&page.into_string())
+}
+
+/// The rows, those with something to look at before the others, which stay in the order of the cells.
+fn worst_first<'o, 'a>(overview: &'o Overview<'a>) -> Vec<&'o Row<'a>> {
+    let mut rows: Vec<&Row<'_>> = overview.rows.iter().collect();
+    rows.sort_by_key(|row| match row.ours(&overview.columns) {
+        Standing::Failed => 0,
+        Standing::Missing => 1,
+        Standing::Known => 2,
+        _ => 3,
+    });
+    rows
 }
 
 /// How many cells each column has proven.
@@ -111,7 +129,7 @@ fn filters(overview: &Overview<'_>) -> Markup {
         }
         p.legend {
             @for (class, mark, says) in legend { span class={ "sq " (class) } { (mark) } " " (says) "\u{2002}" }
-            "A number is an oracle, a dot another check; each says what was seen when it is pointed at."
+            "A number is an oracle, a dot another check; one that did not pass tells what was seen when it is pointed at."
         }
     }
 }
@@ -145,12 +163,12 @@ fn row(overview: &Overview<'_>, row: &Row<'_>, index: usize) -> Markup {
             td.versions {
                 @for (short, version, asked) in shown { span class=[asked.then_some("asked")] { (short) " " (version) } }
             }
-            @for (key, _) in &overview.columns { (judgement(row, key)) }
+            @for (key, title) in &overview.columns { (judgement(row, key, title)) }
         }
         tr.more id=(more_id) hidden {
             td colspan=(overview.columns.len() + 2) {
                 @match row.entry {
-                    Some(entry) => (more(entry)),
+                    Some(entry) => (more(entry, row.default_column())),
                     None => p { "There is no run of this cell. It counts as failed." },
                 }
             }
@@ -171,24 +189,40 @@ fn state(standing: &Standing) -> &'static str {
     }
 }
 
-/// One column of a row: the verdict in words, and a square for each check.
-fn judgement(row: &Row<'_>, column: &str) -> Markup {
+/// One column of a row: the verdict in words, what failed by its name, and a square for each check.
+fn judgement(row: &Row<'_>, column: &str, title: &str) -> Markup {
     let standing = row.standing(column);
     html! {
-        td {
+        td data-title=(title) {
             span class={ "verdict " (state(&standing)) } { (standing.words(row.cell.server)) }
             @if let Standing::Absent(reason) = &standing { small { (prose(reason)) } }
             @if let Some((entry, column)) = row.entry.and_then(|entry| Some((entry, entry.column(column)?))) {
-                .squares {
+                @if column.checks.iter().all(|check| check.passed && check.known.is_none()) {
+                    small { (column.checks.len()) " checks passed" }
+                } @else { .squares {
                     @for check in &column.checks {
                         @let (class, mark, says) = verdict(entry, check);
-                        @let title = format!("{}: {says}\n{}", check.label(), check.seen);
-                        span class={ "sq " (class) } role="img" title=(title) aria-label=(title) { (number(check)) (mark) }
+                        @let title = format!("{}: {says}{}", check.label(), told(check));
+                        span class={ "sq " (class) } role="img" title=(title) { (number(check)) (mark) }
                     }
-                }
+                } }
+                @let failed = names(&column.checks, |check| !check.passed && check.known.is_none());
+                @if !failed.is_empty() { small.failed { "failed: " (failed) } }
+                @let known = names(&column.checks, |check| !check.passed && check.known.is_some());
+                @if !known.is_empty() { small { "known: " (known) } }
             }
         }
     }
+}
+
+/// What was seen, where it is more than that all is well; the opened row has the rest.
+fn told(check: &Check) -> String {
+    if check.passed { String::new() } else { format!("\n{}", check.seen.replace('`', "")) }
+}
+
+/// The names of these checks, as they are read out.
+fn names(checks: &[Check], wanted: impl Fn(&Check) -> bool) -> String {
+    checks.iter().filter(|check| wanted(check)).map(|check| check.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn number(check: &Check) -> String {
@@ -206,14 +240,26 @@ fn verdict(entry: &Entry, check: &Check) -> (&'static str, &'static str, &'stati
     }
 }
 
-fn more(entry: &Entry) -> Markup {
+fn more(entry: &Entry, default: &str) -> Markup {
+    let title = entry.column(default).map(|column| column.title.as_str());
+    // The start of the default build before the others, which it is compared with.
+    let mut timelines: Vec<&Timeline> = entry.evidence.timelines.iter().collect();
+    timelines.sort_by_key(|timeline| Some(timeline.of.as_str()) != title);
+    let is_fine = entry.failed == 0 && entry.error.is_none();
+    if is_fine {
+        // The build as it was, and the one that the SDK makes: what else was started tells nothing new.
+        let compared = [Control::Unrewritten.name(), Column::Sdk.title()];
+        let of = |timeline: &&Timeline| compared.contains(&timeline.of.as_str());
+        timelines =
+            timelines.iter().copied().enumerate().filter(|(at, it)| *at == 0 || of(it)).map(|(_, it)| it).collect();
+    }
     html! {
         .parts {
             @if let Some(error) = &entry.error { section { h3 { "There is no judgement" } pre { (error) } } }
-            @if !entry.evidence.timelines.is_empty() {
+            @if !timelines.is_empty() {
                 section {
                     h3 { "The start" }
-                    (drawing::starts(&entry.evidence.timelines))
+                    (drawing::starts(&timelines))
                     p.note {
                         "Milliseconds after the process was started; starts run beside each other, so the order tells, not the \
                         length. Grey: before Sentry. Green: the runtime goes through Sentry's hooks. Dashed: Sentry sees nothing \
@@ -221,27 +267,39 @@ fn more(entry: &Entry) -> Markup {
                     }
                 }
             }
-            @for column in &entry.columns { (checks(entry, column)) }
+            @for column in &entry.columns {
+                (checks(entry, column, entry.column(default).filter(|_| column.column != default)))
+            }
             @if !entry.evidence.exports.is_empty() { (exports(&entry.evidence.exports)) }
             (versions(entry))
             (phases(entry))
-            @if !entry.evidence.logs.is_empty() {
+            // Of a cell in which all went well, `e2e.json` has them.
+            @if !entry.evidence.logs.is_empty() && !is_fine {
                 section { h3 { "Logs" } @for log in &entry.evidence.logs { (self::log(log)) } }
             }
         }
     }
 }
 
-fn checks(entry: &Entry, column: &Judged) -> Markup {
+/// The checks of a column. Those that came to the same in `reference` are told there.
+fn checks(entry: &Entry, column: &Judged, reference: Option<&Judged>) -> Markup {
+    let is_told = |check: &&Check| {
+        let same = |other: &Check| other.name == check.name && other.seen == check.seen && other.passed;
+        check.passed && check.known.is_none() && reference.is_some_and(|column| column.checks.iter().any(same))
+    };
+    let as_in_reference = column.checks.iter().filter(is_told).count();
     html! {
         section {
             h3 { (column.title) }
+            @if let (Some(reference), true) = (reference, as_in_reference > 0) {
+                p.note { (as_in_reference) " checks passed as in " code { (reference.title) } "." }
+            }
             ul.checks {
-                @for check in &column.checks {
+                @for check in column.checks.iter().filter(|check| !is_told(check)) {
                     @let (class, mark, says) = verdict(entry, check);
                     li {
                         span class={ "sq " (class) } { (number(check)) (mark) } " "
-                        b { (check.name) } " " (says) ": " (prose(&check.seen))
+                        b { (check.name) } @if class != "pass" { " " (says) } ": " (prose(&check.seen))
                         @if let Some(reason) = &check.known { br; span.note { "known: " (prose(reason)) } }
                         @if let Some(seen) = check.oracle.and_then(|oracle| entry.evidence.reference.get(&oracle)) {
                             @if entry.is_platforms(check) {
@@ -317,13 +375,19 @@ fn versions(entry: &Entry) -> Markup {
 }
 
 fn phases(entry: &Entry) -> Markup {
+    let mut shown: Vec<&Phase> = entry.phases.iter().collect();
+    shown.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    let others = shown.split_off(shown.len().min(PHASES));
     let longest = entry.phases.iter().map(|phase| phase.seconds).fold(0.0, f64::max);
     html! {
         section {
             h3 { "Time" }
-            p.note { (format!("{:.1} s in all", entry.seconds)) }
+            p.note {
+                (format!("{:.1} s in all", entry.seconds))
+                @if !others.is_empty() { (format!("; the longest of {} steps", entry.phases.len())) }
+            }
             ol.phases {
-                @for Phase { name, seconds, cached } in &entry.phases {
+                @for Phase { name, seconds, cached } in shown {
                     @let share = if longest > 0.0 { seconds / longest * 100.0 } else { 0.0 };
                     li {
                         span { (name) }
@@ -349,14 +413,13 @@ fn log(log: &Log) -> Markup {
     }
 }
 
-/// Text in which what stands between backticks is code.
+/// Text in which what stands between backticks is code. A backtick without another one is left out.
 fn prose(text: &str) -> Markup {
     let parts: Vec<&str> = text.split('`').collect();
+    let is_code = |index: usize| index % 2 == 1 && index + 1 < parts.len();
     html! {
-        @if parts.len().is_multiple_of(2) { (text) } @else {
-            @for (index, part) in parts.iter().enumerate() {
-                @if index % 2 == 0 { (part) } @else { code { (part) } }
-            }
+        @for (index, part) in parts.iter().enumerate() {
+            @if is_code(index) { code { (part) } } @else { (part) }
         }
     }
 }
@@ -387,12 +450,66 @@ mod tests {
             "npm ci",
             "… 3 lines before",
             "<svg",
+            "failed: name 2",
+            "known: name 7",
         ] {
             assert!(page.contains(told), "`{told}` is not in it");
         }
         for loaded in ["src=", "url(", "http:", "https:", "@import"] {
             assert!(!page.contains(loaded), "`{loaded}` is in it");
         }
+    }
+
+    #[test]
+    fn what_failed_comes_first_and_the_default_build_is_drawn_first() {
+        let failing = entry("b", vec![column(OURS, vec![judged(2, false, None)])]);
+        let mut fine = entry("a", vec![column(OURS, vec![judged(2, true, None)])]);
+        fine.columns.push(column("bundled", vec![judged(2, true, None)]));
+        let first = fine.evidence.timelines[0].clone();
+        fine.evidence.timelines.push(Timeline { of: "unrewritten".to_owned(), ..first.clone() });
+        fine.evidence.timelines.push(Timeline { of: "bundled".to_owned(), ..first });
+        let document = document(vec![fine, failing]);
+        let page = page(&Overview::new(&document, &[], &[]));
+        let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("`{text}` is not in it"));
+        assert!(at("id=\"b\"") < at("id=\"a\""), "{page}");
+        let drawn = &page[at("id=\"a\"")..];
+        let name = |of: &str| drawn.find(&format!(">{of}</text>")).unwrap_or(usize::MAX);
+        assert!(name("bundled") < name("unrewritten") && name("unrewritten") < usize::MAX, "{drawn}");
+        assert_eq!(name("presentry"), usize::MAX, "a start that tells nothing new");
+        assert!(!drawn.contains("boot.log"), "logs of a cell in which all went well");
+    }
+
+    #[test]
+    fn a_hundred_cells_fit_and_nothing_is_shown_raw() {
+        const LIMIT: usize = 1_500_000;
+        let seen = "4 library spans, as under `--import`: 1 of `auto.graphql.otel.graphql` and 3 of `manual`; not so \
+            unrewritten; the hooks of the instrumentation saw 27 modules";
+        let checks = || (1..=14).map(|oracle| Check { seen: seen.to_owned(), ..judged(oracle, true, None) }).collect();
+        let cells = (0..100).map(|number| {
+            let columns = [OURS, "bundled", "ahead", SDK].map(|key| column(key, checks()));
+            let mut cell = entry(&format!("cell-{number}"), columns.into());
+            let mut one = cell.evidence.timelines[0].clone();
+            one.moments.extend(one.moments.clone());
+            let starts = ["bundled", "ahead", "unrewritten", "SDK alone", "top-level-import"];
+            cell.evidence.timelines = starts.map(|of| Timeline { of: of.to_owned(), ..one.clone() }).into();
+            let log = Log { tail: "x".repeat(4_000), ..cell.evidence.logs[0].clone() };
+            cell.evidence.logs = vec![log; 30];
+            let phase = cell.phases[0].clone();
+            cell.phases = vec![phase; 30];
+            // A sentence of its own in a check out of three, as where a digest or a number differs.
+            let column = |(at, column): (usize, &mut Judged)| {
+                let own = column.checks.iter_mut().step_by(3);
+                own.for_each(|check| check.seen = format!("{seen} {at}"));
+            };
+            cell.columns.iter_mut().enumerate().for_each(column);
+            cell
+        });
+        let document = document(cells.collect());
+        let page = page(&Overview::new(&document, &[], &[]));
+        assert!(page.len() < LIMIT, "{} bytes", page.len());
+        let (_, body) = page.split_once("<body>").unwrap();
+        let (body, _) = body.split_once("<script>").unwrap();
+        assert!(!body.contains('`') && !body.contains("{&quot;"), "raw text");
     }
 
     #[test]
@@ -415,6 +532,6 @@ mod tests {
             "{page}"
         );
         assert_eq!(prose("`<a>` b").into_string(), "<code>&lt;a&gt;</code> b");
-        assert_eq!(prose("a `<b").into_string(), "a `&lt;b");
+        assert_eq!(prose("a `<b").into_string(), "a &lt;b");
     }
 }

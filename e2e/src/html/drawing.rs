@@ -13,7 +13,7 @@ const LANE: f64 = 112.0;
 const NEAR: f64 = 22.0;
 
 /// The drawing, as one SVG element.
-pub(super) fn starts(timelines: &[Timeline]) -> Markup {
+pub(super) fn starts(timelines: &[&Timeline]) -> Markup {
     let last =
         timelines.iter().flat_map(|timeline| &timeline.moments).map(|moment| moment.at).max().unwrap_or(0).max(1);
     let x = |at: u64| LEFT + (RIGHT - LEFT) * at as f64 / last as f64;
@@ -66,8 +66,7 @@ fn lane(timeline: &Timeline, top: f64, x: &dyn Fn(u64) -> f64) -> Markup {
             @let (x, letter) = (x(moment.at), moment.what.letter());
             @let y = level(x);
             g class=(format!("moment m{letter}")) {
-                title { (moment.what.words()) " after " (moment.at) " ms" }
-                line x1=(round(x)) y1=(round(y)) x2=(round(x)) y2=(round(base + 6.0)) {}
+                path d=(format!("M{} {}V{}", round(x), round(y), round(base + 6.0))) {}
                 circle cx=(round(x)) cy=(round(y)) r="10" {}
                 text x=(round(x)) y=(round(y + 4.0)) { (letter) }
             }
@@ -116,7 +115,7 @@ mod tests {
             timeline(&[(What::Sentry, 400), (What::FirstModule, 402), (What::Runtime, 410), (What::Listening, 500)]);
         let late = timeline(&[(What::Sentry, 450), (What::Listening, 500)]);
         let blind = timeline(&[(What::Listening, 90)]);
-        let svg = starts(&[right, late, blind]).into_string();
+        let svg = starts(&[&right, &late, &blind]).into_string();
         assert!(svg.contains("S Sentry started 400 · M first module hooked 402 · R runtime"), "{svg}");
         assert!(svg.contains("L listening 500 · its hooks never saw the runtime"), "{svg}");
         assert!(svg.contains("L listening 90 · Sentry never started"), "{svg}");
@@ -127,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_start_without_a_moment_is_drawn() {
-        assert!(starts(&[timeline(&[])]).into_string().contains(">never listened · Sentry never started<"));
+        assert!(starts(&[&timeline(&[])]).into_string().contains(">never listened · Sentry never started<"));
         for last in [1, 89, 90, 1234, 1_000_000] {
             assert!(last / step(last) < 10, "{last}");
         }

@@ -106,6 +106,7 @@ fn entry(id: &str, preset: &str, third: Check) -> Entry {
         date: "2026-11-22T14:37:32Z".to_owned(),
         system: "linux x86_64".to_owned(),
         seconds: 41.2,
+        failed: usize::from(!ours[2].passed && ours[2].known.is_none()),
         versions: versions.map(|(name, version)| (name.to_owned(), version.to_owned())).into(),
         columns: vec![column(OURS, "presentry", ours), column(SDK, "SDK alone", sdk)],
         phases: [("npm ci", 12.7), ("vinxi build", 27.8), ("boot", 1.3)]
@@ -163,9 +164,9 @@ fn the_page_works_in_a_browser_and_broken_ones_are_seen() {
     let page = html::page(&Overview::new(&document, &wanted, &[]));
     let old = "basic@vinxi-0.4.3+nitropack-2.9.7";
     let cases = serde_json::json!([
-        { "text": "basic", "rows": ["basic", old] },
+        { "text": "basic", "rows": [old, "basic"] },
         { "text": "BASIC upstream-of-nothing", "rows": [] },
-        { "text": "nothing\" came", "rows": ["basic", old, "preset-vercel"] },
+        { "text": "nothing\" came", "rows": ["preset-vercel", old, "basic"] },
         { "kind": "platform", "rows": ["preset-vercel"] },
         { "kind": "versions", "rows": [old] },
         { "preset": "node-server", "text": "gone", "rows": ["gone"] },
@@ -176,7 +177,7 @@ fn the_page_works_in_a_browser_and_broken_ones_are_seen() {
     let browser = Browser::install();
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
     assert_eq!(browser.problems(&page, &cases, &pictures), "");
-    for picture in ["light.png", "open.png", "dark.png"] {
+    for picture in ["light.png", "open.png", "dark.png", "phone-light.png", "phone-dark.png"] {
         assert!(fs::metadata(pictures.join(picture)).unwrap().len() > 10_000, "`{picture}` shows nothing");
     }
 
@@ -196,6 +197,8 @@ fn the_page_works_in_a_browser_and_broken_ones_are_seen() {
     assert!(network.contains("missing.png"), "{network}");
     let markup = broken("</body>", "<script>alert('seen')</script></body>");
     assert!(markup.contains("dialog: seen"), "{markup}");
+    let phone = broken("</body>", "<p style=\"width: 900px\">wide</p></body>");
+    assert!(phone.contains("phone: the page is"), "{phone}");
     let scheme = broken("prefers-color-scheme: dark", "prefers-color-scheme: no-preference");
     assert!(scheme.contains("dark: the ground is"), "{scheme}");
 }
