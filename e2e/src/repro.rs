@@ -20,13 +20,10 @@ use crate::secretlint::Secretlint;
 use crate::toolchain::Toolchain;
 
 mod collect;
-mod env;
 mod exact;
 mod facts;
 mod manager;
 mod output;
-mod patterns;
-mod redact;
 mod render;
 mod source;
 

@@ -42,9 +42,9 @@ export interface RewriteOptions extends BuildOptions {
   compileCache?: boolean | string;
   /** Leaves a wrapper of the SDK as it is when the proof holds for it. */
   keepSdkWrapper?: boolean;
-  /** Reports packages that the build lacks, and does not trace them in. */
-  noTrace?: boolean;
-  /** Packages that the build lacks are supplied where the server runs: they are neither traced in nor missing. */
+  /** Reports packages that the build lacks, and does not collect them. */
+  noCollect?: boolean;
+  /** Packages that the build lacks are supplied where the server runs: they are neither collected nor missing. */
   packagesElsewhere?: boolean;
   /** Vouch for the start of Sentry where it cannot be proven. */
   trustInit?: boolean;
@@ -142,7 +142,7 @@ export interface Report {
   build: Build | null;
   /** The files that were changed, or would be by a dry run. */
   changes: Change[];
-  /** The packages that were traced in from the app, or would be. */
+  /** The packages that were collected from the app, or would be. */
   traced: Traced[];
   /** What `prune` took out of the build, or would. */
   pruned: Pruned | null;

@@ -4,6 +4,7 @@ mod circles;
 mod docs;
 mod links;
 mod names;
+mod versions;
 mod writes;
 
 use std::path::Path;
@@ -17,17 +18,19 @@ use xshell::{Shell, cmd};
 use crate::{Outcome, flags, print};
 
 /// Each crate of the workspace, and the crates of the workspace it may depend on. Two chains without an edge between
-/// them: parser → rewriter → cli, and e2e → xtask, so that the harness shares no code with what it judges.
-const ARROWS: [(&str, &[&str]); 5] = [
+/// them: parser → rewriter → cli, and e2e → xtask, so that the harness shares no code with what it judges. What neither
+/// judges, the removal of secrets, lies below both.
+const ARROWS: [(&str, &[&str]); 6] = [
+    ("presentry-redact", &[]),
     ("presentry-parser", &[]),
     ("presentry-rewriter", &["presentry-parser"]),
-    ("presentry", &["presentry-rewriter", "presentry-parser"]),
-    ("presentry-e2e", &[]),
+    ("presentry", &["presentry-rewriter", "presentry-parser", "presentry-redact"]),
+    ("presentry-e2e", &["presentry-redact"]),
     ("xtask", &["presentry-e2e"]),
 ];
 
 /// The crates that take text and give text.
-const CORE: [&str; 2] = ["crates/parser/", "crates/rewriter/"];
+const CORE: [&str; 3] = ["crates/parser/", "crates/redact/", "crates/rewriter/"];
 
 /// What a core crate's sources must not contain.
 const IO: [&str; 7] = ["std::fs", "std::env", "std::process", "std::time", "std::net", "println!", "print!("];
@@ -66,6 +69,8 @@ struct Repository {
     texts: Vec<(String, String)>,
     /// The files that git tracks.
     tracked: Vec<String>,
+    /// The lockfile of the workspace.
+    lockfile: String,
     /// The scenarios of the harness.
     scenarios: Vec<Scenario>,
 }
@@ -88,7 +93,8 @@ impl Repository {
             texts.push((file.clone(), sh.read_file(file)?));
         }
         let scenarios = Scenario::read_all(&sh.current_dir().join(DIRECTORY))?;
-        Ok(Repository { metadata, files, texts, tracked, scenarios })
+        let lockfile = sh.read_file("Cargo.lock")?;
+        Ok(Repository { metadata, files, texts, tracked, lockfile, scenarios })
     }
 
     /// Everything that breaks a rule, one line each.
@@ -108,6 +114,13 @@ impl Repository {
             }
         }
         found.extend(links::links(&self.texts, &self.files));
+        let pages: Vec<(&str, &str)> = self
+            .texts
+            .iter()
+            .filter(|(file, _)| docs::is_page(file))
+            .map(|(file, text)| (file.as_str(), text.as_str()))
+            .collect();
+        found.extend(versions::versions(&self.metadata, &self.lockfile, &pages));
         found.extend(circles::circles(&self.texts));
         found.extend(writes::writes(&self.texts));
         found.extend(clippy_toml(&self.files));
@@ -318,7 +331,7 @@ mod tests {
     #[test]
     fn a_core_crate_without_clippy_toml_is_found() {
         let files = ["crates/parser/clippy.toml".to_owned()];
-        assert_eq!(clippy_toml(&files).len(), 1);
+        assert_eq!(clippy_toml(&files).len(), CORE.len() - 1);
     }
 
     #[test]

@@ -260,11 +260,11 @@ pub(crate) struct RewriteArgs {
     #[arg(long)]
     pub(crate) keep_sdk_wrapper: bool,
 
-    /// Report packages that the build lacks, and do not trace them in from the app
+    /// Report packages that the build lacks, and do not collect them from the app
     #[arg(long)]
-    pub(crate) no_trace: bool,
+    pub(crate) no_collect: bool,
 
-    /// Packages that the build lacks are supplied where the server runs: they are neither traced in nor missing
+    /// Packages that the build lacks are supplied where the server runs: they are neither collected nor missing
     #[arg(long)]
     pub(crate) packages_elsewhere: bool,
 

@@ -1,11 +1,11 @@
 //! `.env` files: which variables they set, and how such a file looks without its values. Text to text.
 
-use super::patterns::{DSN, REDACTED, redirect};
-use super::redact::is_harmless;
+use crate::known::is_harmless;
+use crate::patterns::{DSN, REDACTED, redirect};
 
 /// A variable of a `.env` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Variable {
+pub struct Variable {
     /// Its name.
     pub name: String,
     /// Its value, without quotes, and not expanded.
@@ -19,7 +19,7 @@ enum Piece<'a> {
 }
 
 /// The variables that the text sets.
-pub(crate) fn variables(text: &str) -> Vec<Variable> {
+pub fn variables(text: &str) -> Vec<Variable> {
     pieces(text)
         .into_iter()
         .filter_map(|piece| match piece {
@@ -31,7 +31,7 @@ pub(crate) fn variables(text: &str) -> Vec<Variable> {
 
 /// The text with the names and without the values. What is no variable goes too: values that were tried are kept in comments. A DSN
 /// becomes one that leads nowhere, so that the SDK starts as it did.
-pub(crate) fn without_values(text: &str) -> String {
+pub fn without_values(text: &str) -> String {
     let mut lines = String::new();
     for piece in pieces(text) {
         match piece {
@@ -52,7 +52,7 @@ pub(crate) fn without_values(text: &str) -> String {
 }
 
 /// A value as dotenv-expand gives it to the app: `$NAME` and `${NAME}` are the values of other variables of the file.
-pub(crate) fn expanded(value: &str, variables: &[Variable]) -> String {
+pub fn expanded(value: &str, variables: &[Variable]) -> String {
     let mut expanded = value.to_owned();
     // A value that names itself never ends.
     for _ in 0..8 {

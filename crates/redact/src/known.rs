@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
-use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use regex::bytes::{Captures, Regex};
 
-use super::patterns::{self, DSN, Pattern, REDACTED, REGISTRY, is_dsn};
+use crate::Error;
+use crate::patterns::{self, DSN, Pattern, REDACTED, REGISTRY, is_dsn};
 
 /// Shorter values occur in any text.
 const SHORTEST: usize = 6;
@@ -57,13 +57,13 @@ const HARMLESS_VALUES: [&str; 12] = [
 ];
 
 /// Whether a variable, or a value, is no secret by what it is called or says.
-pub(crate) fn is_harmless(name: &str, value: &str) -> bool {
+pub fn is_harmless(name: &str, value: &str) -> bool {
     HARMLESS_NAMES.contains(&name) || HARMLESS_VALUES.contains(&value)
 }
 
 /// What has to go, as it is collected.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Secrets {
+pub struct Secrets {
     /// What each value is, by the value.
     values: BTreeMap<String, String>,
     /// What stands for each path.
@@ -75,7 +75,7 @@ pub(crate) struct Secrets {
 impl Secrets {
     /// A value that must not be seen; `what` is said where it is found. Lines of a value are values. Those that are too
     /// short to be told from any text are left alone.
-    pub(crate) fn value(&mut self, what: &str, value: &str) {
+    pub fn value(&mut self, what: &str, value: &str) {
         let trimmed = value.trim();
         for part in std::iter::once(trimmed).chain(trimmed.lines().map(str::trim)) {
             self.part(what, part);
@@ -96,14 +96,14 @@ impl Secrets {
     }
 
     /// A directory that tells of the machine; `shown` stands in its place.
-    pub(crate) fn path(&mut self, path: &Path, shown: &str) {
+    pub fn path(&mut self, path: &Path, shown: &str) {
         if path.components().any(|part| matches!(part, Component::Normal(_))) {
             self.paths.entry(path.to_string_lossy().into_owned()).or_insert_with(|| shown.to_owned());
         }
     }
 
     /// A value that stays, although a variable has it too.
-    pub(crate) fn keep(&mut self, value: &str) {
+    pub fn keep(&mut self, value: &str) {
         self.kept.push(value.to_owned());
     }
 
@@ -111,7 +111,7 @@ impl Secrets {
     ///
     /// # Errors
     /// When there is more of it than can be searched for.
-    pub(crate) fn redactor(&self) -> Result<Redactor> {
+    pub fn redactor(&self) -> Result<Redactor, Error> {
         Redactor::new(self, |_| true)
     }
 
@@ -119,7 +119,7 @@ impl Secrets {
     ///
     /// # Errors
     /// As [`Secrets::redactor`].
-    pub(crate) fn redactor_of_sources(&self) -> Result<Redactor> {
+    pub fn redactor_of_sources(&self) -> Result<Redactor, Error> {
         Redactor::new(self, |path| Path::new(path).components().count() > 2)
     }
 }
@@ -135,7 +135,7 @@ struct Needle {
 
 /// Removes what was collected, and what looks like a secret.
 #[derive(Debug)]
-pub(crate) struct Redactor {
+pub struct Redactor {
     needles: Vec<Needle>,
     search: AhoCorasick,
     /// Parts of values, for what was encoded in base 64: an encoder sees more or less than one value.
@@ -145,7 +145,7 @@ pub(crate) struct Redactor {
 }
 
 impl Redactor {
-    fn new(secrets: &Secrets, is_wanted: impl Fn(&str) -> bool) -> Result<Redactor> {
+    fn new(secrets: &Secrets, is_wanted: impl Fn(&str) -> bool) -> Result<Redactor, Error> {
         let mut needles: BTreeMap<Vec<u8>, Needle> = BTreeMap::new();
         for (value, what) in secrets.values.iter().filter(|(value, _)| !secrets.kept.contains(value)) {
             let with = if is_dsn(value) { DSN } else { REDACTED };
@@ -166,24 +166,22 @@ impl Redactor {
             }
         }
         let (bytes, needles): (Vec<_>, Vec<_>) = needles.into_iter().unzip();
-        let search = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(bytes)
-            .context("there are too many secrets to search for")?;
+        let search =
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(bytes).map_err(Error::too_many)?;
         let values = secrets.values.keys().filter(|value| !secrets.kept.contains(value));
         let parts: BTreeSet<&[u8]> = values.flat_map(|value| value.as_bytes().windows(PART.min(value.len()))).collect();
-        let parts = AhoCorasick::new(parts).context("there are too many secrets to search for")?;
-        let encoded = Regex::new(r"(?-u)[A-Za-z0-9+/_-]{12,}={0,2}").context("the pattern of base 64 is none")?;
+        let parts = AhoCorasick::new(parts).map_err(Error::too_many)?;
+        let encoded = Regex::new(r"(?-u)[A-Za-z0-9+/_-]{12,}={0,2}").map_err(Error::pattern("base 64"))?;
         Ok(Redactor { needles, search, parts, encoded, patterns: patterns::all()? })
     }
 
     /// The bytes without secrets.
-    pub(crate) fn redact(&self, bytes: &[u8]) -> Vec<u8> {
+    pub fn redact(&self, bytes: &[u8]) -> Vec<u8> {
         self.redact_noting(bytes, &mut |_| ())
     }
 
     /// As [`Redactor::redact`], and notes what each replaced secret is; paths are none.
-    pub(crate) fn redact_noting(&self, bytes: &[u8], note: &mut dyn FnMut(&str)) -> Vec<u8> {
+    pub fn redact_noting(&self, bytes: &[u8], note: &mut dyn FnMut(&str)) -> Vec<u8> {
         let mut redacted = Vec::with_capacity(bytes.len());
         let mut at = 0;
         while let Some((needle, start, end)) = self.next(bytes, at) {
@@ -220,12 +218,12 @@ impl Redactor {
     }
 
     /// The text without secrets.
-    pub(crate) fn text(&self, text: &str) -> String {
+    pub fn text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.redact(text.as_bytes())).into_owned()
     }
 
     /// What is left of what must not be there, by what it is and never by its value; nothing where all is well.
-    pub(crate) fn remains(&self, bytes: &[u8]) -> Option<&str> {
+    pub fn remains(&self, bytes: &[u8]) -> Option<&str> {
         if let Some((needle, _, _)) = self.next(bytes, 0) {
             return Some(&needle.what);
         }
@@ -355,13 +353,14 @@ fn path_forms(path: &str) -> Vec<Vec<u8>> {
 ///
 /// # Errors
 /// When the pattern is none.
-pub(crate) fn auth_tokens(text: &str) -> Result<Vec<String>> {
-    let literal = regex::Regex::new(r#"(?i)auth_?token["']?\s*[:=]\s*["'`]([^"'`\s$]{6,})["'`]"#)?;
-    let registry = regex::Regex::new(REGISTRY)?;
+pub fn auth_tokens(text: &str) -> Result<Vec<String>, Error> {
+    let of = |pattern: &str| regex::Regex::new(pattern).map_err(Error::pattern("a token"));
+    let literal = of(r#"(?i)auth_?token["']?\s*[:=]\s*["'`]([^"'`\s$]{6,})["'`]"#)?;
+    let registry = of(REGISTRY)?;
     // `.sentryclirc` and `sentry.properties`
-    let client = regex::Regex::new(r"(?m)^\s*(?:auth\.)?token\s*=\s*([A-Za-z0-9_+/=-]{6,})\s*$")?;
+    let client = of(r"(?m)^\s*(?:auth\.)?token\s*=\s*([A-Za-z0-9_+/=-]{6,})\s*$")?;
     // A program that assigns a member, as in `_password = other.password`.
-    let member = regex::Regex::new(r"^[A-Za-z_]+(?:\.[A-Za-z_]+)+$")?;
+    let member = of(r"^[A-Za-z_]+(?:\.[A-Za-z_]+)+$")?;
     let is_value = |token: &String| !token.starts_with('$') && !member.is_match(token);
     let registry = registry.captures_iter(text).map(|found| found[2].to_owned()).filter(is_value);
     let found = literal.captures_iter(text).chain(client.captures_iter(text)).map(|found| found[1].to_owned());
@@ -371,7 +370,7 @@ pub(crate) fn auth_tokens(text: &str) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repro::patterns::redirect;
+    use crate::patterns::redirect;
 
     fn secrets(values: &[&str]) -> Secrets {
         let mut secrets = Secrets::default();

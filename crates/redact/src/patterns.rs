@@ -1,23 +1,24 @@
 //! What looks like a secret, whoever it belongs to: a table of patterns. secretlint knows some of these forms as well; it is
 //! run afterwards, over the whole directory.
 
-use anyhow::{Context, Result};
 use regex::bytes::{Captures, Regex};
 
+use crate::Error;
+
 /// What stands in the place of a secret.
-pub(crate) const REDACTED: &str = "<redacted>";
+pub const REDACTED: &str = "<redacted>";
 
 /// What stands in the place of a DSN: one that the SDK accepts, so that the app behaves as before, and that leads nowhere,
 /// as `.invalid` is a domain that cannot be registered.
-pub(crate) const DSN: &str = "https://redacted@redacted.invalid/0";
+pub const DSN: &str = "https://redacted@redacted.invalid/0";
 
 /// What looks like a secret.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     /// What is said of it in the report.
-    pub(super) what: &'static str,
-    pub(super) regex: Regex,
-    pub(super) with: Replacement,
+    pub(crate) what: &'static str,
+    pub(crate) regex: Regex,
+    pub(crate) with: Replacement,
 }
 
 /// What stands in the place of something found; nothing where it is no secret after all.
@@ -28,9 +29,9 @@ const DSN_FORM: &str =
     r"https?://[0-9A-Za-z]{2,}(?::[0-9A-Za-z]+)?@([A-Za-z0-9.-]+)(?::[0-9]+)?/(?:[A-Za-z0-9._-]+/)*[0-9]+";
 
 /// The passwords of `.npmrc` and `.yarnrc.yml`. A property `_auth` of a program is none.
-pub(super) const REGISTRY: &str = r#"(?m)(//[^\s=]+:(?:_authToken|_auth|_password)\s*=\s*"?|^(?:_authToken|_auth|_password)\s*=\s*"?|npmAuth(?:Token|Ident)["']?:\s*["']?)([^\s"',;]{6,})"#;
+pub(crate) const REGISTRY: &str = r#"(?m)(//[^\s=]+:(?:_authToken|_auth|_password)\s*=\s*"?|^(?:_authToken|_auth|_password)\s*=\s*"?|npmAuth(?:Token|Ident)["']?:\s*["']?)([^\s"',;]{6,})"#;
 
-pub(super) fn is_dsn(value: &str) -> bool {
+pub(crate) fn is_dsn(value: &str) -> bool {
     Regex::new(&format!("^{DSN_FORM}$")).is_ok_and(|regex| regex.is_match(value.as_bytes()))
 }
 
@@ -38,8 +39,8 @@ pub(super) fn is_dsn(value: &str) -> bool {
 ///
 /// # Errors
 /// When the pattern is none.
-pub(crate) fn redirect(bytes: &[u8], dsn: &str) -> Result<Option<Vec<u8>>> {
-    let regex = Regex::new(DSN_FORM)?;
+pub fn redirect(bytes: &[u8], dsn: &str) -> Result<Option<Vec<u8>>, Error> {
+    let regex = Regex::new(DSN_FORM).map_err(Error::pattern("a DSN"))?;
     if !regex.captures_iter(bytes).any(|found| is_elsewhere(&found)) {
         return Ok(None);
     }
@@ -125,7 +126,7 @@ const TOKENS: &[&str] = &[
 ///
 /// # Errors
 /// When one of them is none.
-pub(super) fn all() -> Result<Vec<Pattern>> {
+pub(crate) fn all() -> Result<Vec<Pattern>, Error> {
     let tokens = format!(r"\b(?:{})", TOKENS.join("|"));
     let rows: [(&'static str, &str, Replacement); 37] = [
         // First, as the name before a key would be found with its first word alone.
@@ -256,8 +257,7 @@ pub(super) fn all() -> Result<Vec<Pattern>> {
     ];
     rows.into_iter()
         .map(|(what, pattern, with)| {
-            let regex =
-                Regex::new(&format!("(?-u){pattern}")).with_context(|| format!("the pattern of {what} is none"))?;
+            let regex = Regex::new(&format!("(?-u){pattern}")).map_err(Error::pattern(what))?;
             Ok(Pattern { what, regex, with })
         })
         .collect()

@@ -6,17 +6,16 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use presentry_redact::{Secrets, auth_tokens, is_harmless, redirect};
 use regex::Regex;
 use serde_json::Value;
 use walkdir::WalkDir;
 
+use super::exact;
 use super::facts::Package;
 use super::manager::{PackageManager, is_lockfile, lockfiles_by_name};
 use super::output::Output;
-use super::patterns::redirect;
-use super::redact::{Secrets, auth_tokens, is_harmless};
 use super::source::{Source, holds_variables, is_configuration, is_env};
-use super::{env, exact};
 use crate::app;
 
 /// Modules of a build that are larger than this are not given out.
@@ -76,13 +75,13 @@ pub(crate) fn secrets(
     for file in source.named(is_env)? {
         // A link to nothing, or no text.
         let Ok(text) = fs::read_to_string(&file) else { continue };
-        let variables = env::variables(&text);
+        let variables = presentry_redact::variables(&text);
         for variable in &variables {
             if !is_harmless(&variable.name, &variable.value) {
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
                 let what = format!("`{}` of `{name}`", variable.name);
                 secrets.value(&what, &variable.value);
-                secrets.value(&what, &env::expanded(&variable.value, &variables));
+                secrets.value(&what, &presentry_redact::expanded(&variable.value, &variables));
             }
         }
     }
@@ -92,7 +91,7 @@ pub(crate) fn secrets(
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // A list item of Compose, `- NAME=value`, is a line of its own as well.
         let text = text.lines().map(|line| line.trim_start().trim_start_matches("- ")).collect::<Vec<_>>().join("\n");
-        for variable in env::variables(&text) {
+        for variable in presentry_redact::variables(&text) {
             if is_secret_name(&variable.name) && !is_harmless(&variable.name, &variable.value) {
                 secrets.value(&format!("`{}` of `{name}`", variable.name), &variable.value);
             }
@@ -173,7 +172,7 @@ pub(crate) fn app(source: &Source, installed: &Path, output: &Output) -> Result<
             continue;
         }
         if path.file_name().is_some_and(is_env) {
-            let without = env::without_values(&String::from_utf8_lossy(&bytes));
+            let without = presentry_redact::without_values(&String::from_utf8_lossy(&bytes));
             output.write_like(&out, without.as_bytes(), &file)?;
         } else {
             output.write_like(&out, &bytes, &file)?;

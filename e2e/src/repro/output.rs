@@ -7,13 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use presentry_redact::{REDACTED, Redactor, Secrets};
 use serde::Serialize;
 use serde_json::Value;
 use walkdir::WalkDir;
 
 use super::facts::Replaced;
-use super::patterns::REDACTED;
-use super::redact::{Redactor, Secrets};
 use crate::cache;
 use crate::secretlint::Secretlint;
 

@@ -228,7 +228,7 @@ fn the_build_has_the_real_values_and_the_directory_none() {
         assert!(!text.contains(&*bed.directory.path().to_string_lossy()), "a path in `{path}`:\n{text}");
     }
     assert_eq!(bed.read("app/.env"), "API=<redacted>\nNODE_ENV=production\n");
-    assert!(bed.read("app/src/instrument.server.ts").contains(patterns::DSN));
+    assert!(bed.read("app/src/instrument.server.ts").contains(presentry_redact::DSN));
     assert_eq!(fs::metadata(bed.out("app/src/instrument.server.ts")).unwrap().mode() & 0o777, 0o640);
     let log = bed.read("logs/build.log");
     assert!(log.contains("API=<redacted>") && log.contains("token=[] cli=[<work>/sentry-cli]"), "{log}");

@@ -32,7 +32,7 @@ const REWRITES: &[&[&str]] = &[
     &["--mode", "top-level-import"],
     &["--exports", "wrap"],
     &["--strict"],
-    &["--no-trace", "--trust-init"],
+    &["--no-collect", "--trust-init"],
     &["--packages-elsewhere"],
 ];
 

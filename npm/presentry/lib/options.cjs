@@ -30,7 +30,7 @@ const OPTIONS = {
     prune: ["--prune", "boolean"],
     compileCache: ["--compile-cache", "boolean or string"],
     keepSdkWrapper: ["--keep-sdk-wrapper", "boolean"],
-    noTrace: ["--no-trace", "boolean"],
+    noCollect: ["--no-collect", "boolean"],
     ...trust,
     strict: ["--strict", "boolean"],
     ...report,

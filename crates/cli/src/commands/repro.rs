@@ -24,12 +24,8 @@ use crate::{
 /// Gathers, removes, and writes.
 pub(crate) fn run(args: &ReproArgs, style: &OutputArgs, output: &Output) -> Result<(), Failure> {
     let facts = facts(args, style, output);
-    let secrets = secrets(args);
-    let page = secrets.removed_from(&repro::page(&facts));
-    if let Some(left) = secrets.left_in(&page) {
-        let length = left.len();
-        return Err(anyhow::anyhow!("a value of {length} bytes could not be removed; nothing was written").into());
-    }
+    let removed = secrets(args).removed_from(&repro::page(&facts)).context("failed to search for secrets")?;
+    let page = removed.map_err(|what| anyhow::anyhow!("{what} could not be removed; nothing was written"))?;
     let Some(file) = &args.out else {
         output.text(&page);
         return Ok(());
@@ -197,25 +193,38 @@ fn secrets(args: &ReproArgs) -> redact::Secrets {
     let app = &args.build.app;
     let here = env::current_dir().unwrap_or_default();
     let beside = [app.as_path(), Path::new("."), &app.join("..")].map(Path::to_owned);
-    for file in beside.iter().flat_map(|directory| env_files(directory)) {
+    for file in beside.iter().flat_map(|directory| files_of_variables(directory)) {
         let text = fs::read(file).unwrap_or_default();
-        for (name, value) in redact::variables(&String::from_utf8_lossy(&text)) {
-            secrets.variable(&name, &value);
+        let text = String::from_utf8_lossy(&text);
+        // A list item of Compose, `- NAME=value`, is a line of its own as well.
+        let text = text.lines().map(|line| line.trim_start().trim_start_matches("- ")).collect::<Vec<_>>().join("\n");
+        let variables = presentry_redact::variables(&text);
+        for variable in &variables {
+            secrets.variable(&variable.name, &variable.value);
+            secrets.variable(&variable.name, &presentry_redact::expanded(&variable.value, &variables));
+        }
+        for token in presentry_redact::auth_tokens(&text).unwrap_or_default() {
+            secrets.variable("a token", &token);
         }
     }
-    secrets.path(&here.to_string_lossy(), ".");
+    secrets.path(&here, ".");
     if let Ok(app) = fs::canonicalize(app) {
-        secrets.path(&app.to_string_lossy(), "APP");
+        secrets.path(&app, "APP");
     }
     if let Some(home) = env::home_dir() {
-        secrets.path(&home.to_string_lossy(), "~");
+        secrets.path(&home, "~");
     }
     secrets
 }
 
-/// `.env`, `.env.local`, `.env.production` and the like.
-fn env_files(directory: &Path) -> Vec<PathBuf> {
+/// The files of variables and tokens: of the app, of direnv, Wrangler, Compose and npm.
+fn files_of_variables(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let is_env = |name: &str| name == ".env" || name.starts_with(".env.") || name.ends_with(".env") || name == ".npmrc";
-    entries.filter(|entry| is_env(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect()
+    let is_wanted = |name: &str| {
+        let is_compose = (name.starts_with("docker-compose") || name.starts_with("compose"))
+            && (name.ends_with(".yml") || name.ends_with(".yaml"));
+        let is_env = name == ".env" || name.starts_with(".env.") || name.ends_with(".env");
+        is_env || is_compose || name.starts_with(".dev.vars") || [".envrc", ".npmrc", ".sentryclirc"].contains(&name)
+    };
+    entries.filter(|entry| is_wanted(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect()
 }

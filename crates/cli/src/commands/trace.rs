@@ -146,8 +146,8 @@ fn judge(
     say_clients(telling, output);
     let sentence = telling.verdict.sentence(telling.through_hooks);
     if !run.trace.is_first() {
-        say_unexpected(run, args, output);
-        return Err(Failure::NotProven(vec![sentry_not_first::diagnostic(&printable(&sentence), expected.proven)]));
+        let sentence = format!("{}{}", printable(&sentence), what_follows(run, args));
+        return Err(Failure::NotProven(vec![sentry_not_first::diagnostic(&sentence, expected.proven)]));
     }
     let failures = failures(run, args);
     if !failures.is_empty() {
@@ -226,12 +226,11 @@ fn lost(libraries: &[Library]) -> Vec<Diagnostic> {
     hooks.into_iter().chain(order).collect()
 }
 
-/// Where Sentry was not first, what is missing follows from that.
-fn say_unexpected(run: &Run, args: &TraceArgs, output: &Output) {
-    for name in args.expected.iter().filter(|name| run.expected(name) == 0) {
-        let instead = spans_missing::instead(&spans::origins(&run.received.content.spans));
-        output.note(format!("no span of `{}` arrived; {instead}", printable(name)));
-    }
+/// What is missing because Sentry was not first: behind the cause, and no diagnostic of its own.
+fn what_follows(run: &Run, args: &TraceArgs) -> String {
+    let missing = args.expected.iter().filter(|name| run.expected(name) == 0);
+    let missing: Vec<String> = missing.map(|name| format!("`{}`", printable(name))).collect();
+    if missing.is_empty() { String::new() } else { format!("; so no span of {} arrived", missing.join(" or ")) }
 }
 
 /// The executable.

@@ -12,7 +12,7 @@ has no other `node_modules`. presentry does not check what is required in a func
 
 The SDK copies the instrumentation into the build after Nitro has collected the packages of the
 server, so those that only the instrumentation imports are missing. presentry collects them from the
-app, unless `--no-trace` is given. An output directory that was copied without its `node_modules`
+app, unless `--no-collect` is given. An output directory that was copied without its `node_modules`
 lacks all of them. Where the packages are supplied in another way, as a layer or by an install at
 the place where the server runs, say `--packages-elsewhere`; of the preset `firebase` it is
 known, and its packages count when the `package.json` of the server names them.
@@ -36,7 +36,7 @@ pub(crate) fn diagnostic(package: &str, specifier: &str, importer: &str, more: u
         more => format!(", and {more} more of its files"),
     };
     let diagnostic = Diagnostic::new(&CODE, format!("{what}{more}")).hint(format!(
-        "install `{package}` in the app and run `presentry` in its directory without `--no-trace`, after the build; \
+        "install `{package}` in the app and run `presentry` in its directory without `--no-collect`, after the build; \
          `--packages-elsewhere` where it is supplied in another way"
     ));
     // A server starts without it.

@@ -10,7 +10,7 @@ pub(super) static CODE: Code = Code {
 starts there, because it finds the packages of the app, and does not start where the output
 directory alone is deployed: `ERR_MODULE_NOT_FOUND`.
 
-presentry collects what the instrumentation needs, unless `--no-trace` is given.
+presentry collects what the instrumentation needs, unless `--no-collect` is given.
 `--packages-elsewhere` says that the packages are supplied at the place where the server runs."#,
 };
 
@@ -19,7 +19,7 @@ pub(crate) fn diagnostic(specifier: &str, importer: &str, place: &str, hook: boo
     let why = if hook { " for its loader hooks" } else { "" };
     let message = format!("`{specifier}`, which `{importer}` needs{why}, is not in the build but in `{place}`");
     Diagnostic::new(&CODE, message).hint(
-        "run `presentry` in the directory of the app without `--no-trace`, deploy what lies outside along with the \
+        "run `presentry` in the directory of the app without `--no-collect`, deploy what lies outside along with the \
          build, or say `--packages-elsewhere`",
     )
 }

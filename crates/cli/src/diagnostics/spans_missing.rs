@@ -34,7 +34,7 @@ pub(crate) fn none(requests: &str) -> Diagnostic {
 }
 
 /// What arrived in place of what was expected.
-pub(crate) fn instead(arrived: &Origins) -> String {
+fn instead(arrived: &Origins) -> String {
     const SHOWN: usize = 8;
     let shown = arrived.iter().take(SHOWN).map(|(origin, count)| format!("`{}` ({count})", printable(origin)));
     let shown: Vec<String> = shown.collect();

@@ -146,7 +146,7 @@ fn complete(of: &passes::View<'_>, plan: &Plan) -> Result<Completion, Failure> {
         diagnostics.splice(errors..errors, why);
         Ok(Completion { diagnostics, ..Completion::default() })
     };
-    if of.args.no_trace || !plan.rewrites() {
+    if of.args.no_collect || !plan.rewrites() {
         return as_it_is(checked, None);
     }
     let tracer = match tracer(place, app) {

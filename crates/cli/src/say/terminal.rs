@@ -105,11 +105,14 @@ pub(crate) fn columns_of(text: &str) -> usize {
     textwrap::core::display_width(text)
 }
 
-/// The page about a diagnostic: that of the release, or the one that lies beside the executable, in a checkout or a package.
+/// The page about a diagnostic: that of the release, the one that lies beside the executable in a checkout or a package, or
+/// that of the repository which the manifest names.
 pub(crate) fn page_of(code: &str) -> Option<String> {
     static PAGE: LazyLock<Option<String>> = LazyLock::new(|| {
         let released = option_env!("PRESENTRY_DIAGNOSTICS_URL").filter(|url| !url.is_empty()).map(str::to_owned);
-        released.or_else(|| Some(Url::from_file_path(page_beside(&env::current_exe().ok()?)?).ok()?.into()))
+        let beside = || Some(Url::from_file_path(page_beside(&env::current_exe().ok()?)?).ok()?.into());
+        let home = || page_in(env!("CARGO_PKG_REPOSITORY"), env!("CARGO_PKG_VERSION"));
+        released.or_else(beside).or_else(home)
     });
     PAGE.as_ref().map(|page| format!("{page}#{code}"))
 }
@@ -120,9 +123,24 @@ fn page_beside(executable: &Path) -> Option<PathBuf> {
     above.map(|directory| directory.join("docs/diagnostics.md")).find(|page| page.is_file())
 }
 
+/// The page in a repository, as of a version; nothing while the manifest names no repository.
+fn page_in(repository: &str, version: &str) -> Option<String> {
+    let repository = repository.trim_end_matches('/').trim_end_matches(".git");
+    (!repository.is_empty()).then(|| format!("{repository}/blob/v{version}/docs/diagnostics.md"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_of_a_diagnostic_is_that_of_the_repository_and_version() {
+        assert_eq!(
+            page_in("https://example.com/a/b.git", "1.2.3").as_deref(),
+            Some("https://example.com/a/b/blob/v1.2.3/docs/diagnostics.md")
+        );
+        assert_eq!(page_in("", "1.2.3"), None);
+    }
 
     #[test]
     fn lines_fit_and_paths_stay_whole() {

@@ -403,7 +403,7 @@ fn a_bundle_that_injects_channels_is_tried_and_whole() {
         let output = app.presentry(&["--bundle-sdk", "--prune", "-v"]).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success() && said.contains("a trial of the bundle on Node.js"), "{said}");
-        assert!(app.read(".output/server/sentry.mjs").starts_with("// presentry 0.1.0 tried-bundle "), "{bundler}");
+        assert!(app.read(".output/server/sentry.mjs").starts_with("// presentry 0.2.0 tried-bundle "), "{bundler}");
         app.succeeds(&["check"]);
         let again = app.succeeds(&["--bundle-sdk", "--prune"]);
         assert!(again.contains("already first"), "{again}");
@@ -468,7 +468,7 @@ fn an_sdk_that_is_not_told_to_inject_channels_is_bundled() {
     let of_10 = format!("{INJECTS}export function experimentalUseDiagnosticsChannelInjection() {{}}\n");
     app.append(".output/server/node_modules/@sentry/solidstart/index.mjs", &of_10);
     app.succeeds(&["--bundle-sdk"]);
-    assert!(app.read(".output/server/sentry.mjs").starts_with("// presentry 0.1.0 bundle "));
+    assert!(app.read(".output/server/sentry.mjs").starts_with("// presentry 0.2.0 bundle "));
 }
 
 /// As 10.78 does, of which the bundler leaves out what injects where nothing turns it on.
@@ -802,7 +802,7 @@ fn what_stays_a_package_is_traced_in() {
     assert_eq!(app.snapshot(), bundled);
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), original);
-    let reported = app.presentry(&["--bundle-sdk", "--no-trace"]).output().unwrap();
+    let reported = app.presentry(&["--bundle-sdk", "--no-collect"]).output().unwrap();
     let said = String::from_utf8(reported.stderr).unwrap();
     assert!(said.contains("warning[resolves-outside]: "), "{said}");
 }
@@ -817,7 +817,7 @@ fn what_the_bundle_requires_in_a_function_is_traced_in() {
     let said = app.succeeds(&["--bundle-sdk"]);
     assert!(said.contains("package    .output/server/node_modules/import-in-the-middle 1.0.0 "), "{said}");
     app.succeeds(&["restore"]);
-    let reported = app.presentry(&["--bundle-sdk", "--no-trace"]).output().unwrap();
+    let reported = app.presentry(&["--bundle-sdk", "--no-collect"]).output().unwrap();
     let said = String::from_utf8(reported.stderr).unwrap();
     assert!(said.contains("warning[resolves-outside]: "), "{said}");
 }

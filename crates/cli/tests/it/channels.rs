@@ -135,7 +135,7 @@ fn libraries_hold_channels_and_the_sdk_is_told_first() {
     "#]]
     .assert_eq(&app.succeeds(&["--instrument-ahead"]));
     expect![[r#"
-        // presentry 0.1.0 channels
+        // presentry 0.2.0 channels
         // node_modules/db/lib/a.js
         //   orchestrion:db:query query
         // node_modules/graphql/parser.js

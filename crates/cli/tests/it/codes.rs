@@ -222,8 +222,8 @@ export { default_sentryWrapped as default };
         fs::remove_dir_all(app.join(".output/server/node_modules/graphql")).unwrap();
         app
     }),
-    case("resolves-outside", 0, &["--no-trace"], incomplete),
-    case("resolves-outside", 1, &["--strict", "--no-trace"], incomplete),
+    case("resolves-outside", 0, &["--no-collect"], incomplete),
+    case("resolves-outside", 1, &["--strict", "--no-collect"], incomplete),
     case("restore-data-missing", 1, &["restore"], || {
         let app = App::facade();
         app.succeeds(&[]);
@@ -501,7 +501,7 @@ static AFTER_A_RUN: &[Spoilt] = &[
         without_graphql(app);
         fs::remove_dir_all(app.join("node_modules/graphql")).unwrap();
     }),
-    ("resolves-outside", &["--strict", "--no-trace", "--no-bundle-sdk"], without_graphql),
+    ("resolves-outside", &["--strict", "--no-collect", "--no-bundle-sdk"], without_graphql),
     ("tracer-not-found", &["--strict", "--no-bundle-sdk"], without_graphql),
     ("ahead-failed", &["--instrument-ahead"], |app| {
         app.write("node_modules/@sentry/node/package.json", "{}");

@@ -17,17 +17,18 @@ fn presets() {
 }
 
 const README: &str = include_str!("../../../../README.md");
+const HOW_IT_WORKS: &str = include_str!("../../../../docs/how-it-works.md");
 
-/// The code block of the README that begins with a line.
-fn block(first: &str) -> &'static str {
-    let start = README.find(&format!("```\n{first}\n")).or_else(|| README.find(&format!("```js\n{first}"))).unwrap();
-    let block = &README[start..];
+/// The code block of a page that begins with a line.
+fn block(page: &'static str, first: &str) -> &'static str {
+    let start = page.find(&format!("```\n{first}\n")).or_else(|| page.find(&format!("```js\n{first}"))).unwrap();
+    let block = &page[start..];
     let block = &block[block.find('\n').unwrap() + 1..];
     &block[..block.find("```").unwrap()]
 }
 
 #[test]
-fn the_readme_shows_what_the_command_prints_and_writes() {
+fn the_pages_show_what_the_command_prints_and_writes() {
     let app = app_with_packages();
     // As in the app of SolidStart, the router of the SDK shares a package with the app.
     for root in [".", ".output/server"] {
@@ -46,10 +47,10 @@ fn the_readme_shows_what_the_command_prints_and_writes() {
         text.lines().filter(|line| !line.contains(" MB") && !line.contains(" kB")).collect::<Vec<_>>().join("\n")
     };
     let said = app.succeeds(&["--bundle-sdk=if-possible"]);
-    assert_eq!(without_sizes(&said), without_sizes(block("$ presentry").split_once('\n').unwrap().1));
+    assert_eq!(without_sizes(&said), without_sizes(block(README, "$ presentry").split_once('\n').unwrap().1));
     // The digest is that of another entry, and the facade ends with an empty source map.
     let facade = app.read(".output/server/index.mjs");
     let lines = |text: &str| text.lines().skip(1).filter(|line| !line.starts_with("//#")).map(str::to_owned).collect();
-    let (written, shown): (Vec<String>, Vec<String>) = (lines(&facade), lines(block("// presentry ")));
+    let (written, shown): (Vec<String>, Vec<String>) = (lines(&facade), lines(block(HOW_IT_WORKS, "// presentry ")));
     assert_eq!(written, shown);
 }

@@ -54,7 +54,7 @@ fn a_rewritten_build() {
             server           .output/server
             entry            .output/server/index.mjs (loaded as: process)
             how it runs      `node .output/server/index.mjs`
-            shape            the facade of presentry 0.1.0
+            shape            the facade of presentry 0.2.0
             instrumentation  .output/server/instrument.server.mjs
             loaded at once   instrument.server.mjs
             loaded later     entry.mjs

@@ -202,14 +202,14 @@ fn without_tracing_it_is_a_warning_and_the_build_cannot_start() {
           |
         1 | import * as Sentry from '@sentry/solidstart';
           |                         ^^^^^^^^^^^^^^^^^^^^
-        hint: run `presentry` in the directory of the app without `--no-trace`, deploy what lies outside along with the build, or say `--packages-elsewhere`
+        hint: run `presentry` in the directory of the app without `--no-collect`, deploy what lies outside along with the build, or say `--packages-elsewhere`
     "#]]
-    .assert_eq(&String::from_utf8(app.presentry(&["--no-trace"]).assert().success().get_output().stderr.clone()).unwrap());
+    .assert_eq(&String::from_utf8(app.presentry(&["--no-collect"]).assert().success().get_output().stderr.clone()).unwrap());
     let (_, stderr) = node_elsewhere(&app, START);
     assert!(stderr.contains("ERR_MODULE_NOT_FOUND"), "{stderr}");
     let app = incomplete();
     let before = app.snapshot();
-    assert!(app.fails(&["--no-trace", "--strict"], 1).starts_with("error[resolves-outside]: "));
+    assert!(app.fails(&["--no-collect", "--strict"], 1).starts_with("error[resolves-outside]: "));
     assert_eq!(app.snapshot(), before);
 }
 
@@ -223,7 +223,7 @@ fn a_package_that_only_the_app_has_is_missing() {
         .output()
         .expect("`node` starts");
     assert_eq!(String::from_utf8(beside.stdout).unwrap(), "init 2 native\n");
-    let stderr = app.presentry(&["--no-trace"]).assert().success().get_output().stderr.clone();
+    let stderr = app.presentry(&["--no-collect"]).assert().success().get_output().stderr.clone();
     let stderr = String::from_utf8(stderr).unwrap();
     assert!(stderr.starts_with("warning[resolves-outside]: "), "{stderr}");
     let checked = app.presentry(&["check"]).assert().success().get_output().stderr.clone();
@@ -241,7 +241,7 @@ fn a_build_that_could_not_start_is_not_rewritten() {
           |
         1 | import * as Sentry from '@sentry/solidstart';
           |                         ^^^^^^^^^^^^^^^^^^^^
-        hint: install `@sentry/solidstart` in the app and run `presentry` in its directory without `--no-trace`, after the build; `--packages-elsewhere` where it is supplied in another way
+        hint: install `@sentry/solidstart` in the app and run `presentry` in its directory without `--no-collect`, after the build; `--packages-elsewhere` where it is supplied in another way
 
         warning[tracer-not-found]: no `@vercel/nft` was found from the app through `vinxi`, `nitropack` or `nitro`
         hint: install the dependencies of the app, those that build it included, and run `presentry` in its directory
@@ -392,7 +392,7 @@ fn a_loader_hook_and_what_it_imports() {
         )],
     );
     let missing = |app: &App| {
-        let stderr = app.presentry(&["--no-trace", "--dry-run"]).assert().success().get_output().stderr.clone();
+        let stderr = app.presentry(&["--no-collect", "--dry-run"]).assert().success().get_output().stderr.clone();
         String::from_utf8(stderr).unwrap().lines().next().unwrap_or_default().to_owned()
     };
     expect!["warning[resolves-outside]: `hooks/hook.mjs`, which `.output/server/node_modules/@sentry/solidstart/index.mjs` needs for its loader hooks, is not in the build but in `node_modules/hooks`"]
@@ -451,7 +451,7 @@ fn conditions_and_subpaths_are_those_of_node() {
         let sdk = ".output/server/node_modules/@sentry/solidstart/index.js";
         app.write(sdk, format!("import '{specifier}';\nexport const init = () => {{}};\n"));
         package(&app, ".output/server/node_modules/dep", manifest, &[(file, "")]);
-        let run = app.presentry(&["--no-trace", "--strict"]).output().unwrap();
+        let run = app.presentry(&["--no-collect", "--strict"]).output().unwrap();
         let stderr = String::from_utf8_lossy(&run.stderr);
         assert_eq!(run.status.success(), found, "{manifest} {file} {specifier}: {stderr}");
     }
@@ -480,12 +480,12 @@ fn the_way_to_what_is_missing_is_shown() {
           |
         1 | const b = require('b');
           |                   ^^^
-        hint: install `b` in the app and run `presentry` in its directory without `--no-trace`, after the build; `--packages-elsewhere` where it is supplied in another way
+        hint: install `b` in the app and run `presentry` in its directory without `--no-collect`, after the build; `--packages-elsewhere` where it is supplied in another way
 
         ✖ refused: 1 error; nothing was changed
           next: `presentry explain package-missing` tells more
     "#]]
-    .assert_eq(&String::from_utf8(app.presentry(&["--no-trace"]).output().unwrap().stderr).unwrap());
+    .assert_eq(&String::from_utf8(app.presentry(&["--no-collect"]).output().unwrap().stderr).unwrap());
 }
 
 #[cfg(unix)]

@@ -4,6 +4,9 @@ use predicates::str::contains;
 
 use crate::builds::App;
 
+#[path = "../../../redact/tests/planted/mod.rs"]
+mod planted;
+
 /// Values that are planted wherever they may come from.
 const PLANTED: [&str; 6] = [
     "hunter2-of-the-database",
@@ -67,4 +70,30 @@ fn a_report_goes_to_a_file_and_shows_an_app_without_a_build() {
     let app = App::empty();
     app.presentry(&["repro", "--out", "report.md"]).assert().success().stdout(contains("✔ wrote `report.md`"));
     assert!(app.read("report.md").contains("**error** `build-not-found`"));
+}
+
+/// The wanted version of a package is the one text of an app that is shown as it is.
+#[test]
+fn none_of_the_secrets_that_the_harness_plants_is_in_a_report() {
+    let app = App::facade();
+    planted::files().iter().for_each(|(path, text)| app.write(path, text));
+    let forms = planted::forms();
+    let packages: serde_json::Map<String, serde_json::Value> = forms
+        .iter()
+        .enumerate()
+        .map(|(number, (_, around, secret))| (format!("@sentry/p{number}"), around.replacen("@@", secret, 1).into()))
+        .collect();
+    let manifest = serde_json::json!({ "name": "my-app", "dependencies": packages });
+    app.write("package.json", manifest.to_string());
+    let output = app.presentry(&["repro", "--no-trace"]).assert().success().get_output().clone();
+    let page = String::from_utf8(output.stdout).unwrap();
+    let mut left = Vec::new();
+    for (number, (name, _, secret)) in forms.iter().enumerate() {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `@sentry/p{number}` |")));
+        assert!(row.is_some(), "no row of `{name}`:\n{page}");
+        if page.contains(secret.as_str()) {
+            left.push(*name);
+        }
+    }
+    assert_eq!(left, [""; 0], "{page}");
 }

@@ -461,7 +461,8 @@ fn what_is_expected_has_to_arrive() {
     let app = app("node-server", LISTENS);
     let expect = |request| ["trace", "--request", request, "--expect", "graphql"];
     let stderr = app.fails(&expect("/graphql"), 1);
-    assert!(stderr.contains("note: no span of `graphql` arrived; none arrived at all\n"), "{stderr}");
+    let cause = "error[sentry-not-first]: Sentry was not first: no Sentry client became active at all";
+    assert!(stderr.contains(&format!("{cause}; so no span of `graphql` arrived\n")), "{stderr}");
     app.succeeds(&[]);
     assert_eq!(json(&app, &expect("/graphql"), 0)["trace"]["expected"][0]["spans"], 1);
     app.succeeds(&["trace", "--request", "/graphql", "--expect", "auto.graphql", "--expect", "auto.http.otel.http"]);
