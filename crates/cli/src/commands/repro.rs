@@ -23,9 +23,13 @@ use crate::{
 
 /// Gathers, removes, and writes.
 pub(crate) fn run(args: &ReproArgs, style: &OutputArgs, output: &Output) -> Result<(), Failure> {
-    let facts = facts(args, style, output);
-    let removed = secrets(args).removed_from(&repro::page(&facts)).context("failed to search for secrets")?;
-    let page = removed.map_err(|what| anyhow::anyhow!("{what} could not be removed; nothing was written"))?;
+    let mut facts = facts(args, style, output);
+    let secrets = secrets(args);
+    // Some secrets are told by the lines around them, and a cell of a table has none: what the app wrote goes through whole.
+    for (_, wanted, _) in &mut facts.packages {
+        *wanted = removed(&secrets, wanted)?;
+    }
+    let page = removed(&secrets, &repro::page(&facts))?;
     let Some(file) = &args.out else {
         output.text(&page);
         return Ok(());
@@ -36,6 +40,12 @@ pub(crate) fn run(args: &ReproArgs, style: &OutputArgs, output: &Output) -> Resu
         Closing::good(format!("wrote `{}`: versions, tree, verdicts, no content of files", paths::show(&file)));
     output.close(&closing.next("read it, then paste it into an issue"));
     Ok(())
+}
+
+/// Text without secrets, or what could not be removed.
+fn removed(secrets: &redact::Secrets, text: &str) -> anyhow::Result<String> {
+    let removed = secrets.removed_from(text).context("failed to search for secrets")?;
+    removed.map_err(|what| anyhow::anyhow!("{what} could not be removed; nothing was written"))
 }
 
 fn facts(args: &ReproArgs, style: &OutputArgs, output: &Output) -> Facts {
