@@ -59,7 +59,8 @@ impl Secrets {
     /// When there is more of it than can be searched for, or something is left: then by what it is, never by its value.
     pub(crate) fn removed_from(&self, text: &str) -> Result<Result<String, String>, Error> {
         let redactor = self.known.redactor()?;
-        let shown = without_long_words(&redactor.text(text));
+        // Addresses first: what stands before their hosts is not a word once it is redacted.
+        let shown = by_word(&redactor.text(&by_word(text, without_host)), without_long_words);
         Ok(match redactor.remains(shown.as_bytes()) {
             Some(what) => Err(what.to_owned()),
             None => Ok(shown),
@@ -73,8 +74,8 @@ fn is_option_of_npm(name: &str) -> bool {
     lower.starts_with("npm_") && !["auth", "token", "password", "secret"].iter().any(|word| lower.contains(word))
 }
 
-/// What no variable tells of, and no pattern knows: where a URL with a name leads, and long words of letters and digits.
-fn without_long_words(text: &str) -> String {
+/// Text with each of its words as `judge` gives it.
+fn by_word(text: &str, judge: fn(&str) -> String) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut word = String::new();
     for character in text.chars().chain(std::iter::once('\n')) {
@@ -83,7 +84,7 @@ fn without_long_words(text: &str) -> String {
             word.push(character);
             continue;
         }
-        shown.push_str(&judged(&word));
+        shown.push_str(&judge(&word));
         shown.push(character);
         word.clear();
     }
@@ -91,13 +92,16 @@ fn without_long_words(text: &str) -> String {
     shown
 }
 
-fn judged(word: &str) -> String {
-    if let Some((scheme, rest)) = word.split_once("://")
-        && let Some((_, host)) = rest.split_once('@')
-    {
-        let end = host.find(['/', '?', '#']).unwrap_or(host.len());
-        return format!("{scheme}://{REDACTED}{}", if end < host.len() { "/…" } else { "" });
-    }
+/// An address with a name in it leads to where only some may go.
+fn without_host(word: &str) -> String {
+    let parts = word.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1)));
+    let Some((scheme, host)) = parts else { return word.to_owned() };
+    let end = host.find(['/', '?', '#']).unwrap_or(host.len());
+    format!("{scheme}://{REDACTED}{}", if end < host.len() { "/…" } else { "" })
+}
+
+/// Long words of letters and digits may be tokens that no pattern knows.
+fn without_long_words(word: &str) -> String {
     let looks = |part: &str| {
         let has = |of: fn(&u8) -> bool| part.bytes().any(|byte| of(&byte));
         part.len() > LONGEST_WORD && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
