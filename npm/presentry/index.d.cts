@@ -110,6 +110,17 @@ export interface RestoreOptions extends BuildOptions {
   dryRun?: boolean;
 }
 
+export interface ReproOptions extends Omit<BuildOptions, "allowFailure"> {
+  /** The file to write, or a directory for it. The string is empty then. */
+  out?: string;
+  /** Does not start the server. */
+  noTrace?: boolean;
+  /** The requests to send, as for `trace`. */
+  requests?: (string | TraceRequest)[];
+  /** Vouch for the start of Sentry where it cannot be proven. */
+  trustInit?: boolean;
+}
+
 export type Command = "rewrite" | "check" | "trace" | "inspect" | "restore";
 
 /** How a command ended. Values may be added. */
@@ -451,6 +462,8 @@ export function trace(options?: TraceOptions): Promise<Report>;
 export function inspect(options?: InspectOptions): Promise<Report>;
 /** Puts the original build back, byte for byte. */
 export function restore(options?: RestoreOptions): Promise<Report>;
+/** What a bug report needs, as a page of Markdown without secrets. */
+export function repro(options?: ReproOptions): Promise<string>;
 
 /** A reason why something was not done. */
 export class PresentryError extends Error {

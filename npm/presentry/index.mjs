@@ -5,6 +5,7 @@ export {
   trace,
   inspect,
   restore,
+  repro,
   PresentryError,
   RefusedError,
   ProofError,

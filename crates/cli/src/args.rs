@@ -13,7 +13,11 @@ use clap::{
 };
 use presentry_rewriter::{InitTrust, Mode};
 
-use crate::{child::environment::Variable, diagnostics, find, trace::request::Request};
+use crate::{
+    child::environment::Variable,
+    diagnostics, find,
+    trace::request::{Request, RequestError},
+};
 
 /// Makes Sentry start before everything else in a SolidStart server build, and proves it.
 ///
@@ -460,6 +464,19 @@ pub(crate) struct ReproArgs {
     /// Do not start the server
     #[arg(long)]
     pub(crate) no_trace: bool,
+
+    /// A request to the server (repeatable), as `presentry trace --request` takes it [default: GET /]
+    #[arg(long = "request", value_name = "REQUEST", value_parser = words_of_a_request, conflicts_with = "no_trace")]
+    pub(crate) requests: Vec<String>,
+
+    /// Vouch for the start of Sentry where it cannot be proven
+    #[arg(long)]
+    pub(crate) trust_init: bool,
+}
+
+/// The words of a request that is one.
+fn words_of_a_request(text: &str) -> Result<String, RequestError> {
+    Request::from_argument(text).map(|_| text.to_owned())
 }
 
 impl ReproArgs {
@@ -473,6 +490,7 @@ impl ReproArgs {
         option("--entry", entry.clone().map(Into::into));
         option("--preset", preset.clone().map(Into::into));
         option("--output-dir", output_dir.clone().map(Into::into));
+        words.extend(self.trust_init.then(|| "--trust-init".into()));
         words.push(app.clone().into());
         words
     }

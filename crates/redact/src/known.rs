@@ -103,7 +103,7 @@ impl Secrets {
     }
 
     /// A value that stays, although a variable has it too.
-    pub fn keep(&mut self, value: &str) {
+    pub fn leave(&mut self, value: &str) {
         self.kept.push(value.to_owned());
     }
 
@@ -416,7 +416,7 @@ mod tests {
             check(&secrets(&[value]), &format!("a {value} b"), &format!("a {value} b"));
         }
         let mut known = secrets(&["storefront"]);
-        known.keep("storefront");
+        known.leave("storefront");
         check(&known, "\"name\": \"storefront\"", "\"name\": \"storefront\"");
         assert!(is_harmless("NODE_ENV", "anything") && !is_harmless("TOKEN", "anything"));
     }

@@ -107,9 +107,9 @@ pub(crate) fn secrets(
             && let Ok(manifest) = serde_json::from_str::<Value>(&text)
         {
             // An app by this name would be none of that name.
-            manifest["name"].as_str().into_iter().for_each(|name| secrets.keep(name));
+            manifest["name"].as_str().into_iter().for_each(|name| secrets.leave(name));
             for group in ["dependencies", "devDependencies", "optionalDependencies"] {
-                manifest[group].as_object().into_iter().flatten().for_each(|(package, _)| secrets.keep(package));
+                manifest[group].as_object().into_iter().flatten().for_each(|(package, _)| secrets.leave(package));
             }
         }
     }

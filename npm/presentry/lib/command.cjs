@@ -18,11 +18,25 @@ const GRACE = 10_000;
 /** Signals that are sent to one process, and have to reach the command. Ctrl-C reaches all of them by itself. */
 const FORWARDED = ["SIGTERM", "SIGHUP"];
 
-/** Runs a command on an app and gives its report. */
-async function command(name, options = {}) {
+/** The options without those that say where: a checked app and a directory. */
+function placed(name, options) {
   if (typeof options !== "object" || options === null) throw UsageError.of(`\`${name}\` takes an object of options`);
   const { app = ".", cwd = process.cwd(), ...rest } = options;
   if (typeof app !== "string") throw UsageError.of(`the option \`app\` of \`${name}\` is not a string`);
+  return { app, cwd, rest };
+}
+
+/** Gathers what a bug report needs, and gives the page; nothing of it where it goes to a file. */
+async function repro(options = {}) {
+  const { app, cwd, rest } = placed("repro", options);
+  const { stdout, stderr, end } = await run(executable(), ["repro", ...flags("repro", rest), "--", app], cwd, LIMIT);
+  if (end !== "exit code 0") throw CommandError.of(`\`presentry repro\` ended with ${end}${stderr && `: ${stderr}`}`);
+  return rest.out === undefined ? stdout : "";
+}
+
+/** Runs a command on an app and gives its report. */
+async function command(name, options = {}) {
+  const { app, cwd, rest } = placed(name, options);
   // What stands after `--` are options of Node.js for `trace`.
   const place = name === "trace" ? [app.startsWith("-") ? `./${app}` : app] : ["--", app];
   const words = [name, "--format=json", ...flags(name, rest), ...place];
@@ -113,4 +127,4 @@ function endingWithUs(start) {
   return { child, release };
 }
 
-module.exports = { command };
+module.exports = { command, repro };

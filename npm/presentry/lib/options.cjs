@@ -53,6 +53,13 @@ const OPTIONS = {
   },
   inspect: { ...build, instrumentation: ["--instrumentation", "string"], ...trust, ...report },
   restore: { ...build, dryRun: ["--dry-run", "boolean"], ...report },
+  repro: {
+    ...build,
+    out: ["--out", "string"],
+    noTrace: ["--no-trace", "boolean"],
+    requests: ["--request", "requests"],
+    trustInit: ["--trust-init", "boolean"],
+  },
 };
 
 const IS = {

@@ -127,6 +127,17 @@ test("a command that ends without a report is a CommandError", { skip: process.p
   await assert.rejects(rewrite({ cwd: path.join(cwd, "nowhere") }), { message: /failed to start/ });
 });
 
+test("a page for a bug report is a string, and empty where it goes to a file", async (t) => {
+  const cwd = app(t);
+  const page = await presentry.repro({ cwd, noTrace: true, trustInit: true });
+  assert.match(page, /^# presentry: report of a build\n/);
+  const out = path.join(cwd, "report.md");
+  assert.equal(await presentry.repro({ cwd, noTrace: true, out }), "");
+  assert.equal(readFileSync(out, "utf8").split("\n")[0], page.split("\n")[0]);
+  await assert.rejects(presentry.repro({ cwd, outputDir: 1 }), presentry.UsageError);
+  await assert.rejects(presentry.repro({ cwd, requests: ["x"], noTrace: true }), presentry.CommandError);
+});
+
 test("both module systems share the classes", () => {
   const required = createRequire(import.meta.url)("presentry");
   assert.deepEqual(Object.keys(presentry).filter((name) => !["default", "module.exports"].includes(name)).sort(), Object.keys(required).sort());

@@ -24,7 +24,9 @@ use crate::{
 /// Gathers, removes, and writes.
 pub(crate) fn run(args: &ReproArgs, style: &OutputArgs, output: &Output) -> Result<(), Failure> {
     let mut facts = facts(args, style, output);
-    let secrets = secrets(args);
+    let mut secrets = secrets(args);
+    let names = facts.packages.iter().map(|(name, ..)| name.as_str()).chain(["presentry"]);
+    names.for_each(|name| secrets.leave(name));
     // Some secrets are told by the lines around them, and a cell of a table has none: what the app wrote goes through whole.
     for (_, wanted, _) in &mut facts.packages {
         *wanted = removed(&secrets, wanted)?;
@@ -65,7 +67,8 @@ fn facts(args: &ReproArgs, style: &OutputArgs, output: &Output) -> Facts {
     gather("check", &[]);
     gather("rewrite", &["--dry-run"]);
     if !args.no_trace {
-        gather("trace", &[]);
+        let requests: Vec<String> = args.requests.iter().map(|request| format!("--request={request}")).collect();
+        gather("trace", &requests.iter().map(String::as_str).collect::<Vec<_>>());
     }
     if let Ok(Located::Server(build)) = locate::build(&args.build) {
         let server = build.place.server.clone();

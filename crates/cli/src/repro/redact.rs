@@ -48,6 +48,11 @@ impl Secrets {
         }
     }
 
+    /// A name that stays, although a variable has it too.
+    pub(crate) fn leave(&mut self, name: &str) {
+        self.known.leave(name);
+    }
+
     /// A path that tells of the machine; `shown` stands in its place.
     pub(crate) fn path(&mut self, path: &Path, shown: &str) {
         self.known.path(path, shown);
@@ -135,6 +140,9 @@ mod tests {
         secrets.variable("npm_config_user_agent", "npm/11.0.0 node/v20.0.0");
         secrets.variable("npm_config_//host.example/:_authToken", "abc-def-ghi");
         secrets.path(Path::new("/home/ann"), "~");
+        secrets.variable("CARGO_PKG_NAME", "presentry");
+        secrets.leave("presentry");
+        assert_eq!(shown(&secrets, "# presentry"), "# presentry");
         let text = "at /home/ann/app: p4ssw0rd of db.intern.example; second line, production, /usr/bin:/bin, 1234567";
         let expected = "at ~/app: <redacted> of <redacted>; <redacted>, production, /usr/bin:/bin, 1234567";
         assert_eq!(shown(&secrets, text), expected);

@@ -97,3 +97,12 @@ fn none_of_the_secrets_that_the_harness_plants_is_in_a_report() {
     }
     assert_eq!(left, [""; 0], "{page}");
 }
+
+#[test]
+fn a_request_is_sent_and_a_start_can_be_vouched_for() {
+    let app = App::facade();
+    let page = app.succeeds(&["repro", "--request", "POST /of-mine {}", "--trust-init"]);
+    assert!(page.contains("## `presentry trace`"), "{page}");
+    app.presentry(&["repro", "--request", ""]).assert().code(2);
+    app.presentry(&["repro", "--request", "/x", "--no-trace"]).assert().code(2);
+}
