@@ -462,6 +462,8 @@ pub enum ExpressionKind {
         right: Box<Expression>,
         /// `<=`
         or_equal: bool,
+        /// Whether it is the opposite: `>=`, or `>` where equal operands count as less.
+        negated: bool,
     },
     /// `a, b`: the value is the last one.
     Sequence(Vec<Expression>),

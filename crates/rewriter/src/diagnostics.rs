@@ -11,6 +11,7 @@ mod entry_url;
 mod exports_differ;
 mod facade_without_original;
 mod init_after_runtime;
+mod init_by_require;
 mod init_conditional;
 mod init_later;
 mod init_not_followed;
@@ -70,6 +71,7 @@ pub(crate) mod codes {
         exports_differ::exports_differ,
         facade_without_original::facade_without_original,
         init_after_runtime::init_after_runtime,
+        init_by_require::init_by_require,
         init_conditional::init_conditional,
         init_later::init_later,
         init_not_followed::init_not_followed,
@@ -80,7 +82,7 @@ pub(crate) mod codes {
         instrumentation_in_runtime::instrumentation_in_runtime,
         instrumentation_missing::instrumentation_missing,
         instrumentation_shares_runtime::instrumentation_shares_runtime,
-        instrumentation_throws::instrumentation_throws,
+        instrumentation_throws::{instrumentation_throws, missing_export},
         library_before_init::{library_before_init, library_left_to_hooks},
         limited_tracing::limited_tracing,
         live_binding::live_binding,
@@ -120,6 +122,7 @@ static ALL: &[&Code] = &[
     &facade_without_original::CODE,
     &init_after_runtime::CODE,
     &init_conditional::CODE,
+    &init_by_require::CODE,
     &init_later::CODE,
     &init_not_followed::CODE,
     &init_not_reached::CODE,

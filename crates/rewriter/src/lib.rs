@@ -58,6 +58,7 @@ pub use presentry_parser::FunctionShape;
 pub use proof::prove_without;
 pub use proof::{EarlyPackage, InitTrust, Proof, Verdict, inits_in, prove, prove_with};
 pub use rewrite::plan;
+pub use runtime::holds_nitro_runtime;
 pub use sources::{InvalidModulePath, MemorySources, ModulePath, ReadError, Sources, is_script};
 pub use specifier::{Target, package_name, resolve};
 pub use with_channels::{Libraries, WithChannels, import_of_channels, module_for_chunks, with_channels};

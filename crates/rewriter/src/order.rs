@@ -22,7 +22,7 @@ mod state;
 mod targets;
 mod value;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::rules::Rule;
 pub(crate) use self::{
@@ -57,6 +57,10 @@ pub(crate) struct Run {
     pub(crate) handed_out: bool,
     /// Options of `init` by which something is lost.
     pub(crate) options: Vec<(Place, LostBy)>,
+    /// The starts of a copy of the SDK that `require()` gave, with its specifier.
+    pub(crate) required: BTreeMap<Place, String>,
+    /// The places at which the evaluation ends the process.
+    pub(crate) ended: Vec<Place>,
     /// The places at which the evaluation ends in an error that nothing catches.
     pub(crate) thrown: Vec<Place>,
     /// Whether the run was given up, since it has too many steps.
@@ -129,6 +133,8 @@ fn ended(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
         unknown: log.unknown.into_iter().collect(),
         handed_out: log.handed_out,
         options: log.options.into_iter().collect(),
+        required: log.required,
+        ended: log.ended.into_iter().collect(),
         thrown: log.thrown.into_iter().collect(),
         exhausted,
         evaluated,

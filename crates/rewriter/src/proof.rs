@@ -3,18 +3,20 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use presentry_parser::{RequestForm, Span};
+use presentry_parser::{ImportName, RequestForm, Span};
 
 use crate::{
     build_plugin::{self, BuildPlugin},
     channels::injects_channels,
     diagnostics::{Diagnostic, Label, Severity, Stage, codes},
+    exports::{Resolution, resolve_export},
     facade::facade_header,
     floating::floating_imports,
     graph::{Closure, Graph, Module, PackageEdge},
     injected::{self, Hooks, Injected},
     libraries::{Load, follow, lost},
-    order::{self, Reach, Rule, Run, serving_entry},
+    order::{self, Place, Reach, Rule, Run, serving_entry},
+    packages::Means,
     runtime::{inits_behind, is_imported_back, is_nitro_runtime, serving},
     sdk::{self, is_of_sentry},
     sources::{ModulePath, Sources},
@@ -208,7 +210,7 @@ fn prove_in(
     let serving = serving_modules(graph, entry, instrumentation.as_ref(), &runtime)?;
     let is_runtime_itself = is_nitro_runtime(graph, entry) || is_imported_back(graph, entry, runtime.iter())?;
     let mut failures = Vec::new();
-    let ends = run.reach == Reach::NOWHERE && !run.exhausted && !run.thrown.is_empty();
+    let ends = run.reach == Reach::NOWHERE && !run.exhausted && !(run.thrown.is_empty() && run.ended.is_empty());
     // `init` of a changed bundle does not count, so that nothing starts Sentry.
     let changed = nearest(&closure, |path| is_changed_bundle(graph, path));
     // A build that starts no Sentry is as it was built: what it loads early is not a second cause.
@@ -264,6 +266,9 @@ fn prove_in(
     if let Some(missing) = nearest(&closure, |path| !graph.exists(path)) {
         failures.push(codes::missing_module(graph, &missing, &closure.chain(&missing)));
     }
+    if let Some((module, import)) = missing_export(graph, &allowed)? {
+        failures.push(codes::missing_export(&module, import));
+    }
     if let Some(elsewhere) = closure.elsewhere.first() {
         let mut chain = closure.chain(&elsewhere.edge.from);
         chain.push(elsewhere.edge.clone());
@@ -292,6 +297,9 @@ fn prove_in(
     if failures.is_empty() {
         let ahead = channels.injected.as_ref().map_or(&[][..], |injected| &injected.libraries);
         lost = judge_packages(graph, &closure, &run, stage, ahead, &mut failures, &mut warnings)?;
+        if channels.injected.is_none() {
+            warnings.extend(started_without_hooks(graph, &closure, &run)?);
+        }
     }
     if !failures.is_empty() {
         if let Some(found) = build_plugin::find(graph, &closure)? {
@@ -411,6 +419,75 @@ fn judge_packages(
         }
     }
     Ok(names)
+}
+
+/// The warning for a start by `require()`, where nothing else registers the hooks for ES modules.
+fn started_without_hooks(
+    graph: &Graph<'_>,
+    closure: &Closure,
+    run: &Run,
+) -> Result<Option<Diagnostic>, Box<Diagnostic>> {
+    /// From this version on, both copies of the SDK do the same.
+    const SAME: u64 = 11;
+    if !run.starts.iter().all(|(place, _)| run.required.contains_key(place)) {
+        return Ok(None);
+    }
+    let lacks_hooks = |place: &Place, specifier: &str| {
+        let files = graph.files_of(&place.module, package_name(specifier), Means::Require);
+        files.first().and_then(|file| graph.packages().major_version(file)).is_some_and(|major| major < SAME)
+    };
+    let Some((place, specifier)) = run.required.iter().find(|(place, specifier)| lacks_hooks(place, specifier)) else {
+        return Ok(None);
+    };
+    if closure.packages.iter().any(|package| sdk::registers_hooks(&package.specifier)) {
+        return Ok(None);
+    }
+    for path in closure.paths() {
+        // `module.register()` of the loader that the SDK registers.
+        if graph.load(path)?.is_some_and(|module| module.text.contains("hook.mjs")) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(codes::init_by_require(graph, place, specifier)))
+}
+
+/// The first import of a name that the module of the build does not export: Node links neither of them.
+fn missing_export(
+    graph: &Graph<'_>,
+    modules: &BTreeSet<ModulePath>,
+) -> Result<Option<(Rc<Module>, usize)>, Box<Diagnostic>> {
+    for path in modules {
+        let Some(module) = graph.load(path)? else { continue };
+        for (index, import) in module.record.import_entries.iter().enumerate() {
+            let ImportName::Name(name) = &import.import_name else { continue };
+            let specifier = &module.record.requested_modules[import.request].specifier.value;
+            let Target::File(file) = graph.resolve(path, specifier) else { continue };
+            if graph.is_data(&file) || graph.load(&file)?.is_none() {
+                continue;
+            }
+            let lacks =
+                matches!(resolve_export(graph, &file, &name.value), Ok(Resolution::NotFound | Resolution::Ambiguous));
+            if lacks && exports_are_known(graph, &file)? {
+                return Ok(Some((module, index)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a module, and what it imports, re-exports as a whole nothing but ES modules of the build.
+fn exports_are_known(graph: &Graph<'_>, module: &ModulePath) -> Result<bool, Box<Diagnostic>> {
+    for path in graph.closure(module)?.paths() {
+        let Some(module) = graph.load(path)? else { continue };
+        for star in &module.record.star_export_entries {
+            let specifier = &module.record.requested_modules[star.request].specifier.value;
+            match graph.resolve(path, specifier) {
+                Target::File(file) if graph.load(&file)?.is_some() => {}
+                _ => return Ok(false),
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// What the order of evaluation comes to. A failure is added only where no static edge explains it.

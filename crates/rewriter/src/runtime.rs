@@ -15,13 +15,19 @@ use crate::{
     starts::may_start_sentry,
 };
 
-/// Whether a module holds the Nitro runtime, whatever its name: the part that reads the runtime config from the
-/// environment (`nitropack/src/runtime/internal/config.ts`, 2.8 to 2.13) is in most server builds, and a minifier keeps
-/// the name of an environment variable. It tells the runtime among several modules that are loaded; that a module lacks
-/// it tells nothing.
+/// Whether a text holds the Nitro runtime: the part that reads the runtime config from the environment
+/// (`nitropack/src/runtime/internal/config.ts`, 2.8 to 2.13) is in most server builds, and a minifier keeps the name of an
+/// environment variable. The graph finds the runtime; this tells it among several modules that the graph allows, and tells
+/// an entry that holds it. That a text lacks it tells nothing.
+#[must_use]
+pub fn holds_nitro_runtime(text: &[u8]) -> bool {
+    memmem::find(text, b"NITRO_ENV_PREFIX").is_some()
+}
+
+/// Whether a module of the build holds the Nitro runtime, whatever its name.
 pub(crate) fn is_nitro_runtime(graph: &Graph<'_>, path: &ModulePath) -> bool {
     let module = graph.load(path).ok().flatten();
-    module.is_some_and(|module| memmem::find(module.text.as_bytes(), b"NITRO_ENV_PREFIX").is_some())
+    module.is_some_and(|module| holds_nitro_runtime(module.text.as_bytes()))
 }
 
 /// The modules behind a root that are the server themselves: those that declare what it exports, and where it exports

@@ -69,7 +69,25 @@ fn export<'p, S: AsRef<str>>(specifier: &str, path: &'p [S]) -> Option<Vec<&'p s
         return None;
     }
     let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
-    Some(path.into_iter().skip_while(|name| *name == "default").collect())
+    Some(path.into_iter().skip_while(|name| matches!(*name, "default" | REQUIRED)).collect())
+}
+
+/// What the names behind a specifier begin with if `require()` gave them.
+pub(crate) const REQUIRED: &str = "module.exports";
+
+/// Whether `require()` gave an export.
+pub(crate) fn is_required<S: AsRef<str>>(path: &[S]) -> bool {
+    path.first().is_some_and(|name| name.as_ref() == REQUIRED)
+}
+
+/// Whether it is what a package exports as a whole.
+pub(crate) fn is_whole<S: AsRef<str>>(path: &[S]) -> bool {
+    path.iter().all(|name| name.as_ref() == REQUIRED)
+}
+
+/// Whether `import "…"` of it registers the SDK's hooks for ES modules.
+pub(crate) fn registers_hooks(specifier: &str) -> bool {
+    server_package(specifier).is_some_and(|(_, entry)| matches!(entry, "import" | "loader" | "init" | "preload"))
 }
 
 /// Whether calling this export starts Sentry.

@@ -12,7 +12,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use presentry_rewriter::{EntryLoading, ModulePath, Proof, Sources as _, Verdict, diagnostics::Diagnostic, prove};
+use presentry_rewriter::{
+    EntryLoading, ModulePath, Proof, Sources as _, Verdict, diagnostics::Diagnostic, holds_nitro_runtime, prove,
+};
 
 use crate::{
     args::TraceArgs,
@@ -253,11 +255,7 @@ fn expected(args: &TraceArgs, build: &Build, report: &mut Report) -> Result<(Pro
     }
     let scripts = disk.scripts().map_err(anyhow::Error::from)?;
     let on_disk = |path: &ModulePath| place.server.join(path.as_str());
-    let holds_nitro = |path: &&ModulePath| {
-        // The part of the runtime that reads the environment; a minifier keeps the name of a variable.
-        let text = std::fs::read(on_disk(path)).unwrap_or_default();
-        String::from_utf8_lossy(&text).contains("NITRO_ENV_PREFIX")
-    };
+    let holds_nitro = |path: &&ModulePath| holds_nitro_runtime(&std::fs::read(on_disk(path)).unwrap_or_default());
     let mut nitro: BTreeSet<PathBuf> = scripts.iter().filter(holds_nitro).map(on_disk).collect();
     if nitro.is_empty() {
         nitro.insert(on_disk(&build.entry));

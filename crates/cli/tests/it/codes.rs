@@ -110,6 +110,14 @@ static CASES: &[Case] = &[
     case("init-after-runtime", 1, &[], || {
         instrumented("await import('./chunks/nitro/nitro.mjs');\nSentry.init({});\n")
     }),
+    case("init-by-require", 0, &[], || {
+        let app = instrumented("");
+        app.write(
+            ".output/server/instrument.server.mjs",
+            "import { createRequire } from 'node:module';\nconst Sentry = createRequire(import.meta.url)('@sentry/solidstart');\nSentry.init({ tracesSampleRate: 1 });\n",
+        );
+        app
+    }),
     case("init-conditional", 0, &[], || {
         instrumented("if (process.env.SENTRY_DSN) Sentry.init({ tracesSampleRate: 1 });\n")
     }),

@@ -205,9 +205,12 @@ impl Lowering {
                 let left = self.boxed(&binary.left);
                 Kind::Equal { left, right: self.boxed(&binary.right), negated }
             }
-            BinaryOp::Lt | BinaryOp::LtEq => {
+            BinaryOp::Lt | BinaryOp::LtEq | BinaryOp::Gt | BinaryOp::GtEq => {
                 let left = self.boxed(&binary.left);
-                Kind::Less { left, right: self.boxed(&binary.right), or_equal: binary.op == BinaryOp::LtEq }
+                let right = self.boxed(&binary.right);
+                let or_equal = matches!(binary.op, BinaryOp::LtEq | BinaryOp::Gt);
+                let negated = matches!(binary.op, BinaryOp::Gt | BinaryOp::GtEq);
+                Kind::Less { left, right, or_equal, negated }
             }
             BinaryOp::In | BinaryOp::InstanceOf => {
                 let left = match &*binary.left {

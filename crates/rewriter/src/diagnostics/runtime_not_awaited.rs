@@ -8,9 +8,9 @@ pub(super) static CODE: Code = Code {
     name: "runtime-not-awaited",
     severity: Severity::Warning,
     summary: "the entry loads the runtime and does not wait for it",
-    explanation: r#"Sentry handles the rejection of an `import()` that nothing awaits. Where the runtime fails while it
-is loaded, the process then ends with exit code 0 and no server, which a platform takes for a
-success.
+    explanation: r#"Sentry handles the rejection of an `import()` that nothing awaits, also of one in a function that
+the entry calls. Where the runtime fails while it is loaded, the process then ends with exit code 0
+and no server, which a platform counts as a success.
 
 A facade that presentry wrote ends with exit code 1 instead."#,
 };

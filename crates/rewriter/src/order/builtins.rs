@@ -219,7 +219,7 @@ impl Evaluator<'_> {
     ) -> Option<Value> {
         match (receiver, name) {
             (Value::Client, "init") => {
-                self.start(frame, &Arguments::default(), state, expression);
+                self.start_at(frame.place(expression.at), state);
                 Some(Value::Undefined)
             }
             (Value::Client, _) => {
@@ -560,7 +560,10 @@ impl Evaluator<'_> {
             return self.call(frame, &Value::Any, Value::Undefined, arguments, state, expression, awaited);
         }
         match &**name {
-            "process.exit" | "process.abort" | "process.reallyExit" => None,
+            "process.exit" | "process.abort" | "process.reallyExit" => {
+                self.log.ended.insert(frame.place(expression.at));
+                None
+            }
             "Boolean" => {
                 let value = arguments.get(0);
                 Some(value.as_test(state.truth(&value), false))
@@ -854,7 +857,10 @@ impl Evaluator<'_> {
     ) -> Option<Value> {
         if crate::sdk::is_start(specifier, path) {
             self.options(frame, arguments, state, expression);
-            self.start(frame, arguments, state, expression);
+            if crate::sdk::is_required(path) {
+                self.log.required.insert(frame.place(expression.at), specifier.to_string());
+            }
+            self.start_at(frame.place(expression.at), state);
             for value in &arguments.values {
                 self.escape(value, state);
             }
@@ -871,18 +877,6 @@ impl Evaluator<'_> {
             self.may_load(frame, expression, state);
         }
         Some(self.call_external(frame, arguments, state, expression))
-    }
-
-    /// Sentry starts here.
-    pub(super) fn start(&mut self, frame: &Frame, _: &Arguments, state: &mut State, expression: &Expression) {
-        let place = frame.place(expression.at);
-        if self.loose > 0 || state.detached {
-            self.log.late.insert((place.clone(), self.log.why.unwrap_or(Why::NotAwaited)));
-        }
-        self.log.starts.insert((place, self.evaluating.clone()));
-        self.too_early(state);
-        let effect = if self.failed > 0 { Reach::STARTED_AFTER_FAILURE } else { Reach::STARTED };
-        state.reach = state.reach.then(effect);
     }
 
     /// The options of a call of `init` by which something is lost.

@@ -11,7 +11,7 @@ use super::{
     reach::Reach,
     rules::Rule,
     state::{Pending, State, join},
-    value::{Arguments, ClassValue, Closure, GeneratorCall, Object, ObjectKind, PromiseValue, Slot, Value},
+    value::{Arguments, Birth, ClassValue, Closure, GeneratorCall, Object, ObjectKind, PromiseValue, Slot, Value},
 };
 
 impl Evaluator<'_> {
@@ -658,6 +658,7 @@ impl Evaluator<'_> {
         let code = class.code.clone();
         let definition = &code.steps.classes[class.class];
         let is_derived = definition.parent.is_some();
+        set_birth(this, if is_derived { Birth::Awaited } else { Birth::Done }, state);
         if !is_derived {
             self.fields(class, this, state)?;
         }
@@ -669,6 +670,10 @@ impl Evaluator<'_> {
         };
         let constructor = Rc::new(method(class, constructor, false));
         let value = self.call_closure(&constructor, this.clone(), arguments, state, false)?;
+        if is_derived && !matches!(value, Value::Object(_) | Value::Any) && birth(this, state) == Birth::Awaited {
+            self.throw(state.clone());
+            return None;
+        }
         Some(match value {
             Value::Undefined => this.clone(),
             Value::Object(_) | Value::Closure(_) | Value::Promise(_) => value,
@@ -704,6 +709,7 @@ impl Evaluator<'_> {
                 self.construct_class(frame, parent, this, arguments, state, expression)?;
             }
             Value::Closure(parent) => {
+                set_birth(this, Birth::Done, state);
                 self.call_closure(parent, this.clone(), arguments, state, false)?;
             }
             Value::Any | Value::Uninitialised => {
@@ -722,6 +728,7 @@ impl Evaluator<'_> {
                 self.call_external(frame, &arguments, state, expression);
             }
         }
+        set_birth(this, Birth::Done, state);
         self.fields(class, this, state)
     }
 
@@ -970,5 +977,20 @@ impl Evaluator<'_> {
             return Some(Self::promise(Reach::NOTHING, result));
         }
         Some(result)
+    }
+}
+
+fn birth(this: &Value, state: &State) -> Birth {
+    match this {
+        Value::Object(id) => state.object(*id).map_or(Birth::Done, |object| object.birth),
+        _ => Birth::Done,
+    }
+}
+
+fn set_birth(this: &Value, birth: Birth, state: &mut State) {
+    if let Value::Object(id) = this
+        && let Some(object) = state.object_mut(*id)
+    {
+        object.birth = birth;
     }
 }

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use presentry_parser::{Expression, Loop, LoopKind, Pattern, SlotId, Span, Step};
+use presentry_parser::{Assignment, Expression, ExpressionKind, Loop, LoopKind, Pattern, SlotId, Span, Step};
 
 use super::{
     condition::{Condition, ConditionKind, Place},
@@ -55,6 +55,22 @@ impl Frame {
 pub(super) struct Exits {
     pub(super) returns: Option<(State, Value)>,
     jumps: Vec<(bool, Option<String>, State)>,
+}
+
+/// Where a step leads.
+enum Ways {
+    One(State),
+    /// On either side of a test that is not known.
+    Two(Box<State>, Box<State>),
+}
+
+impl Ways {
+    fn of(one: Option<State>, two: Option<State>) -> Option<Self> {
+        match (one, two) {
+            (Some(one), Some(two)) => Some(Self::Two(Box::new(one), Box::new(two))),
+            (one, two) => one.or(two).map(Self::One),
+        }
+    }
 }
 
 /// A `try` that is open, or something else that a failure does not leave.
@@ -129,6 +145,8 @@ pub(super) struct Evaluator<'g> {
     pub(super) shorts: Vec<Option<State>>,
     /// A generator that never came to its end.
     pub(super) left_generator: Option<Activation>,
+    /// How many decisions are being followed to the end of their bodies without joining their two ways.
+    ways: usize,
     next: u32,
     pub(super) log: Log,
     /// The files of packages that are followed, by importer and specifier.
@@ -178,6 +196,7 @@ impl<'g> Evaluator<'g> {
             globals: BTreeSet::new(),
             shorts: Vec::new(),
             left_generator: None,
+            ways: 0,
             next: 0,
             log: Log::default(),
             followed: BTreeMap::new(),
@@ -359,22 +378,45 @@ impl<'g> Evaluator<'g> {
         mut state: State,
         exits: &mut Exits,
     ) -> Option<State> {
-        for step in steps {
+        for (index, step) in steps.iter().enumerate() {
             self.burn(1)?;
-            state = self.step(frame, step, state, exits)?;
+            state = match self.step(frame, step, state, exits)? {
+                Ways::One(only) => only,
+                Ways::Two(one, two) if self.stay_apart(&one, &two) => {
+                    // Each function is known on its own way alone.
+                    let rest = &steps[index + 1..];
+                    self.ways += 1;
+                    let one = self.steps(frame, rest, *one, exits);
+                    let two = self.steps(frame, rest, *two, exits);
+                    self.ways -= 1;
+                    return self.meet(one, two);
+                }
+                Ways::Two(one, two) => self.meet(Some(*one), Some(*two))?,
+            };
         }
         Some(state)
     }
 
-    fn step(&mut self, frame: &Frame, step: &Step, mut state: State, exits: &mut Exits) -> Option<State> {
-        match step {
-            Step::Evaluate(expression) => {
-                self.expression(frame, expression, &mut state)?;
-                Some(state)
+    /// Whether joining two ways would lose a function that one of them binds. Few ways are followed beside each other.
+    fn stay_apart(&self, one: &State, two: &State) -> bool {
+        const MOST_WAYS: usize = 4;
+        self.ways < MOST_WAYS && self.fuel > FUEL / 2 && one.loses_by_joining(two)
+    }
+
+    fn step(&mut self, frame: &Frame, step: &Step, mut state: State, exits: &mut Exits) -> Option<Ways> {
+        let end = match step {
+            Step::If { test, then, otherwise } => {
+                return self.choice(frame, test, (then, otherwise), state, exits);
             }
-            Step::Bind { target, value } => {
-                let value = self.expression(frame, value, &mut state)?;
-                self.assign(frame, target, value, &mut state)?;
+            Step::Bind { target, value } => return self.binding(frame, target, value, state),
+            Step::Evaluate(expression) => {
+                // The value of an assignment that is a statement is not read.
+                if let ExpressionKind::Assign { target, assignment: Assignment::Plain, value } = &expression.kind
+                    && matches!(**target, Pattern::Slot(_))
+                {
+                    return self.binding(frame, target, value, state);
+                }
+                self.expression(frame, expression, &mut state)?;
                 Some(state)
             }
             Step::Return { value, .. } => {
@@ -383,7 +425,7 @@ impl<'g> Evaluator<'g> {
                     None => Value::Undefined,
                 };
                 if !self.holds(Rule::ReturnEnds) {
-                    return Some(state);
+                    return Some(Ways::One(state));
                 }
                 self.leave_with(exits, state, value);
                 None
@@ -396,22 +438,6 @@ impl<'g> Evaluator<'g> {
             Step::Jump { is_continue, label } => {
                 exits.jumps.push((*is_continue, label.clone(), state));
                 None
-            }
-            Step::If { test, then, otherwise } => {
-                let value = self.expression(frame, test, &mut state)?;
-                match state.truth(&value) {
-                    Some(true) => self.steps(frame, then, state, exits),
-                    Some(false) => self.steps(frame, otherwise, state, exits),
-                    None => {
-                        let (state, other) = self.part(frame, test, &value, state, ConditionKind::Test)?;
-                        let one = self.steps(frame, then, state, exits);
-                        let two = self.steps(frame, otherwise, other, exits);
-                        if !self.holds(Rule::BranchesPart) && one.is_some() {
-                            return one;
-                        }
-                        self.meet(one, two)
-                    }
-                }
             }
             Step::Loop(looped) => self.looped(frame, looped, state, exits),
             Step::Switch { value, cases } => self.switch(frame, value, cases, state, exits),
@@ -427,7 +453,71 @@ impl<'g> Evaluator<'g> {
                 self.pass_on(inner, exits);
                 self.meet(after, left)
             }
+        };
+        end.map(Ways::One)
+    }
+
+    fn choice(
+        &mut self,
+        frame: &Frame,
+        test: &Expression,
+        (then, otherwise): (&[Step], &[Step]),
+        mut state: State,
+        exits: &mut Exits,
+    ) -> Option<Ways> {
+        let (value, truth) = self.tested(frame, test, &mut state)?;
+        match truth {
+            Some(true) => self.steps(frame, then, state, exits).map(Ways::One),
+            Some(false) => self.steps(frame, otherwise, state, exits).map(Ways::One),
+            None => {
+                let (state, other) = self.part(frame, test, &value, state, ConditionKind::Test)?;
+                let one = self.steps(frame, then, state, exits);
+                let two = self.steps(frame, otherwise, other, exits);
+                if !self.holds(Rule::BranchesPart) && one.is_some() {
+                    return one.map(Ways::One);
+                }
+                Ways::of(one, two)
+            }
         }
+    }
+
+    /// Binds a value. One of two values, by a test that is not known, is bound on two ways.
+    fn binding(&mut self, frame: &Frame, target: &Pattern, value: &Expression, mut state: State) -> Option<Ways> {
+        let bind = |this: &mut Self, value: &Expression, mut state: State| {
+            let value = this.expression(frame, value, &mut state)?;
+            this.assign(frame, target, value, &mut state)?;
+            Some(state)
+        };
+        let (test, then, otherwise) = match &value.kind {
+            ExpressionKind::Conditional { test, then, otherwise } => (test, then, otherwise),
+            ExpressionKind::Logical { operator, left, right } => {
+                let left_value = self.expression(frame, left, &mut state)?;
+                let (goes_on, assumed) = self.goes_on(*operator, &left_value, &state);
+                match goes_on {
+                    Some(true) => return bind(self, right, state).map(Ways::One),
+                    Some(false) => {
+                        self.assign(frame, target, left_value, &mut state)?;
+                        return Some(Ways::One(state));
+                    }
+                    None => {}
+                }
+                let (one, mut two) = self.part(frame, left, &assumed.0, state, ConditionKind::Test)?;
+                let (one, mut two) =
+                    if assumed.1 { (one, two) } else { (std::mem::replace(&mut two, State::new()), one) };
+                let one = bind(self, right, one);
+                let two = self.assign(frame, target, left_value, &mut two).map(|()| two);
+                return Ways::of(one, two);
+            }
+            _ => return bind(self, value, state).map(Ways::One),
+        };
+        let (tested, truth) = self.tested(frame, test, &mut state)?;
+        if let Some(truth) = truth {
+            return bind(self, if truth { then } else { otherwise }, state).map(Ways::One);
+        }
+        let (state, other) = self.part(frame, test, &tested, state, ConditionKind::Test)?;
+        let one = bind(self, then, state);
+        let two = bind(self, otherwise, other);
+        Ways::of(one, two)
     }
 
     pub(super) fn condition(&self, frame: &Frame, at: Span, kind: ConditionKind) -> Condition {
@@ -691,17 +781,23 @@ impl<'g> Evaluator<'g> {
             if !self.holds(Rule::LoopMayNotRun) {
                 return Some(after);
             }
-            let Some(copy) = self.copy(&head) else { break };
-            let Some(mut joined) = self.meet(Some(copy), Some(after)) else { break };
-            if joined.is_same(&head) {
-                break;
-            }
-            if round + 1 >= MOST_ROUNDS {
-                self.forget(&mut joined);
-            }
-            head = joined;
+            let Some(next) = self.next_head(&head, after, round) else { break };
+            head = next;
         }
         (!self.exhausted).then_some(head)
+    }
+
+    /// The state in which the next round of a loop begins; `None` where a further one changes nothing.
+    fn next_head(&mut self, head: &State, ended: State, round: usize) -> Option<State> {
+        let copy = self.copy(head)?;
+        let mut joined = self.meet(Some(copy), Some(ended))?;
+        if joined.is_same(head) {
+            return None;
+        }
+        if round + 1 >= MOST_ROUNDS {
+            self.forget(&mut joined);
+        }
+        Some(joined)
     }
 
     fn while_loop(
@@ -720,8 +816,8 @@ impl<'g> Evaluator<'g> {
             // The first round may be certain, where those after it are not.
             let mut is_certain = round == 0;
             if let Some(test) = test {
-                let Some(value) = self.expression(frame, test, &mut inside) else { return after };
-                match inside.truth(&value) {
+                let Some((value, truth)) = self.tested(frame, test, &mut inside) else { return after };
+                match truth {
                     Some(true) => {}
                     Some(false) => return self.meet(after, Some(inside)),
                     None => {
@@ -743,15 +839,8 @@ impl<'g> Evaluator<'g> {
                 head = ended;
                 continue;
             }
-            let copy = self.copy(&head)?;
-            let Some(mut joined) = self.meet(Some(copy), Some(ended)) else { return after };
-            if joined.is_same(&head) {
-                return after;
-            }
-            if round + 1 >= MOST_ROUNDS {
-                self.forget(&mut joined);
-            }
-            head = joined;
+            let Some(next) = self.next_head(&head, ended, round) else { return after };
+            head = next;
         }
         after
     }
@@ -769,8 +858,8 @@ impl<'g> Evaluator<'g> {
         for round in 0..=MOST_ROUNDS + 1 {
             let inside = self.copy(&head)?;
             let Some(mut ended) = self.round(frame, looped, inside, exits) else { return after };
-            let Some(value) = self.expression(frame, test, &mut ended) else { return after };
-            match ended.truth(&value) {
+            let Some((value, truth)) = self.tested(frame, test, &mut ended) else { return after };
+            match truth {
                 Some(true) => {}
                 Some(false) => return self.meet(after, Some(ended)),
                 None => {
@@ -784,15 +873,8 @@ impl<'g> Evaluator<'g> {
                 head = ended;
                 continue;
             }
-            let copy = self.copy(&head)?;
-            let Some(mut joined) = self.meet(Some(copy), Some(ended)) else { return after };
-            if joined.is_same(&head) {
-                return after;
-            }
-            if round + 1 >= MOST_ROUNDS {
-                self.forget(&mut joined);
-            }
-            head = joined;
+            let Some(next) = self.next_head(&head, ended, round) else { return after };
+            head = next;
         }
         after
     }

@@ -15,7 +15,7 @@ use super::{
     reach::Reach,
     rules::Rule,
     state::State,
-    value::{Arguments, BoundValue, ClassValue, Closure, Object, ObjectKind, PromiseValue, Slot, Value, known},
+    value::{Arguments, Birth, BoundValue, ClassValue, Closure, Object, ObjectKind, PromiseValue, Slot, Value, known},
 };
 
 /// The place of what has none of its own.
@@ -102,7 +102,7 @@ impl Evaluator<'_> {
                 }
                 global(name)
             }
-            Kind::This => frame.this.clone(),
+            Kind::This => self.this(frame, expression, state)?,
             Kind::ImportMeta => Value::Global("import.meta".into()),
             Kind::Function(id) => self.closure(frame, *id),
             Kind::Class(id) => self.class(frame, *id, state)?,
@@ -125,7 +125,20 @@ impl Evaluator<'_> {
                 self.super_member(frame, name.as_deref())
             }
             Kind::Call { callee, arguments, optional } => {
-                return self.call_expression(frame, expression, callee, arguments, *optional, state, awaited);
+                let optional = *optional;
+                if let Kind::Conditional { test, then, otherwise } = &callee.kind {
+                    let call = |this: &mut Self, callee: &Expression, state: &mut State| {
+                        this.call_expression(frame, expression, callee, arguments, optional, state, awaited)
+                    };
+                    return self.chosen(
+                        frame,
+                        test,
+                        state,
+                        |this, state| call(this, then, state),
+                        |this, state| call(this, otherwise, state),
+                    );
+                }
+                return self.call_expression(frame, expression, callee, arguments, optional, state, awaited);
             }
             Kind::New { callee, arguments } => {
                 let callee = self.expression(frame, callee, state)?;
@@ -160,33 +173,16 @@ impl Evaluator<'_> {
             Kind::Assign { target, assignment, value } => {
                 self.assignment(frame, target, *assignment, value, state, expression)?
             }
-            Kind::Conditional { test, then, otherwise } => {
-                let tested = self.expression(frame, test, state)?;
-                match state.truth(&tested) {
-                    Some(true) => self.evaluate(frame, then, state, awaited)?,
-                    Some(false) => self.evaluate(frame, otherwise, state, awaited)?,
-                    None => self.fork(
-                        frame,
-                        test,
-                        (&tested, true),
-                        state,
-                        |this, state| this.evaluate(frame, then, state, awaited),
-                        |this, state| this.evaluate(frame, otherwise, state, awaited),
-                    )?,
-                }
-            }
+            Kind::Conditional { test, then, otherwise } => self.chosen(
+                frame,
+                test,
+                state,
+                |this, state| this.evaluate(frame, then, state, awaited),
+                |this, state| this.evaluate(frame, otherwise, state, awaited),
+            )?,
             Kind::Logical { operator, left, right } => {
                 let value = self.expression(frame, left, state)?;
-                let goes_on = match operator {
-                    Logical::And => state.truth(&value),
-                    Logical::Or => state.truth(&value).map(|truth| !truth),
-                    Logical::Nullish => value.is_nullish(),
-                };
-                let assumed = match operator {
-                    Logical::And => (value.clone(), true),
-                    Logical::Or => (value.clone(), false),
-                    Logical::Nullish => (Value::External, false),
-                };
+                let (goes_on, assumed) = self.goes_on(*operator, &value, state);
                 match goes_on {
                     Some(true) => self.evaluate(frame, right, state, awaited)?,
                     Some(false) => value,
@@ -201,8 +197,8 @@ impl Evaluator<'_> {
                 }
             }
             Kind::Not(operand) => {
-                let value = self.expression(frame, operand, state)?;
-                value.as_test(state.truth(&value), true)
+                let (value, truth) = self.tested(frame, operand, state)?;
+                value.as_test(truth, true)
             }
             Kind::Delete(member) => {
                 self.fail(state, frame.place(expression.at));
@@ -218,7 +214,7 @@ impl Evaluator<'_> {
                 let right = self.expression(frame, right, state)?;
                 self.comparison(&left, &right, *negated)
             }
-            Kind::Less { left, right, or_equal } => {
+            Kind::Less { left, right, or_equal, negated } => {
                 let left = self.expression(frame, left, state)?;
                 let right = self.expression(frame, right, state)?;
                 self.operand(frame, &left, state, expression)?;
@@ -227,7 +223,11 @@ impl Evaluator<'_> {
                     (
                         Value::Number(Numeral { value: Some(left), .. }),
                         Value::Number(Numeral { value: Some(right), .. }),
-                    ) => Value::Boolean(left < right || *or_equal && left == right),
+                    ) => Value::Boolean((left < right || *or_equal && left == right) != *negated),
+                    // Other texts are compared as UTF-16 has them.
+                    (Value::Text(left), Value::Text(right)) if left.is_ascii() && right.is_ascii() => {
+                        Value::Boolean((left < right || *or_equal && left == right) != *negated)
+                    }
                     _ => Value::External,
                 }
             }
@@ -265,6 +265,12 @@ impl Evaluator<'_> {
                 self.made_primitive(&left, state)?;
                 let right = self.expression(frame, right, state)?;
                 self.must_be_object(frame, &right, state, expression)?;
+                // `instanceof` calls it.
+                if let Value::Object(_) | Value::Class(_) = right
+                    && let method @ Value::Closure(_) = self.member(&right, Some("Symbol.hasInstance"), state)?
+                {
+                    self.escape(&method, state);
+                }
                 Value::External
             }
             Kind::Chain(inner) => self.chain(frame, inner, state, awaited)?,
@@ -273,6 +279,118 @@ impl Evaluator<'_> {
                 Value::Any
             }
         })
+    }
+
+    /// Whether the right side of an operator is evaluated, where that is known, and what holds of the left side if it is.
+    pub(super) fn goes_on(&self, operator: Logical, left: &Value, state: &State) -> (Option<bool>, (Value, bool)) {
+        match operator {
+            Logical::And => (state.truth(left), (left.clone(), true)),
+            Logical::Or => (state.truth(left).map(|truth| !truth), (left.clone(), false)),
+            Logical::Nullish => (left.is_nullish(), (Value::External, false)),
+        }
+    }
+
+    /// Evaluates a test: its value, and its truth as far as that is known, which may be where the value is not.
+    pub(super) fn tested(
+        &mut self,
+        frame: &Frame,
+        test: &Expression,
+        state: &mut State,
+    ) -> Option<(Value, Option<bool>)> {
+        let (operator, left, right) = match &test.kind {
+            Kind::Not(operand) => {
+                self.burn(1)?;
+                let (value, truth) = self.tested(frame, operand, state)?;
+                return Some((value.as_test(truth, true), truth.map(|truth| !truth)));
+            }
+            Kind::Conditional { test, then, otherwise } => {
+                self.burn(1)?;
+                return self.tested_choice(frame, test, (then, otherwise), state);
+            }
+            Kind::Logical { operator, left, right } if *operator != Logical::Nullish => (*operator, left, right),
+            _ => {
+                let value = self.expression(frame, test, state)?;
+                let truth = state.truth(&value);
+                return Some((value, truth));
+            }
+        };
+        self.burn(1)?;
+        let goes_on_if = operator == Logical::And;
+        let (value, truth) = self.tested(frame, left, state)?;
+        match truth {
+            Some(truth) if truth == goes_on_if => return self.tested(frame, right, state),
+            Some(truth) => return Some((value, Some(truth))),
+            None => {}
+        }
+        // Where the right side does not come to its end, the left side alone decides.
+        let mut of_right = Some(!goes_on_if);
+        let joined = self.fork(
+            frame,
+            left,
+            (&value, goes_on_if),
+            state,
+            |this, state| {
+                let (value, truth) = this.tested(frame, right, state)?;
+                of_right = truth;
+                Some(value)
+            },
+            |_, _| Some(value.clone()),
+        )?;
+        let truth = of_right.filter(|truth| *truth != goes_on_if).or_else(|| state.truth(&joined));
+        Some((joined, truth))
+    }
+
+    /// `test ? then : otherwise` as a test itself.
+    fn tested_choice(
+        &mut self,
+        frame: &Frame,
+        test: &Expression,
+        (then, otherwise): (&Expression, &Expression),
+        state: &mut State,
+    ) -> Option<(Value, Option<bool>)> {
+        let (value, truth) = self.tested(frame, test, state)?;
+        if let Some(truth) = truth {
+            return self.tested(frame, if truth { then } else { otherwise }, state);
+        }
+        let (mut of_then, mut of_otherwise) = (None, None);
+        let joined = self.fork(
+            frame,
+            test,
+            (&value, true),
+            state,
+            |this, state| {
+                let (value, truth) = this.tested(frame, then, state)?;
+                of_then = Some(truth);
+                Some(value)
+            },
+            |this, state| {
+                let (value, truth) = this.tested(frame, otherwise, state)?;
+                of_otherwise = Some(truth);
+                Some(value)
+            },
+        )?;
+        let truth = match (of_then, of_otherwise) {
+            (Some(one), Some(two)) => one.filter(|_| one == two),
+            (one, two) => one.or(two).flatten(),
+        };
+        Some((joined, truth))
+    }
+
+    /// What one of two parts gives, as a test decides.
+    fn chosen(
+        &mut self,
+        frame: &Frame,
+        test: &Expression,
+        state: &mut State,
+        one: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
+        two: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
+    ) -> Option<Value> {
+        let (tested, truth) = self.tested(frame, test, state)?;
+        match truth {
+            Some(true) => one(self, state),
+            Some(false) => two(self, state),
+            None => self.fork(frame, test, (&tested, true), state, one, two),
+        }
     }
 
     /// Two ways to go on, of which one is taken.
@@ -380,6 +498,21 @@ impl Evaluator<'_> {
         }
     }
 
+    /// `this`, which is an error in the constructor of a derived class before its `super()`.
+    fn this(&mut self, frame: &Frame, expression: &Expression, state: &mut State) -> Option<Value> {
+        if let Value::Object(id) = &frame.this {
+            match state.object(*id).map(|object| object.birth) {
+                Some(Birth::Awaited) => {
+                    self.throws(state, frame.place(expression.at));
+                    return None;
+                }
+                Some(Birth::Doubtful) => self.fail(state, frame.place(expression.at)),
+                Some(Birth::Done) | None => {}
+            }
+        }
+        Some(frame.this.clone())
+    }
+
     fn closure(&mut self, frame: &Frame, id: usize) -> Value {
         let function = &frame.code.steps.functions[id];
         let outer = frame.closure.as_ref();
@@ -466,21 +599,25 @@ impl Evaluator<'_> {
         match value {
             Value::Object(other) => {
                 let Some(other) = state.object(*other).cloned() else { return };
+                for (name, slot) in &other.slots {
+                    // Copying calls the getter, and `Object.assign` the setter of what it copies to.
+                    let Some(copied) = self.slot_value(slot.clone(), value, state) else { continue };
+                    let before = state.object(id).and_then(|object| object.slots.get(name).cloned());
+                    if let Some(Slot::Accessor { set: Some(set), .. }) = before {
+                        self.escape(&set, state);
+                    }
+                    if let Some(object) = state.object_mut(id) {
+                        object.slots.insert(name.clone(), Slot::Value(copied));
+                    }
+                }
                 if let Some(object) = state.object_mut(id) {
                     object.open |= other.open || other.class.is_some();
                     object.has_unnamed |= other.has_unnamed;
-                    for (name, slot) in &other.slots {
-                        let value = match slot {
-                            Slot::Value(value) => value.clone(),
-                            Slot::Accessor { .. } => Value::Any,
-                        };
-                        object.slots.insert(name.clone(), Slot::Value(value));
-                    }
                 }
             }
             Value::Undefined | Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Test(_) => {}
-            Value::Package(specifier, path) if path.is_empty() && crate::sdk::is_of_sentry(specifier) => {
-                self.copy_sdk_into(id, specifier, state);
+            Value::Package(specifier, path) if crate::sdk::is_of_sentry(specifier) && crate::sdk::is_whole(path) => {
+                self.copy_sdk_into(id, specifier, path, state);
             }
             Value::Namespace(module) => self.copy_namespace_into(id, &module.clone(), state),
             Value::External | Value::Text(_) | Value::Global(_) => {
@@ -508,11 +645,12 @@ impl Evaluator<'_> {
     }
 
     /// `{ ...Sentry }`: what starts Sentry keeps its name, and the rest is not of the modules.
-    fn copy_sdk_into(&mut self, id: u32, specifier: &Rc<str>, state: &mut State) {
+    fn copy_sdk_into(&mut self, id: u32, specifier: &Rc<str>, path: &[Rc<str>], state: &mut State) {
         self.copy_into(id, &Value::External, state);
         if let Some(object) = state.object_mut(id) {
             for name in crate::sdk::starting_names() {
-                object.set(name, Value::Package(specifier.clone(), Rc::from([Rc::from(name)])));
+                let path: Vec<Rc<str>> = path.iter().cloned().chain([Rc::from(name)]).collect();
+                object.set(name, Value::Package(specifier.clone(), path.into()));
             }
         }
     }
@@ -1072,7 +1210,7 @@ impl Evaluator<'_> {
             }
             // What is left of a namespace has its other exports.
             Value::Namespace(_) => value.clone(),
-            Value::Package(_, path) if path.is_empty() => value.clone(),
+            Value::Package(_, path) if crate::sdk::is_whole(path) => value.clone(),
             Value::External | Value::Global(_) | Value::Package(..) => Value::External,
             _ => Value::Any,
         }

@@ -1,6 +1,6 @@
 //! What an evaluation came across: starts of Sentry, and what was loaded before them, with places.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::Place;
 use crate::sources::ModulePath;
@@ -56,6 +56,10 @@ pub(crate) struct Log {
     /// Whether a function that starts Sentry was given to something that is not followed.
     pub(crate) handed_out: bool,
     pub(crate) options: BTreeSet<(Place, LostBy)>,
+    /// Starts of a copy of the SDK that `require()` gave, with its specifier.
+    pub(crate) required: BTreeMap<Place, String>,
+    /// Where the process ends.
+    pub(crate) ended: BTreeSet<Place>,
     /// Errors that nothing catches.
     pub(crate) thrown: BTreeSet<Place>,
     /// The functions that were called.

@@ -292,7 +292,8 @@ impl Evaluator<'_> {
         }
     }
 
-    fn start_at(&mut self, place: Place, state: &mut State) {
+    /// Sentry starts here.
+    pub(super) fn start_at(&mut self, place: Place, state: &mut State) {
         if self.loose > 0 || state.detached {
             self.log.late.insert((place.clone(), self.log.why.unwrap_or(Why::NotAwaited)));
         }
@@ -371,6 +372,8 @@ impl Evaluator<'_> {
         }
         let namespace = Value::Namespace(file.clone());
         if awaited {
+            // It is evaluated once it was read, and other code runs meanwhile.
+            self.suspend(state);
             self.module(file, state)?;
             return Some(Self::promise(Reach::NOTHING, namespace));
         }
@@ -425,8 +428,12 @@ impl Evaluator<'_> {
                 self.load_package(&name, place.clone(), state);
                 if !sdk::is_of_sentry(&name) {
                     self.fail(state, place);
+                    return Some(package(&name));
                 }
-                Some(package(&name))
+                if sdk::starts_on_import(&name) {
+                    self.log.required.insert(place, name.clone());
+                }
+                Some(Value::Package(name.as_str().into(), Rc::from([Rc::from(sdk::REQUIRED)])))
             }
             Target::File(file) => {
                 if self.is_runtime(&file) {

@@ -254,6 +254,31 @@ impl State {
         one.or(two)
     }
 
+    /// Whether a binding, or a property, holds a function in one of two states and something else in the other.
+    pub(super) fn loses_by_joining(&self, other: &Self) -> bool {
+        let is_lost = |one: &Value, two: &Value| {
+            one != two
+                && !matches!((one, two), (Value::Any, _) | (_, Value::Any))
+                && !(self.is_plain(one, 0) && other.is_plain(two, 0))
+        };
+        let in_cells = !Rc::ptr_eq(&self.cells, &other.cells)
+            && self.cells.iter().any(|(cell, one)| other.cells.get(cell).is_some_and(|two| is_lost(one, two)));
+        let in_slots = |one: &Object, two: &Object| {
+            let values = one.slots.iter().map(|(name, one)| (one, two.slots.get(name)));
+            let added = two.slots.iter().filter(|(name, _)| !one.slots.contains_key(*name)).map(|(_, two)| (two, None));
+            values.chain(added).any(|pair| match pair {
+                (Slot::Value(one), Some(Slot::Value(two))) => is_lost(one, two),
+                (Slot::Value(only), None) => !self.is_plain(only, 0) && !other.is_plain(only, 0),
+                (Slot::Accessor { .. }, _) | (_, Some(Slot::Accessor { .. })) => false,
+            })
+        };
+        in_cells
+            || !Rc::ptr_eq(&self.objects, &other.objects)
+                && self.objects.iter().any(|(id, one)| {
+                    other.objects.get(id).is_some_and(|two| !Rc::ptr_eq(one, two) && in_slots(one, two))
+                })
+    }
+
     /// Whether nothing of the modules can be called through a value.
     pub(super) fn is_plain(&self, value: &Value, depth: usize) -> bool {
         const DEEPEST: usize = 4;

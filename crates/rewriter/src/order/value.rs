@@ -342,6 +342,17 @@ pub(super) struct Object {
     pub(super) has_hidden: bool,
     /// Whether assigning to its properties may be an error: it was frozen, or some were defined as such.
     pub(super) is_guarded: bool,
+    pub(super) birth: Birth,
+}
+
+/// Whether the constructors of an object have come so far that `this` can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Birth {
+    /// `super()` has not been called.
+    Awaited,
+    /// It may have been.
+    Doubtful,
+    Done,
 }
 
 impl Object {
@@ -354,6 +365,7 @@ impl Object {
             has_unnamed: false,
             has_hidden: false,
             is_guarded: false,
+            birth: Birth::Done,
         }
     }
 
@@ -368,6 +380,9 @@ impl Object {
         joined.has_unnamed |= other.has_unnamed;
         joined.has_hidden |= other.has_hidden;
         joined.is_guarded |= other.is_guarded;
+        if self.birth != other.birth {
+            joined.birth = Birth::Doubtful;
+        }
         if let (ObjectKind::Array(one), ObjectKind::Array(two)) = (&self.kind, &other.kind)
             && one != two
         {
@@ -403,6 +418,7 @@ impl Object {
             && self.has_unnamed == other.has_unnamed
             && self.has_hidden == other.has_hidden
             && self.is_guarded == other.is_guarded
+            && self.birth == other.birth
             && self.slots == other.slots
     }
 }

@@ -327,6 +327,114 @@ fn conditions() {
 }
 
 #[test]
+fn one_of_two_functions() {
+    conditional(&[
+        "const start = process.env.DSN ? () => Sentry.init({}) : undefined; start?.();",
+        "const start = process.env.DSN ? Sentry.init : () => {}; start({});",
+        "(process.env.DSN ? Sentry.init : () => {})({});",
+        "let start; if (process.env.DSN) start = () => Sentry.init({}); if (start) start();",
+        "let start = () => {}; if (process.env.DSN) { start = Sentry.init; } start({});",
+        "const { init } = process.env.DSN ? Sentry : { init() {} }; init({});",
+        "const start = process.env.DSN && (() => Sentry.init({})); if (start) start();",
+        "const start = process.env.OFF || (() => Sentry.init({})); if (!process.env.OFF) start();",
+        "let start; start = process.env.DSN ? () => Sentry.init({}) : undefined; start?.();",
+        "const tasks = []; if (process.env.DSN) tasks.push(() => Sentry.init({})); for (const task of tasks) task();",
+        "const o = {}; if (process.env.DSN) o.start = () => Sentry.init({}); o.start?.();",
+        "function run() { const f = process.env.DSN ? Sentry.init : () => {}; f({}); } run();",
+    ]);
+    proven(&[
+        "const start = process.env.DSN ? () => Sentry.init({}) : () => Sentry.init({ enabled: true }); start();",
+        "(process.env.DSN ? Sentry.init : Sentry.initWithoutDefaultIntegrations)({});",
+    ]);
+    check(
+        Verdict::NotProven,
+        None,
+        &[
+            "const start = process.env.DSN ? () => {} : undefined; start?.(); if (false) Sentry.init({});",
+            "const start = process.env.DSN ? () => import('./entry.mjs') : Sentry.init; await start({}); Sentry.init({});",
+        ],
+    );
+}
+
+#[test]
+fn tests_that_the_text_decides() {
+    for test in [
+        "process.env.X && false",
+        "false && process.env.X",
+        "!(process.env.X || true)",
+        "process.env.X && process.env.Y && 0",
+        "(process.env.X && null) || false",
+        "'b' < 'a'",
+        "1 > 2",
+        "!1",
+        "null ?? false",
+        "process.env.X ? false : 0",
+    ] {
+        check(Verdict::NotProven, None, &[&format!("if ({test}) Sentry.init({{}});")]);
+        proven(&[&format!("if ({test}) {{}} else Sentry.init({{}});")]);
+    }
+    conditional(&["if ((process.env.X && false) ?? true) Sentry.init({});"]);
+}
+
+#[test]
+fn derived_classes() {
+    proven(&[
+        "class B {} class T extends B { constructor() { super(); this.x = 1; Sentry.init({}); } } new T();",
+        "class B { constructor() { this.start(); } start() {} } class T extends B { start() { Sentry.init({}); } } new T();",
+        "class B {} class M extends B {} class T extends M { constructor() { super(); this.go(); } go() { Sentry.init({}); } } new T();",
+    ]);
+    check(
+        Verdict::NotProven,
+        None,
+        &[
+            "class B {} class T extends B { constructor() { this.x; super(); Sentry.init({}); } } try { new T(); } catch {}",
+            "class B {} class T extends B { constructor() {} } try { new T(); Sentry.init({}); } catch {}",
+        ],
+    );
+}
+
+#[test]
+fn what_never_completes() {
+    refused(
+        "instrumentation-throws",
+        &[
+            "Sentry.init({}); process.exit(0);",
+            "import * as Sentry from '@sentry/node'; import { nothing } from './setup.mjs'; Sentry.init({});",
+            "import * as Sentry from '@sentry/node'; import nothing from './load.mjs'; Sentry.init({});",
+        ],
+    );
+    proven(&[
+        "import { init } from './barrel.mjs'; import { anything } from './barrel.mjs'; init({}); '@sentry';",
+        "Sentry.init({}); if (process.env.BUILD) process.exit(0);",
+    ]);
+}
+
+#[test]
+fn starts_by_require() {
+    let warned = |instrumentation: &str, version: &str| {
+        let sdk = format!(
+            "node_modules/@sentry/node/package.json\n{{ \"name\": \"@sentry/node\", \"version\": \"{version}\", \"main\": \"index.js\" }}\n--- node_modules/@sentry/node/index.js\nexports.init = () => {{}};"
+        );
+        let proof = proof(&format!("{instrumentation}\n--- {sdk}"));
+        assert!(proof.holds(), "{}", show_proof(&proof));
+        proof.warnings.iter().any(|warning| warning.code.name == "init-by-require")
+    };
+    let require = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+    for start in [
+        "const Sentry = require('@sentry/node'); Sentry.init({});",
+        "const { init } = require('@sentry/node'); init({});",
+        "const all = { ...require('@sentry/node') }; all.init({});",
+        "require('@sentry/node').init.call(null, {});",
+        "require('@sentry/node/init');",
+    ] {
+        assert!(warned(&format!("{require} {start}"), "10.70.0"), "{start}");
+        assert!(!warned(&format!("{require} {start}"), "11.12.0"), "{start}");
+        assert!(!warned(&format!("import '@sentry/node/import'; {require} {start}"), "10.70.0"), "{start}");
+    }
+    assert!(!warned("import * as Sentry from '@sentry/node'; Sentry.init({});", "10.70.0"));
+}
+
+#[test]
 fn modules_and_packages() {
     proven(&[
         "import { start } from './setup.mjs'; start(); '@sentry';",
@@ -458,6 +566,27 @@ fn a_name_that_nothing_defines_may_throw() {
 #[test]
 fn found_by_the_judge() {
     refused(
+        "instrumentation-throws",
+        &["await Promise.reject(1).catch(() => {}).then(() => process.exit()); Sentry.init({});"],
+    );
+    // What was begun before goes on while Node reads a module.
+    let start = "\n--- first.mjs\nimport * as Sentry from '@sentry/node'; if (!process.env.A) Sentry.init({});";
+    // What is called by what looks like no call.
+    check(
+        Verdict::NotProven,
+        None,
+        &[
+            "let p; const o = { get a() { p = import('./entry.mjs'); return 1; } }; ({ ...o }); await p; Sentry.init({});",
+            "let p; const o = { get a() { p = import('./entry.mjs'); return 1; } }; const { ...b } = o; await p; Sentry.init({});",
+            "let p; Object.assign({ set a(v) { p = import('./entry.mjs'); } }, { a: 1 }); await p; Sentry.init({});",
+            "let p; class A { static [Symbol.hasInstance]() { p = import('./entry.mjs'); } } 1 instanceof A; await p; Sentry.init({});",
+        ],
+    );
+    for load in ["await import('./first.mjs');", "const load = () => import('./first.mjs'); await load();"] {
+        let runtime = "Promise.resolve().then(() => import('./entry.mjs')).catch(() => {});";
+        check(Verdict::NotProven, None, &[&format!("{runtime} {load}{start}")]);
+    }
+    refused(
         "sentry-not-started",
         &[
             "switch (1) { case 2: Sentry.init({}); }",
@@ -467,7 +596,6 @@ fn found_by_the_judge() {
             "try { [Sentry] = []; Sentry.init({}); } catch {}",
             "for (const key in {}) Sentry.init({});",
             "for (let i = 0; i < 0; i++) Sentry.init({});",
-            "await Promise.reject(1).catch(() => {}).then(() => process.exit()); Sentry.init({});",
         ],
     );
     refused("sentry-not-started", &["const api = { start() { Sentry.init({}); } }; delete api.start; api.start?.();"]);

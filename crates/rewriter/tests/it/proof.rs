@@ -251,6 +251,26 @@ fn a_runtime_that_nothing_waits_for_is_warned_of() {
     assert_eq!(shown(floating), ["init-options", "runtime-not-awaited"]);
     assert_eq!(shown(&floating.replace("import('", "await import('")), ["init-options"]);
     assert_eq!(shown(&floating.replace("mjs');\n", "mjs').catch(() => process.exit(1));\n")).len(), 1);
+    let first = "import './instrument.server.mjs';\n";
+    for function in [
+        "function start() { import('./entry.mjs'); } start();",
+        "const start = () => import('./entry.mjs'); start();",
+        "const start = () => { void import('./entry.mjs'); }; start();",
+        "async function main() { const { n } = await import('./entry.mjs'); n(); } main();",
+        "(async () => { (await import('./entry.mjs')).n(); })();",
+        "async function main() { await load(); } function load() { return import('./entry.mjs'); } main();",
+    ] {
+        assert_eq!(shown(&format!("{first}{function}")).len(), 2, "{function}");
+    }
+    for function in [
+        "async function main() { await import('./entry.mjs'); } await main();",
+        "async function main() { await import('./entry.mjs'); } main().catch(() => process.exit(1));",
+        "function start() { import('./entry.mjs').catch(() => process.exit(1)); } start();",
+        "function start() { const server = import('./entry.mjs'); server.catch(() => process.exit(1)); } start();",
+        "async function main() { await 0; await import('./entry.mjs'); } main();",
+    ] {
+        assert_eq!(shown(&format!("{first}{function}")).len(), 1, "{function}");
+    }
 }
 
 #[test]
