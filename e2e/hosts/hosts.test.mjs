@@ -62,6 +62,15 @@ function tree(pid) {
   }
 }
 
+/** The rows of a list of the system; none where it has no such list, or the process has just ended. */
+function rowsOf(table) {
+  try {
+    return readFileSync(table, "utf8").trim().split("\n").slice(1);
+  } catch {
+    return [];
+  }
+}
+
 /** The sockets of a process and its descendants that listen or lead beyond this machine, where the system lists them. */
 function socketsElsewhere(pid) {
   const inodes = new Set();
@@ -75,8 +84,7 @@ function socketsElsewhere(pid) {
   const own = /^(?:[0-9A-F]{6}7F|0{24}01000000|0000000000000000FFFF0000[0-9A-F]{6}7F):/;
   return ["tcp", "tcp6", "udp", "udp6"].flatMap((kind) => {
     const table = `/proc/${pid}/net/${kind}`;
-    const rows = existsSync(table) ? readFileSync(table, "utf8").trim().split("\n").slice(1) : [];
-    return rows
+    return rowsOf(table)
       .map((row) => row.trim().split(/\s+/))
       .filter(([, local, , , , , , , , inode]) => inodes.has(`socket:[${inode}]`) && !own.test(local))
       .map(([, local, remote]) => `${kind} ${local} ${remote}`);
