@@ -205,7 +205,9 @@ fn failures(run: &Run, args: &TraceArgs) -> Vec<Diagnostic> {
     }
     let is_named = |name: &str| run.libraries.iter().any(|library| library.name == name && library.lost.is_some());
     let missing = args.expected.iter().filter(|name| run.expected(name) == 0 && !is_named(name));
-    failures.extend(missing.map(|name| spans_missing::expected(name, &spans::origins(spans))));
+    // An origin names no package.
+    let is_loaded = |name: &str| name.contains('.') || run.libraries.iter().any(|library| library.name == name);
+    failures.extend(missing.map(|name| spans_missing::expected(name, is_loaded(name), &spans::origins(spans))));
     failures
 }
 

@@ -20,10 +20,14 @@ later than `--wait` allows are not seen. `ignoreTransactions`, `beforeSendTransa
 /// The origins that arrived, each with how many.
 type Origins = [(String, usize)];
 
-/// `--expect` names `expected`, and no span of it arrived.
-pub(crate) fn expected(expected: &str, arrived: &Origins) -> Diagnostic {
-    let message = format!("no span of `{}` arrived; {}", printable(expected), instead(arrived));
-    Diagnostic::new(&CODE, message).hint("name a request that uses it with `--request`")
+/// `--expect` names `expected`, and no span of it arrived; `loaded` where a library of this name was.
+pub(crate) fn expected(expected: &str, loaded: bool, arrived: &Origins) -> Diagnostic {
+    let name = printable(expected);
+    let message = format!("no span of `{name}` arrived; {}", instead(arrived));
+    Diagnostic::new(&CODE, message).hint(match loaded {
+        true => "name a request that uses it with `--request`".to_owned(),
+        false => format!("no package `{name}` was loaded: name a request that uses it with `--request`"),
+    })
 }
 
 /// Nothing came at all.
