@@ -112,7 +112,7 @@ impl flags::Start {
 }
 
 /// What is measured: the executable that is named, or the one that is released.
-fn executable(named: Option<&Path>, root: &Path, logs: &Path) -> Result<PathBuf> {
+pub(crate) fn executable(named: Option<&Path>, root: &Path, logs: &Path) -> Result<PathBuf> {
     match named {
         Some(named) => Ok(root.join(named)),
         None => {

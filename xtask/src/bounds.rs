@@ -5,7 +5,8 @@ use anyhow::{Context, Result};
 use presentry_e2e::{binary, bounds};
 use xshell::Shell;
 
-use crate::print::{line, note as say};
+use crate::bench::executable;
+use crate::print::line;
 use crate::{Outcome, flags};
 
 impl flags::Bounds {
@@ -14,13 +15,7 @@ impl flags::Bounds {
         let target = binary::target_directory(&root)?;
         let logs = target.join("bounds-logs");
         sh.create_dir(&logs)?;
-        let presentry = match &self.presentry {
-            Some(presentry) => root.join(presentry),
-            None => {
-                say("cargo build --release");
-                binary::build_release(&root, &logs.join("cargo-build.log"))?
-            }
-        };
+        let presentry = executable(self.presentry.as_deref(), &root, &logs)?;
         let helper = std::env::current_exe().context("the system does not tell where this program is")?;
         let config = bounds::Config { presentry, helper, work: target.join("bounds"), logs };
         line(bounds::head())?;

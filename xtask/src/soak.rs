@@ -14,6 +14,7 @@ use presentry_e2e::toolchain::Toolchain;
 use presentry_e2e::{app, binary};
 use xshell::Shell;
 
+use crate::bench::executable;
 use crate::print::{line, note as say};
 use crate::{Outcome, flags};
 
@@ -30,13 +31,7 @@ impl flags::Soak {
         let target = binary::target_directory(&root)?;
         let (work, logs) = (target.join("soak"), target.join("soak-logs"));
         sh.create_dir(&logs)?;
-        let presentry = match &self.presentry {
-            Some(presentry) => root.join(presentry),
-            None => {
-                say("cargo build --release");
-                binary::build_release(&root, &logs.join("cargo-build.log"))?
-            }
-        };
+        let presentry = executable(self.presentry.as_deref(), &root, &logs)?;
         let apps = match self.app.as_slice() {
             [] => [captured(&root, &target)?, built(&root, &target, &logs)?].concat(),
             given => given.iter().map(|directory| named(root.join(directory))).collect(),

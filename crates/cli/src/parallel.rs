@@ -10,7 +10,9 @@ const ALONE: usize = 8;
 
 /// What `work` makes of each item, in the order of the items.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(items.len() / ALONE);
+    // The system reads several files to tell how many processors there are.
+    let threads = if items.len() < 2 * ALONE { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
+    let threads = threads.min(items.len() / ALONE);
     if threads < 2 {
         return items.iter().map(work).collect();
     }

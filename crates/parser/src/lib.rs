@@ -11,6 +11,7 @@ mod evaluation;
 mod globals;
 mod namespaces;
 mod nesting;
+mod outline;
 mod parse;
 mod position;
 mod record;
@@ -32,6 +33,7 @@ pub use evaluation::{
 };
 pub use globals::{COMMONJS_ALONE, is_defined_by_node};
 pub use namespaces::namespace_members;
+pub use outline::{Outline, outline};
 pub use parse::parse;
 pub use position::{Position, line_text, position};
 pub use record::{

@@ -85,9 +85,7 @@ pub fn run_time_requests(text: &str, goal: FileGoal) -> Vec<RunTimeRequest> {
 pub fn module_requests(text: &str) -> (ModuleRecord, Vec<RunTimeRequest>) {
     let (read, _) = with_module(text, |module| {
         let (record, errors) = record(text, module);
-        let mut reader = Reader { requests: Vec::new(), functions: 0, conditions: 0 };
-        module.visit_with(&mut reader);
-        ((record, reader.requests), errors)
+        ((record, requests_in(module)), errors)
     });
     read.unwrap_or_default()
 }
@@ -109,13 +107,17 @@ fn read(text: &str, goal: FileGoal) -> Vec<RunTimeRequest> {
         FileGoal::Module => parser.parse_module().map(Program::Module),
         FileGoal::CommonJs => parser.parse_commonjs().map(Program::Script),
     };
-    let Ok(program) = program else { return Vec::new() };
+    program.map(|program| requests_in(&program)).unwrap_or_default()
+}
+
+/// The requests in a tree.
+pub(crate) fn requests_in(tree: &impl VisitWith<Reader>) -> Vec<RunTimeRequest> {
     let mut reader = Reader { requests: Vec::new(), functions: 0, conditions: 0 };
-    program.visit_with(&mut reader);
+    tree.visit_with(&mut reader);
     reader.requests
 }
 
-struct Reader {
+pub(crate) struct Reader {
     requests: Vec<RunTimeRequest>,
     /// How many functions the visitor is in that run later, if at all.
     functions: usize,

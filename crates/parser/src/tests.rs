@@ -9,6 +9,7 @@ mod evaluation;
 mod exports;
 mod hiding;
 mod imports;
+mod outline;
 mod robustness;
 mod text;
 
@@ -24,6 +25,7 @@ fn check(text: &str, expected: Expect) {
     let (record, errors) = parse(text);
     sound(text, &record, &errors);
     assert_eq!(analyze(text).0.record, record, "`analyze` gives another record");
+    outline::same(text);
     expected.assert_eq(&(render(text, &record) + &render_errors(text, &errors)));
 }
 

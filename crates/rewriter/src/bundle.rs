@@ -16,7 +16,6 @@ use crate::{
     entry_refs::{padded, specifiers, utf16_length},
     graph::{Graph, Module},
     injected::{Holder, marker},
-    overlay::Overlay,
     plan::{ChangeKind, FileChange, Outcome, Plan},
     prefilter::{literals, may_name},
     proof::{InitTrust, prove_with},
@@ -39,7 +38,7 @@ pub struct PackageImports {
 /// # Errors
 /// When a module cannot be read, or asks for the SDK in a way that no edit can change.
 pub fn package_imports(sources: &dyn Sources, plan: &Plan) -> Result<PackageImports, Box<Diagnostic>> {
-    let overlay = planned(sources, plan);
+    let overlay = plan.over(sources);
     let graph = Graph::new(&overlay);
     let mut imports = PackageImports::default();
     for path in overlay.scripts().map_err(|error| Box::new(codes::unreadable(&error)))? {
@@ -123,14 +122,6 @@ fn package_of(importer: &ModulePath, specifier: &str) -> Option<String> {
     }
 }
 
-fn planned<'p>(sources: &'p dyn Sources, plan: &'p Plan) -> Overlay<'p> {
-    let mut overlay = Overlay::new(sources);
-    for change in &plan.changes {
-        overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
-    }
-    overlay
-}
-
 /// A script that is no ES module and names the SDK would load a copy of its own.
 fn refuse_hidden_import(graph: &Graph<'_>, path: &ModulePath) -> Result<(), Box<Diagnostic>> {
     let bytes = graph.sources().read(path).map_err(|error| Box::new(codes::unreadable(&error)))?;
@@ -195,7 +186,7 @@ fn repointed(
     entry: &ModulePath,
     bundle: &Bundle,
 ) -> Result<Vec<FileChange>, Box<Diagnostic>> {
-    let overlay = planned(sources, plan);
+    let overlay = plan.over(sources);
     let graph = Graph::new(&overlay);
     let mut changes: BTreeMap<ModulePath, FileChange> =
         plan.changes.iter().map(|change| (change.path.clone(), change.clone())).collect();
@@ -269,7 +260,7 @@ fn proven_again(
     trust: InitTrust,
 ) -> Plan {
     let plan = Plan { changes, ..plan };
-    let overlay = planned(sources, &plan);
+    let overlay = plan.over(sources);
     let left = Graph::new(&overlay);
     if let Err(error) = refuse_leftovers(&left, &plan) {
         return Plan { outcome: Outcome::Refused, changes: Vec::new(), proof: None, diagnostics: vec![*error], ..plan };

@@ -1,12 +1,12 @@
 //! What a module exports: `GetExportedNames` and `ResolveExport` of the specification over the graph of a build.
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::collections::BTreeSet;
 
 use presentry_parser::ImportName;
 
 use crate::{
     diagnostics::{Diagnostic, codes},
-    graph::{Graph, Module, stands_for},
+    graph::{Graph, Linked, stands_for},
     sources::ModulePath,
     specifier::Target,
 };
@@ -36,13 +36,12 @@ pub(crate) enum Resolution {
 ///
 /// # Errors
 /// When a module cannot be read, or when an `export *` names something whose exports cannot be known from here.
-pub(crate) fn export_names(graph: &Graph<'_>, module: &Rc<Module>) -> Result<Vec<String>, Box<Diagnostic>> {
+pub(crate) fn export_names(graph: &Graph<'_>, module: &Linked) -> Result<Vec<String>, Box<Diagnostic>> {
     let mut all = Vec::new();
     collect_names(graph, module, &mut BTreeSet::new(), &mut all)?;
-    let record = &module.record;
-    let own = record.local_export_entries.iter().map(|entry| &entry.export_name);
+    let own = module.local_export_entries().iter().map(|entry| &entry.export_name);
     let own: BTreeSet<&str> = own
-        .chain(record.indirect_export_entries.iter().map(|entry| &entry.export_name))
+        .chain(module.indirect_export_entries().iter().map(|entry| &entry.export_name))
         .map(|name| name.value.as_str())
         .collect();
     let mut seen = BTreeSet::new();
@@ -52,7 +51,7 @@ pub(crate) fn export_names(graph: &Graph<'_>, module: &Rc<Module>) -> Result<Vec
             continue;
         }
         let starred = !own.contains(name.as_str());
-        if starred && resolve_export(graph, &module.path, &name)? == Resolution::Ambiguous {
+        if starred && resolve_export(graph, module.path(), &name)? == Resolution::Ambiguous {
             continue;
         }
         names.push(name);
@@ -64,35 +63,33 @@ pub(crate) fn export_names(graph: &Graph<'_>, module: &Rc<Module>) -> Result<Vec
 ///
 /// # Errors
 /// As [`export_names`], and when a module on the way to a binding cannot be read.
-pub(crate) fn exported_names(
-    graph: &Graph<'_>,
-    module: &Rc<Module>,
-) -> Result<Vec<(String, Resolution)>, Box<Diagnostic>> {
-    let resolved = |name: String| resolve_export(graph, &module.path, &name).map(|resolution| (name, resolution));
+pub(crate) fn exported_names(graph: &Graph<'_>, module: &Linked) -> Result<Vec<(String, Resolution)>, Box<Diagnostic>> {
+    let resolved = |name: String| resolve_export(graph, module.path(), &name).map(|resolution| (name, resolution));
     export_names(graph, module)?.into_iter().map(resolved).collect()
 }
 
 fn collect_names(
     graph: &Graph<'_>,
-    module: &Module,
+    module: &Linked,
     visited: &mut BTreeSet<ModulePath>,
     names: &mut Vec<String>,
 ) -> Result<(), Box<Diagnostic>> {
-    if !visited.insert(module.path.clone()) {
+    if !visited.insert(module.path().clone()) {
         return Ok(());
     }
-    let record = &module.record;
     // Local and indirect entries in the order they stand in the text, so that a report reads like the source.
     let mut own: Vec<(usize, &str)> = Vec::new();
-    own.extend(record.local_export_entries.iter().map(|e| (e.export_name.span.start, e.export_name.value.as_str())));
-    own.extend(record.indirect_export_entries.iter().map(|e| (e.export_name.span.start, e.export_name.value.as_str())));
+    own.extend(module.local_export_entries().iter().map(|e| (e.export_name.span.start, e.export_name.value.as_str())));
+    own.extend(
+        module.indirect_export_entries().iter().map(|e| (e.export_name.span.start, e.export_name.value.as_str())),
+    );
     own.sort_unstable();
     names.extend(own.into_iter().map(|(_, name)| name.to_owned()));
-    for star in &record.star_export_entries {
-        let request = &record.requested_modules[star.request];
-        let target = graph.resolve(&module.path, &request.specifier.value);
+    for star in module.star_export_entries() {
+        let request = &module.requested_modules()[star.request];
+        let target = graph.resolve(module.path(), &request.specifier.value);
         let starred = match &target {
-            Target::File(path) => graph.load(path)?,
+            Target::File(path) => graph.linked(path)?,
             _ => None,
         };
         let Some(starred) = starred else {
@@ -128,22 +125,21 @@ fn resolve_in(
         // A circular import request.
         return Ok(Resolution::NotFound);
     }
-    let Some(module) = graph.load(path)? else {
+    let Some(module) = graph.linked(path)? else {
         return Ok(Resolution::External { target: Target::File(path.clone()), name: name.to_owned() });
     };
     if let Some(specifier) = stands_for(graph, &module)? {
         return Ok(Resolution::External { target: Target::Package(specifier), name: name.to_owned() });
     }
-    let record = &module.record;
     let namespace = |of: Target| Resolution::Namespace { of, module: path.clone(), instance: instance.to_owned() };
-    if let Some(entry) = record.local_export_entries.iter().find(|entry| entry.export_name.value == name) {
+    if let Some(entry) = module.local_export_entries().iter().find(|entry| entry.export_name.value == name) {
         // A namespace object that is imported and exported again is a local export in the specification.
         let imported = entry.local_name.as_ref().and_then(|local| {
-            let import = record.import_entries.iter().find(|import| &import.local_name == local)?;
+            let import = module.import_entries().iter().find(|import| &import.local_name == local)?;
             matches!(import.import_name, ImportName::Namespace).then_some(import.request)
         });
         if let Some(request) = imported {
-            let specifier = &record.requested_modules[request].specifier.value;
+            let specifier = &module.requested_modules()[request].specifier.value;
             return Ok(namespace(graph.resolve(path, specifier)));
         }
         return Ok(Resolution::Binding {
@@ -152,8 +148,8 @@ fn resolve_in(
             local_name: entry.local_name.clone(),
         });
     }
-    if let Some(entry) = record.indirect_export_entries.iter().find(|entry| entry.export_name.value == name) {
-        let specifier = &record.requested_modules[entry.request].specifier.value;
+    if let Some(entry) = module.indirect_export_entries().iter().find(|entry| entry.export_name.value == name) {
+        let specifier = &module.requested_modules()[entry.request].specifier.value;
         let target = graph.resolve(path, specifier);
         return match (&entry.import_name, target) {
             (ImportName::Name(import), Target::File(file)) => {
@@ -168,10 +164,10 @@ fn resolve_in(
         return Ok(Resolution::NotFound);
     }
     let mut found = Resolution::NotFound;
-    for star in &record.star_export_entries {
-        let specifier = &record.requested_modules[star.request].specifier.value;
+    for star in module.star_export_entries() {
+        let specifier = &module.requested_modules()[star.request].specifier.value;
         let resolution = match graph.resolve(path, specifier) {
-            Target::File(file) => match graph.load(&file)? {
+            Target::File(file) => match graph.linked(&file)? {
                 Some(_) => resolve_in(graph, &file, &instance_of(specifier), name, resolve_set)?,
                 None => continue,
             },

@@ -7,7 +7,8 @@ use std::{
 };
 
 use presentry_parser::{
-    Binding, FileGoal, ModuleAnalysis, ModuleRecord, Phase, RequestMeans, Span, SyntaxError, run_time_requests,
+    Binding, FileGoal, ImportEntry, IndirectExportEntry, LocalExportEntry, ModuleAnalysis, ModuleRecord, ModuleRequest,
+    Phase, RequestMeans, Span, StarExportEntry, SyntaxError, run_time_requests,
 };
 
 use crate::{
@@ -30,12 +31,47 @@ pub(crate) struct Module {
     pub(crate) bundle: Option<BundleHeader>,
 }
 
-impl Module {
-    /// The statements that name what has to be linked before this module runs, in source order. `import source` links
-    /// nothing.
-    fn static_requests(&self) -> impl Iterator<Item = (&str, Span)> {
-        let requests = self.record.requested_modules.iter().filter(|request| request.phase != Phase::Source);
-        requests.map(|request| (request.specifier.value.as_str(), request.statement))
+/// A module as far as it is linked, which is read much faster: its text, what it requests statically and what it exports.
+#[derive(Clone, Debug)]
+pub(crate) struct Linked(Rc<Module>);
+
+impl Linked {
+    pub(crate) fn path(&self) -> &ModulePath {
+        &self.0.path
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    pub(crate) fn bundle(&self) -> Option<&BundleHeader> {
+        self.0.bundle.as_ref()
+    }
+
+    pub(crate) fn requested_modules(&self) -> &[ModuleRequest] {
+        &self.0.record.requested_modules
+    }
+
+    pub(crate) fn import_entries(&self) -> &[ImportEntry] {
+        &self.0.record.import_entries
+    }
+
+    pub(crate) fn local_export_entries(&self) -> &[LocalExportEntry] {
+        &self.0.record.local_export_entries
+    }
+
+    pub(crate) fn indirect_export_entries(&self) -> &[IndirectExportEntry] {
+        &self.0.record.indirect_export_entries
+    }
+
+    pub(crate) fn star_export_entries(&self) -> &[StarExportEntry] {
+        &self.0.record.star_export_entries
+    }
+}
+
+impl From<&Rc<Module>> for Linked {
+    fn from(module: &Rc<Module>) -> Self {
+        Self(module.clone())
     }
 }
 
@@ -58,13 +94,24 @@ pub(crate) struct Graph<'a> {
     sources: &'a dyn Sources,
     packages: Packages<'a>,
     modules: RefCell<BTreeMap<ModulePath, Option<Rc<Module>>>>,
+    /// Those that were read in outline.
+    linked: RefCell<BTreeMap<ModulePath, Linked>>,
+    /// The paths of files when links are followed, which asking the system for takes long.
+    canonical: RefCell<BTreeMap<ModulePath, ModulePath>>,
     /// The texts of modules that are `data:` URLs, by the paths that stand for them.
     data: RefCell<BTreeMap<ModulePath, String>>,
 }
 
 impl<'a> Graph<'a> {
     pub(crate) fn new(sources: &'a dyn Sources) -> Self {
-        Self { sources, packages: Packages::new(sources), modules: RefCell::default(), data: RefCell::default() }
+        Self {
+            sources,
+            packages: Packages::new(sources),
+            modules: RefCell::default(),
+            linked: RefCell::default(),
+            canonical: RefCell::default(),
+            data: RefCell::default(),
+        }
     }
 
     pub(crate) fn sources(&self) -> &'a dyn Sources {
@@ -82,7 +129,7 @@ impl<'a> Graph<'a> {
             };
         }
         match resolve_below(self.sources.root(), importer, specifier) {
-            Target::File(file) => Target::File(self.sources.canonical(&file)),
+            Target::File(file) => Target::File(self.canonical(file)),
             Target::Package(bare) if self.packages.is_of_own_package(importer, &bare) => {
                 if let Some(mapped) = self.packages.mapped_to_package(importer, &bare) {
                     return resolve_below(None, importer, &mapped);
@@ -102,6 +149,11 @@ impl<'a> Graph<'a> {
         }
     }
 
+    fn canonical(&self, file: ModulePath) -> ModulePath {
+        let mut known = self.canonical.borrow_mut();
+        known.entry(file).or_insert_with_key(|file| self.sources.canonical(file)).clone()
+    }
+
     /// The files of the build that a specifier stands for: none where the build lacks it, two where newer versions of
     /// Node take another file of a package.
     pub(crate) fn files_of(&self, importer: &ModulePath, specifier: &str, means: Means) -> Vec<ModulePath> {
@@ -113,7 +165,7 @@ impl<'a> Graph<'a> {
         match resolve_below(self.sources.root(), importer, specifier) {
             Target::File(_) if means == Means::Require => Vec::new(),
             Target::File(file) => {
-                Some(self.sources.canonical(&file)).filter(|file| self.sources.is_file(file)).into_iter().collect()
+                Some(self.canonical(file)).filter(|file| self.sources.is_file(file)).into_iter().collect()
             }
             Target::Package(bare) => {
                 let resolved = self.packages.resolve(importer, &bare, means).into_iter();
@@ -139,10 +191,20 @@ impl<'a> Graph<'a> {
         path
     }
 
-    /// The static edges of a module in source order.
+    /// The static edges of a module in source order: what has to be linked before this module runs.
     pub(crate) fn static_edges(&self, module: &Module) -> Vec<(Target, Span)> {
-        let requests = module.static_requests();
-        requests.map(|(specifier, span)| (self.resolve(&module.path, specifier), span)).collect()
+        self.linking_edges(&module.path, &module.record.requested_modules)
+    }
+
+    /// The same for one that is read in outline.
+    pub(crate) fn edges_of(&self, module: &Linked) -> Vec<(Target, Span)> {
+        self.linking_edges(module.path(), module.requested_modules())
+    }
+
+    /// `import source` links nothing.
+    fn linking_edges(&self, importer: &ModulePath, requests: &[ModuleRequest]) -> Vec<(Target, Span)> {
+        let linking = requests.iter().filter(|request| request.phase != Phase::Source);
+        linking.map(|request| (self.resolve(importer, &request.specifier.value), request.statement)).collect()
     }
 
     /// The dynamic imports of a module whose specifier is known.
@@ -190,29 +252,60 @@ impl<'a> Graph<'a> {
         Ok(module)
     }
 
-    fn read(&self, path: &ModulePath) -> Result<Option<Module>, LoadError> {
+    /// Like [`Graph::load`], for what is asked of modules that are linked. Where a module has errors all of it is read.
+    pub(crate) fn linked(&self, path: &ModulePath) -> Result<Option<Linked>, LoadError> {
+        if let Some(known) = self.linked.borrow().get(path) {
+            return Ok(Some(known.clone()));
+        }
+        // Syntax that is in functions may tell what a file without a `type` is.
+        if self.modules.borrow().contains_key(path) || self.kind(path) != Some(PackageType::Module) {
+            return Ok(self.load(path)?.as_ref().map(Linked::from));
+        }
+        let Some(text) = self.text(path)? else { return Ok(None) };
+        let (outline, errors) = presentry_parser::outline(&text);
+        if !errors.is_empty() {
+            return Ok(self.load(path)?.as_ref().map(Linked::from));
+        }
+        let bundle = bundle_header(text.as_bytes());
+        let module = Module { path: path.clone(), text, record: outline.links, bindings: Vec::new(), bundle };
+        let linked = Linked(Rc::new(module));
+        self.linked.borrow_mut().insert(path.clone(), linked.clone());
+        Ok(Some(linked))
+    }
+
+    /// A module as a whole, where what is known of all modules makes it worth reading.
+    pub(crate) fn load_where(
+        &self,
+        path: &ModulePath,
+        is_wanted: impl FnOnce(&Linked) -> bool,
+    ) -> Result<Option<Rc<Module>>, LoadError> {
+        if self.linked(path)?.is_some_and(|linked| is_wanted(&linked)) { self.load(path) } else { Ok(None) }
+    }
+
+    /// How Node reads a file; `None` where its syntax decides.
+    fn kind(&self, path: &ModulePath) -> Option<PackageType> {
+        if path.as_str().ends_with(".js") { self.packages.kind(path) } else { Some(PackageType::Module) }
+    }
+
+    /// The text of a file that may be an ES module.
+    fn text(&self, path: &ModulePath) -> Result<Option<String>, LoadError> {
         let name = path.as_str();
         if !(name.ends_with(".mjs") || name.ends_with(".js")) {
             return Ok(None);
         }
         if let Some(text) = self.data.borrow().get(path) {
-            return self.parsed(path, text.clone());
+            return Ok(Some(text.clone()));
         }
-        let Some(bytes) = self.sources.read(path)? else {
-            return Ok(None);
-        };
-        let text = match String::from_utf8(bytes.into_owned()) {
-            Ok(text) => text,
-            Err(error) => {
-                let valid_up_to = error.utf8_error().valid_up_to();
-                return Err(LoadError::NotUtf8 { path: path.clone(), valid_up_to });
-            }
-        };
-        self.parsed(path, text)
+        let Some(bytes) = self.sources.read(path)? else { return Ok(None) };
+        String::from_utf8(bytes.into_owned()).map(Some).map_err(|error| {
+            let valid_up_to = error.utf8_error().valid_up_to();
+            LoadError::NotUtf8 { path: path.clone(), valid_up_to }
+        })
     }
 
-    fn parsed(&self, path: &ModulePath, text: String) -> Result<Option<Module>, LoadError> {
-        let kind = if path.as_str().ends_with(".js") { self.packages.kind(path) } else { Some(PackageType::Module) };
+    fn read(&self, path: &ModulePath) -> Result<Option<Module>, LoadError> {
+        let Some(text) = self.text(path)? else { return Ok(None) };
+        let kind = self.kind(path);
         if kind == Some(PackageType::CommonJs) {
             return Ok(None);
         }
@@ -249,13 +342,26 @@ impl<'a> Graph<'a> {
     /// The static closure of a module, breadth first, with the edge by which each module was reached first: following
     /// those edges back gives the shortest import chain.
     pub(crate) fn closure(&self, start: &ModulePath) -> Result<Closure, LoadError> {
+        self.closure_by(start, |path| self.linked(path))
+    }
+
+    /// The same, where each module of it is read as a whole later on.
+    pub(crate) fn closure_in_full(&self, start: &ModulePath) -> Result<Closure, LoadError> {
+        self.closure_by(start, |path| Ok(self.load(path)?.as_ref().map(Linked::from)))
+    }
+
+    fn closure_by(
+        &self,
+        start: &ModulePath,
+        read: impl Fn(&ModulePath) -> Result<Option<Linked>, LoadError>,
+    ) -> Result<Closure, LoadError> {
         let mut closure =
             Closure { start: start.clone(), reached: BTreeMap::new(), packages: Vec::new(), elsewhere: Vec::new() };
         closure.reached.insert(start.clone(), None);
         let mut queue = VecDeque::from([start.clone()]);
         while let Some(path) = queue.pop_front() {
-            let edges = match self.load(&path)? {
-                Some(module) => self.static_edges(&module),
+            let edges = match read(&path)? {
+                Some(module) => self.edges_of(&module),
                 None => self.required_edges(&path)?,
             };
             for (target, span) in edges {
@@ -369,16 +475,15 @@ impl Closure {
 ///
 /// # Errors
 /// When a module that it imports cannot be read.
-pub(crate) fn stands_for(graph: &Graph<'_>, module: &Module) -> Result<Option<String>, LoadError> {
-    let Some(specifier) =
-        module.bundle.as_ref().filter(|header| header.intact).and_then(|header| header.stands_for.clone())
+pub(crate) fn stands_for(graph: &Graph<'_>, module: &Linked) -> Result<Option<String>, LoadError> {
+    let Some(specifier) = module.bundle().filter(|header| header.intact).and_then(|header| header.stands_for.clone())
     else {
         return Ok(None);
     };
-    for (target, _) in graph.static_edges(module) {
+    for (target, _) in graph.edges_of(module) {
         let Target::File(file) = target else { continue };
-        let part = graph.load(&file)?;
-        if !part.is_some_and(|part| part.bundle.as_ref().is_some_and(|header| header.intact)) {
+        let part = graph.linked(&file)?;
+        if !part.is_some_and(|part| part.bundle().is_some_and(|header| header.intact)) {
             return Ok(None);
         }
     }

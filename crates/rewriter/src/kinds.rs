@@ -74,7 +74,7 @@ pub struct Export {
 /// ```
 pub fn exports(sources: &dyn Sources, entry: &ModulePath) -> Result<Vec<Export>, Box<Diagnostic>> {
     let graph = Graph::new(sources);
-    let Some(module) = graph.load(entry)? else { return Err(Box::new(codes::entry_not_found(entry))) };
+    let Some(module) = graph.linked(entry)? else { return Err(Box::new(codes::entry_not_found(entry))) };
     let names = exported_names(&graph, &module)?;
     names.into_iter().map(|(name, resolution)| Ok(Export { name, kind: origin(&graph, &resolution)?.kind })).collect()
 }

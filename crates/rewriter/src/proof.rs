@@ -197,7 +197,7 @@ fn prove_in(
     let Some(module) = graph.load(entry)? else {
         return Ok(Proof::failed(entry, codes::entry_not_found(entry)));
     };
-    let closure = graph.closure(entry)?;
+    let closure = graph.closure_in_full(entry)?;
     let run = order::run(graph, entry, left_out)?;
     let instrumentation = instrumentation(graph, &module, &run)?;
     let allowed = match &instrumentation {
@@ -555,7 +555,7 @@ fn not_awaited(
 fn calls_in(graph: &Graph<'_>, run: &Run) -> Result<Vec<Label>, Box<Diagnostic>> {
     let mut calls = Vec::new();
     for path in &run.evaluated {
-        if let Some(module) = graph.load(path)?.filter(|module| may_start_sentry(module.text.as_bytes())) {
+        if let Some(module) = graph.load_where(path, |module| may_start_sentry(module.text().as_bytes()))? {
             calls.extend(sdk::calls_of_init(&module).into_iter().map(|span| module.label(span, "")));
         }
     }
@@ -596,8 +596,8 @@ fn in_the_runtime(graph: &Graph<'_>, entry: &Rc<Module>) -> Result<Option<Module
     for (target, _) in graph.static_edges(entry) {
         let Target::File(file) = target else { continue };
         for path in graph.closure(&file)?.paths() {
-            let module = graph.load(path)?;
-            let may_start = module.is_some_and(|module| may_start_sentry(module.text.as_bytes()));
+            let module = graph.linked(path)?;
+            let may_start = module.is_some_and(|module| may_start_sentry(module.text().as_bytes()));
             if may_start && is_nitro_runtime(graph, path) && order::starts_itself(graph, path) {
                 return Ok(Some(file));
             }
@@ -637,7 +637,7 @@ fn serving_modules(
         serves.extend(serving(graph, root)?);
     }
     serves.retain(|path| {
-        let is_bundle = graph.load(path).ok().flatten().is_some_and(|module| module.bundle.is_some());
+        let is_bundle = graph.linked(path).ok().flatten().is_some_and(|module| module.bundle().is_some());
         !is_bundle && path != entry && (Some(path) != instrumentation || is_nitro_runtime(graph, path))
     });
     Ok(serves)
@@ -657,8 +657,8 @@ fn nearest(closure: &Closure, wanted: impl Fn(&ModulePath) -> bool) -> Option<Mo
 }
 
 fn is_changed_bundle(graph: &Graph<'_>, path: &ModulePath) -> bool {
-    let module = graph.load(path).ok().flatten();
-    module.is_some_and(|module| module.bundle.as_ref().is_some_and(|header| !header.intact))
+    let module = graph.linked(path).ok().flatten();
+    module.is_some_and(|module| module.bundle().is_some_and(|header| !header.intact))
 }
 
 /// The module of the bundle in a closure that injects channels, and was never tried.

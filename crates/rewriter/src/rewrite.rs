@@ -12,11 +12,11 @@ use crate::{
     exports::{Resolution, export_names, resolve_export},
     facade::{EntryLoading, Facade, Forwarder, PASSAGE_EXPORT, facade_header, passage},
     floating::floating_imports,
-    graph::{Graph, Module},
+    graph::{Graph, Linked, Module},
     kinds::{ExportKind, origin},
     main_checks::{MainChecks, main_checks},
     overlay::Overlay,
-    plan::{ChangeKind, ExportStyle, FileChange, Mode, Outcome, Plan, Request},
+    plan::{ChangeKind, ExportStyle, FileChange, Mode, Outcome, Plan, Request, changed},
     prefilter::{exports_constant, exports_empty_object},
     proof::{InitTrust, prove_at, prove_with},
     runtime::inits_behind,
@@ -94,7 +94,7 @@ fn rewrite(sources: &dyn Sources, request: &Request, warnings: &mut Vec<Diagnost
             false => init_in_runtime(None, in_runtime),
         }));
     }
-    let exports = export_names(&graph, &entry)?;
+    let exports = export_names(&graph, &Linked::from(&entry))?;
     warn_of_live_bindings(&graph, &entry, &exports, warnings)?;
     let asks_if_main = main_checks(&entry);
     warnings.extend(asks_if_main.as_ref().and_then(|asks| asks.cannot_be_kept(&entry)));
@@ -160,7 +160,7 @@ fn take_over_wrapper(
         overlay.set(change.path.clone(), change.after.clone().map(Cow::Owned));
     }
     let as_built = Graph::new(&overlay);
-    let exports = match as_built.load(&moved)? {
+    let exports = match as_built.linked(&moved)? {
         Some(module) => export_names(&as_built, &module)?,
         None => Vec::new(),
     };
@@ -247,14 +247,11 @@ fn prove_changes(
     exports: Vec<String>,
 ) -> Result<Plan, Box<Diagnostic>> {
     let proof = {
-        let mut overlay = Overlay::new(sources);
-        for change in &changes {
-            overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
-        }
+        let overlay = changed(sources, &changes);
         let stage = Stage::Planned(request.instrumentation.clone());
         let proof = prove_at(&overlay, &request.entry, request.trust, &stage);
         let graph = Graph::new(&overlay);
-        if let (true, Some(facade)) = (proof.holds(), graph.load(&request.entry)?) {
+        if let (true, Some(facade)) = (proof.holds(), graph.linked(&request.entry)?) {
             let shown = export_names(&graph, &facade)?;
             if shown != exports {
                 return Err(Box::new(codes::exports_differ(&request.entry, &exports, &shown)));
@@ -284,12 +281,12 @@ fn own_facade(graph: &Graph<'_>, facade: &Rc<Module>, trust: InitTrust) -> Resul
             diagnostics,
         });
     }
-    let exports = export_names(graph, facade)?;
+    let exports = export_names(graph, &Linked::from(facade))?;
     for (target, _) in graph.dynamic_edges(facade) {
         let Target::File(path) = target else { continue };
-        let Some(mut behind) = graph.load(&path)? else { continue };
+        let Some(mut behind) = graph.linked(&path)? else { continue };
         if let Resolution::Namespace { of: Target::File(through), .. } = resolve_export(graph, &path, PASSAGE_EXPORT)? {
-            let Some(module) = graph.load(&through)? else { continue };
+            let Some(module) = graph.linked(&through)? else { continue };
             behind = module;
         }
         if export_names(graph, &behind)? == exports {

@@ -1,6 +1,6 @@
 //! Which modules are the runtime: found by the graph, from the entry or from what it loads by `import()`.
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::collections::BTreeSet;
 
 use memchr::memmem;
 use presentry_parser::RequestForm;
@@ -8,7 +8,7 @@ use presentry_parser::RequestForm;
 use crate::{
     diagnostics::{Diagnostic, Label},
     exports::{Resolution, exported_names},
-    graph::{Graph, Module},
+    graph::{Graph, Linked},
     sdk,
     sources::ModulePath,
     specifier::Target,
@@ -26,8 +26,8 @@ pub fn holds_nitro_runtime(text: &[u8]) -> bool {
 
 /// Whether a module of the build holds the Nitro runtime, whatever its name.
 pub(crate) fn is_nitro_runtime(graph: &Graph<'_>, path: &ModulePath) -> bool {
-    let module = graph.load(path).ok().flatten();
-    module.is_some_and(|module| holds_nitro_runtime(module.text.as_bytes()))
+    let module = graph.linked(path).ok().flatten();
+    module.is_some_and(|module| holds_nitro_runtime(module.text().as_bytes()))
 }
 
 /// The modules behind a root that are the server themselves: those that declare what it exports, and where it exports
@@ -45,7 +45,7 @@ fn serving_in(
     visited: &mut BTreeSet<ModulePath>,
     found: &mut BTreeSet<ModulePath>,
 ) -> Result<(), Box<Diagnostic>> {
-    let Some(module) = graph.load(root)?.filter(|_| visited.insert(root.clone())) else { return Ok(()) };
+    let Some(module) = graph.linked(root)?.filter(|_| visited.insert(root.clone())) else { return Ok(()) };
     // Exports that cannot be followed tell nothing.
     let exports = exported_names(graph, &module).unwrap_or_default();
     if exports.is_empty() {
@@ -68,10 +68,10 @@ fn serving_in(
 
 /// The modules that a module imports without bindings, without those that a bundler hoisted there: another import leads
 /// to them. Several are left where some only prepare others: the last one, and those that load parts of the build later.
-fn for_what_they_do(graph: &Graph<'_>, module: &Rc<Module>) -> Result<Vec<ModulePath>, Box<Diagnostic>> {
+fn for_what_they_do(graph: &Graph<'_>, module: &Linked) -> Result<Vec<ModulePath>, Box<Diagnostic>> {
     let mut imports: Vec<(ModulePath, bool)> = Vec::new();
-    for request in &module.record.requested_modules {
-        if let Target::File(file) = graph.resolve(&module.path, &request.specifier.value) {
+    for request in module.requested_modules() {
+        if let Target::File(file) = graph.resolve(module.path(), &request.specifier.value) {
             imports.push((file, request.form == RequestForm::Bare));
         }
     }
@@ -112,8 +112,8 @@ pub(crate) fn is_imported_back<'p>(
 pub(crate) fn inits_behind(graph: &Graph<'_>, start: &ModulePath) -> Result<Vec<Label>, Box<Diagnostic>> {
     let mut labels = Vec::new();
     for path in graph.closure(start)?.paths() {
-        let is_candidate = |module: &Rc<Module>| module.bundle.is_none() && may_start_sentry(module.text.as_bytes());
-        let Some(module) = graph.load(path)?.filter(is_candidate) else { continue };
+        let is_candidate = |module: &Linked| module.bundle().is_none() && may_start_sentry(module.text().as_bytes());
+        let Some(module) = graph.load_where(path, is_candidate)? else { continue };
         labels.extend(sdk::calls_of_init(&module).into_iter().map(|span| module.label(span, "")));
     }
     Ok(labels)

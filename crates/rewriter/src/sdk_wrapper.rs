@@ -14,7 +14,7 @@ use crate::{
     edits::{TextEdit, apply},
     exports::{Resolution, exported_names},
     facade::{NO_SOURCE_MAP, export_name, local_names},
-    graph::{Graph, Module},
+    graph::{Graph, Linked, Module},
     order::starts_itself,
     plan::{ChangeKind, FileChange, InlinedInstrumentation, Request},
     runtime::is_nitro_runtime,
@@ -205,8 +205,8 @@ fn is_hoisted(
     let target = graph.resolve(&module.path, specifier);
     let closure = graph.closure(runtime)?;
     for path in closure.paths() {
-        if let Some(other) = graph.load(path)?
-            && graph.static_edges(&other).into_iter().any(|(wanted, _)| wanted == target)
+        if let Some(other) = graph.linked(path)?
+            && graph.edges_of(&other).into_iter().any(|(wanted, _)| wanted == target)
         {
             return Ok(true);
         }
@@ -288,7 +288,7 @@ impl Wrapper {
             text.push('\n');
         }
         let runtime = literal(path, &self.runtime);
-        let exports = exported_names(graph, entry)?;
+        let exports = exported_names(graph, &Linked::from(entry))?;
         let (wrapped, passed): (Vec<_>, Vec<_>) = exports.into_iter().partition(|(_, resolution)| {
             matches!(resolution, Resolution::Binding { module, local_name: Some(name), .. }
                 if *module == self.module.path && self.forwarders.contains(name))

@@ -1,15 +1,15 @@
 //! `--mode top-level-import`: the instrumentation becomes the first static import of the entry, and nothing moves.
 
-use std::{borrow::Cow, rc::Rc};
+use std::rc::Rc;
 
 use crate::{
     diagnostics::{Diagnostic, Stage, codes},
     edits::{TextEdit, apply},
     exports::export_names,
-    graph::{Graph, Module},
+    graph::{Graph, Linked, Module},
     order::{self, Reach},
     overlay::Overlay,
-    plan::{ChangeKind, FileChange, Outcome, Plan, Request},
+    plan::{ChangeKind, FileChange, Outcome, Plan, Request, changed},
     sdk_wrapper::{Wrapper, wrapper_instrumentation},
     sources::Sources as _,
     specifier::{Target, literal},
@@ -54,10 +54,7 @@ pub(crate) fn rewrite(
         });
     }
     changes.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut overlay = Overlay::new(graph.sources());
-    for change in &changes {
-        overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
-    }
+    let overlay = changed(graph.sources(), &changes);
     let exports = judge(&overlay, request)?;
     let outcome = if changes.is_empty() { Outcome::AlreadyFirst } else { Outcome::Rewritten };
     Ok(Plan { outcome, changes, exports, proof: None, diagnostics: Vec::new() })
@@ -80,7 +77,7 @@ fn judge(overlay: &Overlay<'_>, request: &Request) -> Result<Vec<String>, Box<Di
     if let Some(missing) = closure.paths().find(|path| !overlay.exists(path)) {
         return Err(Box::new(codes::missing_module(&graph, missing, &closure.chain(missing))));
     }
-    export_names(&graph, &entry)
+    export_names(&graph, &Linked::from(&entry))
 }
 
 fn imports_first(graph: &Graph<'_>, entry: &Module, request: &Request) -> bool {

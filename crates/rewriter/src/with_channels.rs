@@ -10,7 +10,6 @@ use crate::{
     graph::Graph,
     injected::{Holder, Hooks, Injected},
     insertions::{Insertion, split_at_mappings},
-    overlay::Overlay,
     plan::{ChangeKind, FileChange, Mode, Outcome, Plan, Request},
     proof::prove_with,
     sources::{ModulePath, Sources},
@@ -70,7 +69,7 @@ fn changes(
     instrumentation: &ModulePath,
     libraries: Libraries,
 ) -> Result<Vec<FileChange>, Box<Diagnostic>> {
-    let overlay = planned(sources, plan);
+    let overlay = plan.over(sources);
     let mut changes: BTreeMap<ModulePath, FileChange> =
         plan.changes.iter().map(|change| (change.path.clone(), change.clone())).collect();
     let path = free_name(&overlay, instrumentation, "channels")?;
@@ -118,7 +117,7 @@ pub fn module_for_chunks(
     plan: &Plan,
     instrumentation: &ModulePath,
 ) -> Result<ModulePath, Box<Diagnostic>> {
-    free_name(&planned(sources, plan), instrumentation, "channels-of-chunks")
+    free_name(&plan.over(sources), instrumentation, "channels-of-chunks")
 }
 
 /// What a chunk gets before everything else: an import of the channels that it publishes on. It stands before the first
@@ -178,7 +177,7 @@ fn proven(sources: &dyn Sources, plan: Plan, request: &Request) -> Plan {
     if request.mode == Mode::TopLevelImport {
         return plan;
     }
-    let proof = prove_with(&planned(sources, &plan), &request.entry, request.trust);
+    let proof = prove_with(&plan.over(sources), &request.entry, request.trust);
     if proof.holds() {
         // What was warned of without channels may not hold any more.
         let before = plan.proof.as_ref().map_or(&[][..], |proof| &proof.warnings);
@@ -188,14 +187,6 @@ fn proven(sources: &dyn Sources, plan: Plan, request: &Request) -> Plan {
     }
     let failures = proof.failures.clone();
     Plan { proof: Some(proof), ..refused(plan, failures) }
-}
-
-fn planned<'p>(sources: &'p dyn Sources, plan: &'p Plan) -> Overlay<'p> {
-    let mut overlay = Overlay::new(sources);
-    for change in &plan.changes {
-        overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
-    }
-    overlay
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
 };
@@ -22,7 +23,7 @@ pub(crate) struct Bundled {
     /// Each with the directory or the script that it is in, as the user would write it.
     libraries: BTreeMap<&'static str, String>,
     nitro: Nitro,
-    /// Those that presentry has injected before, as the build has it now.
+    /// Those that presentry has injected before, as the build has it now, where there are libraries.
     pub(crate) injected: BTreeSet<String>,
 }
 
@@ -36,12 +37,15 @@ enum Nitro {
 
 /// Looks for them. `shown` is the server directory as the user would write it.
 pub(crate) fn bundled(server: &Path, shown: &str) -> Bundled {
-    let (by_plugin, injected) = injected(server);
     let nitro = if server.join(DIRECTORY).is_dir() { Nitro::Three } else { Nitro::Two };
     let mut libraries = match nitro {
         Nitro::Three => of_nitro_3(server, shown),
         Nitro::Two => of_nitro_2(server, shown),
     };
+    if libraries.is_empty() {
+        return Bundled { nitro, ..Bundled::default() };
+    }
+    let (by_plugin, injected) = injected(server);
     libraries.retain(|library, _| !by_plugin.contains(*library));
     Bundled { libraries, nitro, injected }
 }
@@ -63,7 +67,8 @@ impl Bundled {
 /// files a script was made of, its source map tells; of one without a map nothing is known.
 fn of_nitro_2(server: &Path, shown: &str) -> BTreeMap<&'static str, String> {
     let mut bundled: BTreeMap<&str, String> = BTreeMap::new();
-    for script in scripts(server) {
+    let has_map = |names: &BTreeSet<OsString>, script: &OsStr| names.contains(&map_of(script));
+    for script in scripts(server, &has_map) {
         let sources = sources_of(&script);
         let has = |library: &&str| sources.iter().any(|source| package_of(source) == Some(library));
         for library in instrumented().filter(has) {
@@ -74,20 +79,29 @@ fn of_nitro_2(server: &Path, shown: &str) -> BTreeMap<&'static str, String> {
     bundled
 }
 
-/// The scripts of a build that are not in packages.
-fn scripts(directory: &Path) -> Vec<PathBuf> {
+/// The scripts of a build that are not in packages, and of which their name and the names beside it tell that they matter.
+fn scripts(directory: &Path, is_wanted: &dyn Fn(&BTreeSet<OsString>, &OsStr) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut entries: Vec<fs::DirEntry> = fs::read_dir(directory).into_iter().flatten().flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
+    let names = entries.iter().map(fs::DirEntry::file_name).collect();
     for entry in entries {
         let name = entry.file_name();
+        let is_script = name.to_str().is_some_and(is_script);
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() && name != "node_modules" => found.extend(scripts(&entry.path())),
-            Ok(kind) if kind.is_file() && name.to_str().is_some_and(is_script) => found.push(entry.path()),
+            Ok(kind) if kind.is_dir() && name != "node_modules" => found.extend(scripts(&entry.path(), is_wanted)),
+            Ok(kind) if kind.is_file() && is_script && is_wanted(&names, &name) => found.push(entry.path()),
             _ => {}
         }
     }
     found
+}
+
+/// The name of the source map of a script.
+fn map_of(script: &OsStr) -> OsString {
+    let mut map = script.to_owned();
+    map.push(".map");
+    map
 }
 
 /// The files that a script was made of, as its source map has them.
@@ -97,9 +111,8 @@ fn sources_of(script: &Path) -> Vec<String> {
         #[serde(default)]
         sources: Vec<Option<String>>,
     }
-    let mut map = script.as_os_str().to_owned();
-    map.push(".map");
-    let map: Option<SourceMap> = fs::read(map).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let map: Option<SourceMap> =
+        fs::read(map_of(script.as_os_str())).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     map.into_iter().flat_map(|map| map.sources).flatten().collect()
 }
 
@@ -114,7 +127,7 @@ fn package_of(source: &str) -> Option<&str> {
 /// The libraries in scripts that hold channels: by Sentry's build plugin, and by presentry, whose marker lists them.
 fn injected(server: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut by_plugin, mut ours) = (BTreeSet::new(), BTreeSet::new());
-    for script in scripts(server) {
+    for script in scripts(server, &|_, _| true) {
         let bytes = fs::read(script).unwrap_or_default();
         by_plugin.extend(instrumented_by_plugin(&bytes));
         let listed = marker(&bytes);

@@ -8,7 +8,6 @@ mod targets;
 mod wire;
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fs,
     path::PathBuf,
@@ -40,7 +39,7 @@ use crate::{
     },
 };
 use presentry_rewriter::{
-    Holder, Hooks, Injected, Libraries, ModulePath, Outcome, Overlay, Plan as Rewriting, Request, Sources,
+    Holder, Hooks, Injected, Libraries, ModulePath, Outcome, Plan as Rewriting, Request, Sources,
     WithChannels, marker, module_for_chunks, package_imports, package_name, with_channels,
 };
 
@@ -297,7 +296,7 @@ fn sdk_of(rewriting: &Rewriting, sources: &dyn Sources, view: &View<'_>) -> Resu
 fn inject(given: &Given<'_>, view: &View<'_>) -> Result<(Libraries, Vec<AheadReport>, Vec<String>), Refused> {
     let place = &view.build.place;
     let of_app = sdk_of(given.rewriting, given.sources, view)?;
-    let overlay = planned(given.sources, given.rewriting);
+    let overlay = given.rewriting.over(given.sources);
     let Found { targets, outside } = targets::find(place, &view.files, given.files);
     let bundled = Bundled::find(&overlay, &place.server, &of_app.app);
     let named: Vec<Named<'_>> = targets.iter().map(Target::named).collect();
@@ -424,14 +423,6 @@ impl AheadReport {
 }
 
 /// The build as the plan leaves it.
-fn planned<'p>(sources: &'p dyn Sources, plan: &'p Rewriting) -> Overlay<'p> {
-    let mut overlay = Overlay::new(sources);
-    for change in &plan.changes {
-        overlay.set(change.path.clone(), change.after.as_deref().map(Cow::Borrowed));
-    }
-    overlay
-}
-
 /// The packages of Sentry's that start it: those that are loaded before the runtime, or where nothing is proven all that the
 /// build imports.
 fn names_of_sdk(plan: &Rewriting, sources: &dyn Sources) -> Result<Vec<String>, Refused> {

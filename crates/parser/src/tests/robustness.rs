@@ -1,6 +1,6 @@
 //! No text makes the parser panic or overflow the stack.
 
-use super::sound;
+use super::{outline, sound};
 use crate::{analyze, parse};
 
 /// One module with every form in it, and characters of every length.
@@ -20,6 +20,7 @@ t = ((u, v = 1) => { ({ u, [v]: { t } = {} } = u) })(...[]), y ||= new.target ??
 fn survives(text: &str) {
     let (record, errors) = parse(text);
     sound(text, &record, &errors);
+    outline::same(text);
     if errors.iter().any(|error| error.fatal) {
         assert!(record.requested_modules.is_empty() && record.dynamic_imports.is_empty());
     }

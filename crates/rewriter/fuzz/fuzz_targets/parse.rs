@@ -5,7 +5,7 @@
 use std::{panic, sync::Once};
 
 use libfuzzer_sys::fuzz_target;
-use presentry_parser::{ModuleRecord, Span, StringLiteral, analyze, parse};
+use presentry_parser::{ModuleRecord, Span, StringLiteral, analyze, outline, parse};
 
 static HOOK: Once = Once::new();
 
@@ -18,6 +18,12 @@ fuzz_target!(|data: &[u8]| {
         check(&text, error.span);
     }
     spans(&text, &record);
+    if errors.is_empty() {
+        let (outline, errors) = outline(&text);
+        assert!(errors.is_empty());
+        assert_eq!(outline.links.requested_modules, record.requested_modules);
+        assert_eq!(outline.links.local_export_entries, record.local_export_entries);
+    }
     let (analysis, analysis_errors) = analyze(&text);
     assert_eq!(analysis.record, record);
     assert_eq!(analysis_errors, errors);

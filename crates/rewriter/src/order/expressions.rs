@@ -657,7 +657,7 @@ impl Evaluator<'_> {
 
     /// `{ ...namespace }` of a module of the build.
     fn copy_namespace_into(&mut self, id: u32, module: &crate::sources::ModulePath, state: &mut State) {
-        let loaded = self.graph.load(module).ok().flatten();
+        let loaded = self.graph.linked(module).ok().flatten();
         let names = loaded.and_then(|module| crate::exports::exported_names(self.graph, &module).ok());
         let Some(names) = names else {
             return self.copy_into(id, &Value::Any, state);

@@ -223,8 +223,8 @@ impl Evaluator<'_> {
 
     /// The specifier of the SDK that a module of its bundle stands for.
     fn of_bundle(&self, file: &ModulePath) -> Option<String> {
-        let module = self.graph.load(file).ok().flatten()?;
-        module.bundle.as_ref()?;
+        let module = self.graph.linked(file).ok().flatten()?;
+        module.bundle()?;
         stands_for(self.graph, &module).ok().flatten()
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use crate::{
     diagnostics::Diagnostic,
-    graph::{Graph, Module},
+    graph::{Graph, Linked, Module},
     runtime::{is_nitro_runtime, serving},
     sdk,
     sources::ModulePath,
@@ -29,7 +29,7 @@ impl Targets {
 
     /// Reads them from the entry: what it, or a module of its closure, loads by `import()`.
     pub(super) fn of(graph: &Graph<'_>, entry: &ModulePath) -> Result<Self, Box<Diagnostic>> {
-        let closure = graph.closure(entry)?;
+        let closure = graph.closure_in_full(entry)?;
         let mut of_entry: BTreeSet<ModulePath> = BTreeSet::new();
         let mut of_all = BTreeSet::new();
         for path in closure.paths() {
@@ -135,9 +135,9 @@ pub(crate) fn serving_entry(
         serves.clear();
     }
     serves.retain(|path| {
-        let starts = |module: &Rc<Module>| may_start_sentry(module.text.as_bytes()) && !is_nitro_runtime(graph, path);
+        let starts = |module: &Linked| may_start_sentry(module.text().as_bytes()) && !is_nitro_runtime(graph, path);
         let may_start = graph.closure(path).is_ok_and(|closure| {
-            closure.paths().any(|path| graph.load(path).ok().flatten().is_some_and(|module| starts(&module)))
+            closure.paths().any(|path| graph.linked(path).ok().flatten().is_some_and(|module| starts(&module)))
         });
         !may_start
     });

@@ -12,6 +12,7 @@ use presentry_rewriter::{
 
 use crate::{
     corpus::{Build, Mode, build_of, builds},
+    invariants,
     written::{applied, show_diagnostics, show_plan},
 };
 
@@ -281,6 +282,13 @@ fn what_a_build_asks_for_is_found_without_parsing_it_all() {
         }
     }
     assert!(specifiers > 100, "{specifiers}");
+}
+
+#[test]
+fn outlines_are_true() {
+    for build in builds() {
+        invariants::outlines_are_true(&build.sources).unwrap();
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use presentry_parser::{ModuleRecord, RequestForm, StringLiteral, parse};
+use presentry_parser::{ModuleRecord, RequestForm, StringLiteral, outline, parse};
 use presentry_rewriter::{
     ChangeKind, MemorySources, ModulePath, Outcome, Plan, Request, Sources as _, Target, may_name, plan, prove, resolve,
 };
@@ -21,6 +21,30 @@ pub(crate) fn sources(case: &Case) -> MemorySources {
     MemorySources::new(case.files.iter().map(|(name, text)| (path(name), text.clone().into_bytes())))
 }
 
+/// The outline of a module has the requests, imports and exports that all of it has.
+///
+/// # Errors
+/// Names the module of which that is not so.
+pub(crate) fn outlines_are_true(files: &MemorySources) -> Result<(), String> {
+    for (path, bytes) in files.iter().filter(|(path, _)| path.as_str().ends_with("js")) {
+        let Ok(text) = std::str::from_utf8(bytes) else { continue };
+        let (whole, errors) = parse(text);
+        let (outline, outline_errors) = outline(text);
+        let links = ModuleRecord {
+            requested_modules: whole.requested_modules,
+            import_entries: whole.import_entries,
+            local_export_entries: whole.local_export_entries,
+            indirect_export_entries: whole.indirect_export_entries,
+            star_export_entries: whole.star_export_entries,
+            ..ModuleRecord::default()
+        };
+        if errors.is_empty() && (outline.links != links || !outline_errors.is_empty()) {
+            return Err(format!("the outline of `{path}` is not what all of it tells"));
+        }
+    }
+    Ok(())
+}
+
 /// Makes a plan for a build and checks all that can be checked without running it.
 ///
 /// `made_by_grammar` is false for builds whose bytes were mangled, which may hold a proof by accident.
@@ -34,6 +58,7 @@ pub(crate) fn check(
     made_by_grammar: bool,
 ) -> Result<Checked, String> {
     prefilter_is_safe(files)?;
+    outlines_are_true(files)?;
     if made_by_grammar && shape == Shape::Fresh && prove(files, &request.entry).holds() {
         return Err("the proof holds for the build as it was".into());
     }

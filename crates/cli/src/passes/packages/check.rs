@@ -9,7 +9,9 @@ use std::{
 
 use memchr::memmem;
 use oxc_resolver::{FileSystem as _, ModuleType, ResolveError, ResolveOptions, ResolverGeneric};
-use presentry_parser::{FileGoal, Phase, RequestMeans, Span, StringLiteral, module_requests, parse, run_time_requests};
+use presentry_parser::{
+    FileGoal, Phase, RequestMeans, Span, StringLiteral, module_requests, outline, parse, run_time_requests,
+};
 use url::Url;
 
 use crate::{parallel, store::view::View};
@@ -378,7 +380,13 @@ fn requests_of_module(text: &str) -> Vec<Request> {
     }
     let requires = contains(b"createRequire");
     let registers = contains(b"register") && names_node_module(bytes);
-    let (record, at_run_time) = module_requests(text);
+    // Hooks may be registered in a function.
+    let (record, at_run_time) = if registers {
+        module_requests(text)
+    } else {
+        let (outline, _) = outline(text);
+        (outline.links, outline.requests)
+    };
     let by_import = record.requested_modules.into_iter().filter(|request| request.phase != Phase::Source);
     let by_import = by_import.map(|request| (request.specifier, RequestMeans::Import));
     let more = at_run_time.into_iter().filter(|request| match request.means {

@@ -1,0 +1,471 @@
+//! Reads of a module what it is linked by, without a tree of all of it: tokens tell where its imports and exports stand, and
+//! which bodies of functions can be left out. What tokens cannot tell for certain is not guessed: then all of it is read.
+//!
+//! Two things are hard to tell in JavaScript without a tree: whether a `/` divides, and whether a `{` opens the body of a
+//! function. A `/` that may be either is the end of it here. A body follows `=>`, or the parenthesis of something else than
+//! a statement, on the same line: on a line of its own it might be a block.
+
+use std::ops::Range;
+
+use memchr::{memchr3, memmem};
+
+use crate::{
+    error::SyntaxError,
+    parse::record,
+    position::BYTE_ORDER_MARK,
+    record::ModuleRecord,
+    requires::{RequestMeans, RunTimeRequest, requests_in},
+    syntax::with_module,
+};
+
+/// What a module is linked by, and what else it has to have to be evaluated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The static requests, the imports and the exports. All else is left out of it.
+    pub links: ModuleRecord,
+    /// What the module requires or imports whatever happens while it is evaluated.
+    pub requests: Vec<RunTimeRequest>,
+}
+
+/// Reads the outline of an ES module. It takes a fraction of the time that [`crate::parse`] takes, and gives the same links;
+/// but where a text is no module, it may not find that out.
+///
+/// ```
+/// let (outline, errors) = presentry_parser::outline("import a from 'a'; await import('b'); const c = () => import('c');");
+/// assert!(errors.is_empty());
+/// assert_eq!(outline.links.requested_modules[0].specifier.value, "a");
+/// assert_eq!(outline.requests[0].specifier.value, "b");
+/// ```
+#[must_use]
+pub fn outline(text: &str) -> (Outline, Vec<SyntaxError>) {
+    let reduced = Scanner::new(text).run().map(|scanner| match scanner.items() {
+        // What is exported is declared elsewhere.
+        Some(items) => (outside(text, items), true),
+        None => (without(text, &scanner.bodies), false),
+    });
+    if let Some((reduced, is_in_part)) = reduced {
+        let (outline, errors) = read(&reduced, is_in_part);
+        if errors.is_empty() {
+            return (outline, errors);
+        }
+    }
+    read(text, false)
+}
+
+fn read(text: &str, is_in_part: bool) -> (Outline, Vec<SyntaxError>) {
+    let (outline, errors) = with_module(text, |module| {
+        let (record, errors) = record(text, module);
+        let requests = requests_in(module).into_iter();
+        let requests = requests.filter(|request| request.always && request.means != RequestMeans::Register).collect();
+        (Outline { links: links(record), requests }, if is_in_part { Vec::new() } else { errors })
+    });
+    (outline.unwrap_or_default(), errors)
+}
+
+pub(crate) fn links(record: ModuleRecord) -> ModuleRecord {
+    ModuleRecord {
+        requested_modules: record.requested_modules,
+        import_entries: record.import_entries,
+        local_export_entries: record.local_export_entries,
+        indirect_export_entries: record.indirect_export_entries,
+        star_export_entries: record.star_export_entries,
+        ..ModuleRecord::default()
+    }
+}
+
+/// Whether tokens tell where the imports and exports are.
+#[cfg(test)]
+pub(crate) fn is_told_by_tokens(text: &str) -> bool {
+    Scanner::new(text).run().is_some()
+}
+
+/// The text with these ranges blanked, every other byte in its place. Readers skip a comment faster than spaces.
+fn without(text: &str, ranges: &[Range<usize>]) -> String {
+    let mut left = text.as_bytes().to_vec();
+    for range in ranges {
+        let blank = &mut left[range.clone()];
+        blank.fill(b' ');
+        if let [first, second, .., before, last] = blank {
+            (*first, *second, *before, *last) = (b'/', b'*', b'*', b'/');
+        }
+    }
+    String::from_utf8(left).unwrap_or_default()
+}
+
+/// The text with all but these ranges blanked.
+fn outside(text: &str, ranges: &[Range<usize>]) -> String {
+    let starts = ranges.iter().map(|range| range.start).chain([text.len()]);
+    let ends = [0].into_iter().chain(ranges.iter().map(|range| range.end));
+    without(text, &ends.zip(starts).map(|(end, start)| end..start).collect::<Vec<_>>())
+}
+
+/// What an open bracket is.
+#[derive(Clone, Copy, PartialEq)]
+enum Level {
+    /// The parentheses of `if (…)` and the like.
+    Head,
+    Parenthesis,
+    Square,
+    Brace,
+    /// `${…}`
+    Substitution,
+}
+
+/// What stood before the present token, as far as it tells what `/` and `{` mean.
+#[derive(Clone, Copy, PartialEq)]
+enum Before {
+    /// The end of an operand: `/` divides.
+    Operand,
+    /// An operator or a word before an operand: `/` starts a regular expression.
+    Operator,
+    /// `.` or `#`: a name follows.
+    Dot,
+    /// `if`, `for` and the like: a head follows.
+    HeadWord,
+    /// `for`, which `await` may follow.
+    For,
+    /// `class`: the name may follow.
+    Class,
+    /// The name of a class: `extends` may follow.
+    ClassName,
+    Arrow,
+    /// The end of a head: a statement or a block follows.
+    Head,
+    /// The end of other parentheses: a body follows, or `/` divides.
+    Parenthesis,
+    /// What `/` means behind it is not known.
+    Unclear,
+}
+
+struct Scanner<'a> {
+    text: &'a [u8],
+    at: usize,
+    /// Where the token before the present one ends.
+    end: usize,
+    /// The open brackets, each with what `has_heritage` was before it.
+    levels: Vec<(Level, bool)>,
+    before: Before,
+    /// Whether a line has ended before the present token.
+    on_new_line: bool,
+    /// Whether a class that `extends` something waits for its body.
+    has_heritage: bool,
+    /// The outermost body that is open: where it starts, and how many brackets are open around it.
+    body: Option<(usize, usize)>,
+    bodies: Vec<Range<usize>>,
+    /// Where an import or export starts that has not ended yet.
+    item: Option<usize>,
+    items: Vec<Range<usize>>,
+    /// Whether the items are all that is to be read.
+    is_plain: bool,
+}
+
+impl<'a> Scanner<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text: text.as_bytes(),
+            at: if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 },
+            end: 0,
+            levels: Vec::new(),
+            before: Before::Operator,
+            on_new_line: false,
+            has_heritage: false,
+            body: None,
+            bodies: Vec::new(),
+            item: None,
+            items: Vec::new(),
+            is_plain: true,
+        }
+    }
+
+    /// Goes through all tokens. `None` where they cannot be told.
+    fn run(mut self) -> Option<Self> {
+        if self.text[self.at..].starts_with(b"#!") {
+            self.skip_line();
+        }
+        while let Some(&byte) = self.text.get(self.at) {
+            match byte {
+                b' ' | b'\t' | 0x0b | 0x0c => self.at += 1,
+                b'\n' | b'\r' => {
+                    self.on_new_line = true;
+                    self.at += 1;
+                }
+                b'/' if self.peek(1) == b'/' => self.skip_line(),
+                b'/' if self.peek(1) == b'*' => self.comment()?,
+                _ => {
+                    if let Some(start) = self.item.filter(|_| self.levels.is_empty()) {
+                        self.go_on(start, byte);
+                    }
+                    self.token(byte)?;
+                    self.on_new_line = false;
+                    self.end = self.at;
+                }
+            }
+        }
+        self.items.extend(self.item.map(|start| start..self.at));
+        self.levels.is_empty().then_some(self)
+    }
+
+    /// The imports and exports of a module that has no other form of them than `import …`, `export { … }` and `export *`, and
+    /// that requests nothing more while it is evaluated.
+    fn items(&self) -> Option<&[Range<usize>]> {
+        self.is_plain.then_some(&self.items)
+    }
+
+    /// Finds out whether an import or export goes on with the present token.
+    fn go_on(&mut self, start: usize, byte: u8) {
+        let is_first = self.end - start == "import".len();
+        let may_end = matches!(self.text[self.end - 1], b'"' | b'\'' | b'}');
+        self.item = match (self.text[start], byte) {
+            // An expression.
+            (b'i', b'(' | b'.') if is_first => None,
+            (b'i', _) | (_, b'{' | b'*') if is_first => Some(start),
+            _ if is_first => {
+                self.is_plain = false;
+                None
+            }
+            (_, b';') => {
+                self.items.push(start..self.at + 1);
+                None
+            }
+            _ if may_end && self.on_new_line => {
+                let goes_on = |word: &&[u8]| self.text[self.at..].starts_with(word);
+                self.is_plain &= ![&b"from"[..], b"with", b"assert"].iter().any(goes_on);
+                self.items.push(start..self.at);
+                None
+            }
+            _ => Some(start),
+        };
+    }
+
+    fn token(&mut self, byte: u8) -> Option<()> {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' => self.word(),
+            b'0'..=b'9' => self.number(),
+            b'.' if self.peek(1).is_ascii_digit() => self.number(),
+            b'.' if self.text[self.at..].starts_with(b"...") => self.operator(3, Before::Operator),
+            b'.' | b'#' => self.operator(1, Before::Dot),
+            b'"' | b'\'' => self.string(byte),
+            b'`' => self.template(),
+            b'(' => {
+                let is_head = matches!(self.before, Before::HeadWord | Before::For);
+                self.open(if is_head { Level::Head } else { Level::Parenthesis });
+                Some(())
+            }
+            b'[' => {
+                self.open(Level::Square);
+                Some(())
+            }
+            b'{' => self.brace(),
+            b')' | b']' | b'}' => self.close(byte),
+            b'/' => self.slash(),
+            b'=' if self.peek(1) == b'>' => self.operator(2, Before::Arrow),
+            b'+' | b'-' if self.peek(1) == byte => {
+                let is_behind = matches!(self.before, Before::Operand | Before::Parenthesis) && !self.on_new_line;
+                self.operator(2, if is_behind { Before::Operand } else { Before::Unclear })
+            }
+            b'=' | b'+' | b'-' | b'*' | b'%' | b'<' | b'>' | b'!' | b'&' | b'|' | b'^' | b'~' | b'?' | b':' | b','
+            | b';' => self.operator(1, Before::Operator),
+            // Letters and spaces beyond ASCII, and what is no token.
+            _ => None,
+        }
+    }
+
+    fn peek(&self, ahead: usize) -> u8 {
+        self.text.get(self.at + ahead).copied().unwrap_or(0)
+    }
+
+    fn operator(&mut self, length: usize, before: Before) -> Option<()> {
+        self.at += length;
+        self.before = before;
+        Some(())
+    }
+
+    fn skip_line(&mut self) {
+        let mut rest = &self.text[self.at..];
+        while let Some(end) = memchr3(b'\n', b'\r', 0xe2, rest) {
+            rest = &rest[end..];
+            if rest[0] != 0xe2 || is_separator(rest) {
+                self.at = self.text.len() - rest.len();
+                return;
+            }
+            rest = &rest[1..];
+        }
+        self.at = self.text.len();
+    }
+
+    fn comment(&mut self) -> Option<()> {
+        let comment = &self.text[self.at + 2..];
+        let comment = &comment[..memmem::find(comment, b"*/")?];
+        self.on_new_line |= memchr3(b'\n', b'\r', 0xe2, comment).is_some();
+        self.at += comment.len() + 4;
+        Some(())
+    }
+
+    fn word(&mut self) -> Option<()> {
+        let rest = &self.text[self.at..];
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
+        let length = rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());
+        // An escape, or a letter beyond ASCII.
+        if rest.get(length).is_some_and(|byte| *byte == b'\\' || !byte.is_ascii()) {
+            return None;
+        }
+        self.at += length;
+        let word = &rest[..length];
+        if self.before == Before::Dot {
+            self.before = Before::Operand;
+            return Some(());
+        }
+        self.note(word);
+        let is_name = self.before == Before::Class;
+        self.before = match word {
+            b"extends" if matches!(self.before, Before::Class | Before::ClassName) => {
+                self.has_heritage = true;
+                Before::Operator
+            }
+            // The body of such a class is not told from that of the one that is extended.
+            b"class" | b"function" if self.has_heritage => return None,
+            _ if is_name => Before::ClassName,
+            b"class" => Before::Class,
+            b"for" => Before::For,
+            b"await" if self.before == Before::For => Before::HeadWord,
+            b"if" | b"while" | b"with" | b"switch" | b"catch" => Before::HeadWord,
+            b"await" | b"case" | b"default" | b"delete" | b"do" | b"else" | b"extends" | b"in" | b"instanceof"
+            | b"new" | b"return" | b"throw" | b"typeof" | b"void" | b"yield" => Before::Operator,
+            b"of" => Before::Unclear,
+            _ => Before::Operand,
+        };
+        Some(())
+    }
+
+    /// Notes a word that starts an import or export, or that requests another file at once.
+    fn note(&mut self, word: &[u8]) {
+        let is_at_once = self.body.is_none();
+        match word {
+            // A key is followed by a colon, a call is not.
+            b"require" if is_at_once && self.text[self.at..].trim_ascii_start().first() != Some(&b':') => {
+                self.is_plain = false;
+            }
+            b"import" if is_at_once && self.text[..self.end].ends_with(b"await") => self.is_plain = false,
+            b"import" | b"export" if self.levels.is_empty() => {
+                self.is_plain &= self.item.is_none();
+                self.item = Some(self.at - word.len());
+            }
+            _ => {}
+        }
+    }
+
+    fn number(&mut self) -> Option<()> {
+        let rest = &self.text[self.at..];
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+        self.operator(rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len()), Before::Operand)
+    }
+
+    fn string(&mut self, quote: u8) -> Option<()> {
+        self.at += 1;
+        loop {
+            let rest = &self.text[self.at..];
+            let stop = rest.iter().position(|byte| *byte == quote || matches!(byte, b'\\' | b'\n' | b'\r'))?;
+            self.at += stop + 1;
+            match rest[stop] {
+                b'\\' => self.at += 1,
+                b'\n' | b'\r' => return None,
+                _ => return self.operator(0, Before::Operand),
+            }
+            if self.at > self.text.len() {
+                return None;
+            }
+        }
+    }
+
+    /// A template, or what follows a substitution in one, up to its end or the next substitution.
+    fn template(&mut self) -> Option<()> {
+        self.at += 1;
+        loop {
+            self.at += memchr3(b'`', b'\\', b'$', self.text.get(self.at..)?)?;
+            match self.peek(0) {
+                b'`' => return self.operator(1, Before::Operand),
+                b'$' if self.peek(1) == b'{' => {
+                    self.at += 1;
+                    self.open(Level::Substitution);
+                    return Some(());
+                }
+                b'$' => self.at += 1,
+                _ => self.at += 2,
+            }
+        }
+    }
+
+    fn slash(&mut self) -> Option<()> {
+        match self.before {
+            Before::Operator | Before::Arrow | Before::Head => self.regular_expression(),
+            // On a new line it may start a statement.
+            Before::Operand | Before::Parenthesis if !self.on_new_line => self.operator(1, Before::Operator),
+            _ => None,
+        }
+    }
+
+    fn regular_expression(&mut self) -> Option<()> {
+        let mut is_in_class = false;
+        loop {
+            self.at += 1;
+            match *self.text.get(self.at)? {
+                b'\\' if !matches!(self.peek(1), b'\n' | b'\r') => self.at += 1,
+                b'[' => is_in_class = true,
+                b']' => is_in_class = false,
+                b'/' if !is_in_class => break,
+                b'\\' | b'\n' | b'\r' => return None,
+                _ if is_separator(&self.text[self.at..]) => return None,
+                _ => {}
+            }
+        }
+        let flags = &self.text[self.at + 1..];
+        let flags = flags.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(flags.len());
+        self.operator(1 + flags, Before::Operand)
+    }
+
+    fn open(&mut self, level: Level) {
+        self.levels.push((level, std::mem::take(&mut self.has_heritage)));
+        self.at += 1;
+        self.before = Before::Operator;
+    }
+
+    fn brace(&mut self) -> Option<()> {
+        let of_class = std::mem::take(&mut self.has_heritage);
+        if of_class && !matches!(self.before, Before::Operand | Before::Parenthesis) {
+            return None;
+        }
+        let follows = match self.before {
+            Before::Arrow => true,
+            Before::Parenthesis => !self.on_new_line && !of_class,
+            _ => false,
+        };
+        if follows && self.body.is_none() {
+            self.body = Some((self.at + 1, self.levels.len()));
+        }
+        self.open(Level::Brace);
+        Some(())
+    }
+
+    fn close(&mut self, byte: u8) -> Option<()> {
+        let (level, has_heritage) = self.levels.pop()?;
+        self.has_heritage = has_heritage;
+        self.before = match (byte, level) {
+            (b')', Level::Head) => Before::Head,
+            (b')', Level::Parenthesis) => Before::Parenthesis,
+            (b']', Level::Square) => Before::Operand,
+            (b'}', Level::Brace) => Before::Unclear,
+            (b'}', Level::Substitution) => return self.template(),
+            _ => return None,
+        };
+        if let Some((start, _)) = self.body.take_if(|(_, around)| *around == self.levels.len()) {
+            self.bodies.push(start..self.at);
+        }
+        self.at += 1;
+        Some(())
+    }
+}
+
+/// Whether a text starts with U+2028 or U+2029, which end a line.
+fn is_separator(text: &[u8]) -> bool {
+    matches!(text, [0xe2, 0x80, 0xa8 | 0xa9, ..])
+}
