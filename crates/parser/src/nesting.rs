@@ -5,6 +5,8 @@
 //! cost of each token that can make it descend is added up, bracket by bracket, and the parser is given a stack of that
 //! size, which costs address space and nothing else until it is used.
 
+use memchr::memchr;
+
 /// Bytes of stack, measured over each construct with optimisation and rounded up.
 mod cost {
     /// Without optimisation frames are larger.
@@ -226,8 +228,7 @@ impl<'a> Scanner<'a> {
                 self.at += 2;
                 loop {
                     let rest = &self.text[self.at..];
-                    let length = rest.iter().position(|&byte| byte == b'*');
-                    self.at += length.map_or(rest.len(), |length| length + 1);
+                    self.at += memchr(b'*', rest).map_or(rest.len(), |length| length + 1);
                     if self.at >= self.text.len() || self.peek(0) == b'/' {
                         break;
                     }

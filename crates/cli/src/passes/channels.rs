@@ -39,8 +39,8 @@ use crate::{
     },
 };
 use presentry_rewriter::{
-    Holder, Hooks, Injected, Libraries, ModulePath, Outcome, Plan as Rewriting, Request, Sources,
-    WithChannels, marker, module_for_chunks, package_imports, package_name, with_channels,
+    Holder, Hooks, Injected, Libraries, ModulePath, Outcome, Plan as Rewriting, Request, Sources, WithChannels, marker,
+    module_for_chunks, package_imports, package_name, with_channels,
 };
 
 /// Injects channels into the libraries of the build, where that is wanted.
