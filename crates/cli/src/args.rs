@@ -265,7 +265,8 @@ pub(crate) struct RewriteArgs {
     pub(crate) keep_sdk_wrapper: bool,
 
     /// Report packages that the build lacks, and do not collect them from the app
-    #[arg(long)]
+    // Scripts and pipelines hold the old name.
+    #[arg(long, alias = "no-trace")]
     pub(crate) no_collect: bool,
 
     /// Packages that the build lacks are supplied where the server runs: they are neither collected nor missing
@@ -675,6 +676,12 @@ mod tests {
     #[test]
     fn clap_finds_nothing_wrong_with_the_definitions() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_old_name_of_no_collect_is_understood() {
+        let matches = Cli::command().try_get_matches_from(["presentry", "--no-bundle-sdk", "--no-trace"]);
+        assert!(matches.is_ok(), "{matches:?}");
     }
 
     /// Every line of a code block that runs the command, with or without `$` and `npx`, up to a comment or a pipe. Lines
