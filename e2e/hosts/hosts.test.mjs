@@ -104,7 +104,8 @@ async function start(host, root, env = {}) {
   });
   const elsewhere = new Set();
   const look = () => socketsElsewhere(child.pid).forEach((socket) => elsewhere.add(socket));
-  const looking = setInterval(look, 20);
+  // A look that is left over must not keep the tests from ending.
+  const looking = setInterval(look, 20).unref();
   let stdout = "";
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
