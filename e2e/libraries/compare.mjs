@@ -1,14 +1,17 @@
-// Libraries at two versions each: what presentry injects is, byte for byte, what the SDK's own hooks give to Node. Run by `cargo xtask
-// libraries` with the command and a directory to work in; the versions are in libraries.json.
+// Libraries at two versions each: what presentry injects is, byte for byte, what the SDK's own hooks give to Node; each function that it
+// injects publishes when it is called; and where the libraries are bundled into chunks, each publishes what it does in its package. Run
+// by `cargo xtask libraries` with the command and a directory to work in; the versions are in libraries.json.
 
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 
 const [presentry, work] = process.argv.slice(2);
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
-const { sdk, node, libraries } = JSON.parse(fs.readFileSync(path.join(here, "libraries.json"), "utf8"));
+const { sdk, node, tools, libraries } = JSON.parse(fs.readFileSync(path.join(here, "libraries.json"), "utf8"));
 const FEWEST = 30;
+const FEWEST_IN_CHUNKS = 200;
 
 const BUILD = {
   "nitro.json": '{ "date": "2026-01-01T00:00:00.000Z", "preset": "node-server", "framework": { "name": "nitro", "version": "2.13.5" }, "versions": { "nitro": "2.13.5" }, "commands": {}, "config": {} }',
@@ -24,9 +27,10 @@ function install(app, dependencies) {
   execFileSync("npm", ["install", "--no-audit", "--no-fund", "--legacy-peer-deps", "--silent", "--ignore-scripts"], { cwd: app, stdio: "inherit" });
 }
 
-/** The files that presentry injects in a build with all the libraries, by library. */
-function injected(app) {
-  for (const [file, text] of Object.entries(BUILD)) {
+/** What presentry says of each library that it injects in a build that has these files as well. */
+function injected(app, files = {}) {
+  fs.rmSync(path.join(app, ".output"), { recursive: true, force: true });
+  for (const [file, text] of Object.entries({ ...BUILD, ...files })) {
     const at = path.join(app, ".output", file);
     fs.mkdirSync(path.dirname(at), { recursive: true });
     fs.writeFileSync(at, text);
@@ -37,9 +41,12 @@ function injected(app) {
   return report.libraries.filter(({ instrumented }) => instrumented === "ahead");
 }
 
+/** Whether a function published that it begins, in one of the ways in which it was called. */
+const starts = ({ calls }) => Object.values(calls).some((events) => events.some(([name]) => name === "start"));
+
 /** What came of each file of a library: `same`, or what differs. */
 function compared(program, app, library) {
-  const files = [...new Set(library.functions.filter(({ state }) => state === "injected").map(({ file }) => `${library.directory}/${file}`))];
+  const files = filesOf(library);
   const options = { encoding: "utf8", timeout: 60_000, maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "ignore"] };
   const printed = execFileSync(program, [path.join(here, "load.mjs"), app, ...files], options);
   return JSON.parse(printed.split("\nloaded ").at(-1)).map(({ file, text }) => {
@@ -52,27 +59,88 @@ function compared(program, app, library) {
   });
 }
 
-const tools = path.join(work, "node");
-install(tools, { [`node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`]: node });
-const program = fs.readdirSync(path.join(tools, "node_modules")).map((name) => path.join(tools, "node_modules", name, "bin/node")).find((file) => fs.existsSync(file));
+const isInjected = ({ state }) => state === "injected";
+
+/** What each function of these files publishes, called alone, by channel. `change` makes another text of a file first. */
+function published(server, files, change = (text) => text) {
+  const read = (file) => fs.readFileSync(path.join(server, file), "utf8");
+  const channels = (file) => (read(file).includes("channels-of-chunks.mjs") ? read("channels-of-chunks.mjs") : undefined);
+  const input = JSON.stringify({ parser, texts: files.map((file) => ({ text: change(read(file)), channels: channels(file) })) });
+  const options = { input, encoding: "utf8", timeout: 120_000, maxBuffer: 1 << 28, stdio: ["pipe", "pipe", "inherit"] };
+  const all = JSON.parse(execFileSync(program, [path.join(here, "execute.mjs")], options)).flat();
+  const channelsOfAll = new Set(all.map(({ channel }) => channel));
+  return new Map([...channelsOfAll].map((channel) => [channel, all.filter((one) => one.channel === channel)]));
+}
+
+/** The files of a library with channels, relative to the server directory. */
+const filesOf = ({ directory, functions }) => [...new Set(functions.filter(isInjected).map(({ file }) => `${directory}/${file}`))];
+
+/** Chunks for each library, with the files in it that presentry has injected in packages. What imports them has a chunk of its own. */
+async function bundled(app, all) {
+  const { rolldown } = await import(pathToFileURL(path.join(place, "node_modules/rolldown/dist/index.mjs")));
+  const chunks = {};
+  process.chdir(app);
+  for (const library of all) {
+    const files = filesOf(library).map((file) => path.join(app, file));
+    const entry = files.map((file, at) => `import * as f${at} from ${JSON.stringify(file)};`).join("\n") + `\nglobalThis.kept = [${files.map((_, at) => `f${at}`)}];\n`;
+    const plugins = [{ name: "entry", resolveId: (id) => (id === "entry" ? id : undefined), load: (id) => (id === "entry" ? entry : undefined) }];
+    const bundle = await rolldown({ input: "entry", plugins, platform: "node", external: [/^node:/, /\.node$/], logLevel: "silent" });
+    const { output } = await bundle.generate({ format: "esm", codeSplitting: { groups: [{ name: "library", test: /node_modules/ }] } });
+    const directory = library.name.replace(/^@/, "").replace(/\W/g, "-");
+    for (const { fileName, code } of output) if (code) chunks[`server/_libs/${directory}/${fileName}`] = code;
+  }
+  return chunks;
+}
+
+const place = path.join(work, "tools");
+install(place, { [`node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`]: node, ...tools });
+const parser = path.join(place, "node_modules/acorn");
+const program = fs.readdirSync(path.join(place, "node_modules")).map((name) => path.join(place, "node_modules", name, "bin/node")).find((file) => fs.existsSync(file));
 const versions = new Map();
 let files = 0;
 let wrong = 0;
+let called = 0;
+let inChunks = 0;
+const left = new Map();
+const fail = (text) => {
+  wrong += 1;
+  console.log(`FAIL ${text}`);
+};
 for (const [at, age] of ["new", "old"].entries()) {
   const app = path.join(fs.realpathSync(work), age);
   install(app, { "@sentry/node": sdk, ...Object.fromEntries(Object.entries(libraries).map(([name, both]) => [name, both[at]])) });
-  for (const library of injected(app)) {
+  const all = injected(app);
+  const inPackages = new Map();
+  for (const library of all) {
     const results = compared(program, app, library);
     files += results.length;
-    for (const { file, verdict } of results.filter(({ verdict }) => verdict !== "same")) {
-      wrong += 1;
-      console.log(`FAIL ${library.name} ${library.version}, ${file}: ${verdict}`);
-    }
+    for (const { file, verdict } of results.filter(({ verdict }) => verdict !== "same")) fail(`${library.name} ${library.version}, ${file}: ${verdict}`);
+    const calls = published(path.join(app, ".output/server"), filesOf(library));
+    // A channel has the name of its package.
+    for (const [channel, of] of calls) inPackages.set(channel, [...(inPackages.get(channel) ?? []), ...of.map(({ calls }) => JSON.stringify(calls))]);
+    const silent = library.functions.filter(isInjected).filter(({ channel }) => !calls.get(channel)?.every(starts));
+    for (const { file, function: name } of silent) fail(`${library.name} ${library.version}, ${file}: ${name} publishes nothing when it is called`);
+    called += [...calls.values()].flat().length;
     versions.set(library.name, new Set(versions.get(library.name)).add(library.version));
   }
+  const chunks = await bundled(app, all);
+  const inThem = injected(app, chunks).filter(({ directory }) => directory?.startsWith("_libs/"));
+  for (const { reason } of inThem.flatMap(({ functions }) => functions).filter(({ state }) => state === "failed")) left.set(reason, (left.get(reason) ?? 0) + 1);
+  const server = path.join(app, ".output/server");
+  const bundles = [...new Set(inThem.flatMap(filesOf))];
+  const others = (all) => [...all].flatMap(([channel, of]) => of.map(({ calls }) => [channel, JSON.stringify(calls)])).filter(([channel, calls]) => !inPackages.get(channel)?.includes(calls));
+  const inOrder = published(server, bundles);
+  inChunks += [...inOrder.values()].flat().length;
+  for (const [channel, calls] of others(inOrder)) fail(`${age}: in a chunk ${channel} publishes ${calls}, in its package ${inPackages.get(channel)}`);
+  // A control: functions that no longer publish their end.
+  if (others(published(server, bundles.slice(0, 1), (text) => text.replaceAll(".end.publish(", ".end.toString("))).length === 0) fail("no control: what publishes no end passes");
 }
 const twice = Object.keys(libraries).filter((name) => versions.get(name)?.size >= 2);
 const missing = Object.keys(libraries).filter((name) => !twice.includes(name));
-for (const name of missing) console.log(`FAIL ${name}: not injected at two versions`);
-console.log(`${twice.length} libraries at two versions each, ${files} files: ${files - wrong} are what the SDK's hooks give to Node.js ${node}`);
-process.exit(wrong > 0 || missing.length > 0 || twice.length < FEWEST ? 1 : 0);
+for (const name of missing) fail(`${name}: not injected at two versions`);
+for (const [reason, count] of left) fail(`${count} functions are left alone in chunks: ${reason}`);
+if (inChunks < FEWEST_IN_CHUNKS) fail(`only ${inChunks} functions in chunks have channels`);
+console.log(`${twice.length} libraries at two versions each, ${files} files: compared with what the SDK's hooks give to Node.js ${node}`);
+console.log(`${called} functions in packages called, ${inChunks} in chunks: compared by what they publish`);
+console.log(`${wrong} failed`);
+process.exit(wrong > 0 || twice.length < FEWEST ? 1 : 0);

@@ -133,16 +133,40 @@ function superCalls(node) {
   return Object.keys(node).filter((key) => key !== "loc" && key !== "range").flatMap((key) => superCalls(node[key]));
 }
 
-/** A function of the same kind with nothing in it, and what the transformer puts around that. */
-function around(reader, layers, node, of) {
+/** Calls of methods of `super`. The transformer knows no other use of them, and takes those of a class in the body for its own. */
+function superMembers(node, inner = false) {
+  if (node === null || typeof node !== "object") return [];
+  if (Array.isArray(node)) return node.flatMap((one) => superMembers(one, inner));
+  const uses = (one) => one?.type === "MemberExpression" && one.object.type === "Super";
+  if (uses(node) || (uses(node.callee) && (inner || node.optional || node.callee.computed || node.callee.property.type !== "Identifier"))) {
+    throw new Error("its body uses `super` in a way that is not known");
+  }
+  const below = inner || ["ClassBody", "FunctionExpression", "FunctionDeclaration"].includes(node.type);
+  const keys = Object.keys(node).filter((key) => key !== "loc" && key !== "range" && !(key === "callee" && uses(node.callee)));
+  return [...(uses(node.callee) ? [node] : []), ...keys.flatMap((key) => superMembers(node[key], below))];
+}
+
+/** What the transformer makes of a call of a method of `super`. */
+function superEdits(text, { callee, arguments: given }) {
+  const whole = text.slice(callee.start, callee.end);
+  const open = expect(text, callee.end, "(") + 1;
+  return [{ at: callee.start, remove: whole, insert: `__apm$super["${callee.property.name}"].call` }, { at: open, insert: given.length > 0 ? "this, " : "this" }];
+}
+
+/** A function of the same kind with nothing in it but calls of `super`, and what the transformer puts around that. */
+function around(reader, layers, node, of, members) {
   const parameters = node.params.map(({ type }, at) => (type === "RestElement" ? `...p${at}` : type === "AssignmentPattern" ? `p${at} = 0` : `p${at}`)).join(", ");
   const isArrow = node.type === "ArrowFunctionExpression";
   const head = isArrow ? `${node.async ? "async " : ""}(${parameters}) =>` : `${node.async ? "async " : ""}function${node.generator ? "*" : ""} (${parameters})`;
   const constructs = !isArrow && layers.some(({ query }) => isConstructor(query));
   const superCall = constructs && superCalls(node.body).length > 0;
   // Only in a constructor may `super` be called, so there the function is one.
-  const stub = superCall ? `class Presentry extends Object { constructor(${parameters}) { super("presentry-body"); } }` : `presentry = ${head} { "presentry-body"; };`;
-  const astQuery = superCall ? "MethodDefinition > FunctionExpression" : `AssignmentExpression[left.name=presentry] > ${node.type.replace("Declaration", "Expression")}`;
+  // A method alone may use what it has of `super`.
+  const method = `${node.async ? "async " : ""}${node.generator ? "*" : ""}presentry(${parameters}) { "presentry-body"; ${members.map((name) => `super.${name}();`).join(" ")} }`;
+  const inClass = (text) => `class Presentry extends Object { ${text} }`;
+  const bare = members.length > 0 ? inClass(method) : `presentry = ${head} { "presentry-body"; };`;
+  const stub = superCall ? inClass(`constructor(${parameters}) { super("presentry-body"); }`) : bare;
+  const astQuery = superCall || members.length > 0 ? "MethodDefinition > FunctionExpression" : `AssignmentExpression[left.name=presentry] > ${node.type.replace("Declaration", "Expression")}`;
   const entries = layers.map(({ entry, query, key }) => ({ ...entry, channelName: key, astQuery, functionQuery: { ...query, index: null } }));
   const { code, why } = reader.transformer.run(entries.map((entry) => ({ ...entry, module: { ...entry.module, name: of.name, versionRange: ALL } })), of, true, stub);
   if (code === undefined) throw why ?? new Error("the transformer of the SDK does not change it");
@@ -150,7 +174,7 @@ function around(reader, layers, node, of) {
   const own = program.body.filter(isOwn).map(({ start, end }) => code.slice(start, end));
   const functions = [...nodesIn(program.body.filter((statement) => !isOwn(statement)))].filter(({ type }) => /^(Arrow)?Function(Expression|Declaration)$/.test(type));
   const outer = functions[0];
-  const holds = ({ body }) => body?.type === "BlockStatement" && body.body.length === 1 && code.slice(body.start, body.end).includes("presentry-body");
+  const holds = ({ body }) => body?.type === "BlockStatement" && body.body.length === 1 + members.length && body.body[0].type === "ExpressionStatement" && code.slice(body.start, body.end).includes("presentry-body");
   const inner = functions.find((one) => one !== outer && holds(one));
   if (!inner) throw new Error("the transformer of the SDK puts the body in another place");
   const line = (from, to) => code.slice(from, to).replace(/\s*\n\s*/g, " ");
@@ -161,8 +185,11 @@ function around(reader, layers, node, of) {
 
 /** The insertions for a function of a chunk, which starts at `base`. */
 function editsOf(reader, layers, { node, parent }, of, text) {
-  if ([...nodesIn(node.body)].some((one) => one.object?.type === "Super")) throw new Error("its body uses `super`");
-  const { prefix, suffix, isArrow, superSuffix, own } = around(reader, layers, node, of);
+  // What moves into an arrow function keeps its `super`.
+  const keepsSuper = node.type === "ArrowFunctionExpression" || layers.some(({ query }) => isConstructor(query));
+  const superUses = keepsSuper ? [] : superMembers(node.body);
+  const members = [...new Set(superUses.map(({ callee }) => callee.property.name))];
+  const { prefix, suffix, isArrow, superSuffix, own } = around(reader, layers, node, of, members);
   if (node.type === "ArrowFunctionExpression") return { edits: [{ at: node.start, insert: prefix }, { at: node.end, insert: suffix }], own };
   const isMethod = parent.type === "MethodDefinition" || (parent.type === "Property" && (parent.method || parent.kind !== "init"));
   if (isMethod && parent.computed) throw new Error("its name is computed");
@@ -182,7 +209,7 @@ function editsOf(reader, layers, { node, parent }, of, text) {
   } else {
     edits.push({ at: open, insert: `${prefix}${node.async ? "async " : ""}function${node.generator ? "*" : ""} (` });
   }
-  edits.push({ at: node.end, insert: suffix });
+  edits.push(...superUses.flatMap((call) => superEdits(text, call)), { at: node.end, insert: suffix });
   return { edits, own };
 }
 
