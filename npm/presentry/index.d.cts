@@ -44,6 +44,8 @@ export interface RewriteOptions extends BuildOptions {
   keepSdkWrapper?: boolean;
   /** Reports packages that the build lacks, and does not collect them. */
   noCollect?: boolean;
+  /** @deprecated The old name of `noCollect`. */
+  noTrace?: boolean;
   /** Packages that the build lacks are supplied where the server runs: they are neither collected nor missing. */
   packagesElsewhere?: boolean;
   /** Vouch for the start of Sentry where it cannot be proven. */

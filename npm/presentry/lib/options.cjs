@@ -31,6 +31,8 @@ const OPTIONS = {
     compileCache: ["--compile-cache", "boolean or string"],
     keepSdkWrapper: ["--keep-sdk-wrapper", "boolean"],
     noCollect: ["--no-collect", "boolean"],
+    // Its old name, which scripts may hold.
+    noTrace: ["--no-collect", "boolean"],
     ...trust,
     strict: ["--strict", "boolean"],
     ...report,
