@@ -28,7 +28,7 @@ pub struct Outline {
 }
 
 /// Reads the outline of an ES module. It takes a fraction of the time that [`crate::parse`] takes, and gives the same links;
-/// but where a text is no module, it may not find that out.
+/// but it may miss that a text is not a module.
 ///
 /// ```
 /// let (outline, errors) = presentry_parser::outline("import a from 'a'; await import('b'); const c = () => import('c');");

@@ -42,7 +42,7 @@ impl Secrets {
         }
         let what = format!("the variable `{name}`");
         self.known.value(&what, value);
-        // Where the database is concerns nobody else either.
+        // Where the database is stays private, too.
         for host in value.lines().filter_map(|line| url::Url::parse(line.trim()).ok()?.host_str().map(str::to_owned)) {
             self.known.value(&what, &host);
         }

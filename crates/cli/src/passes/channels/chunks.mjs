@@ -133,7 +133,7 @@ function superCalls(node) {
   return Object.keys(node).filter((key) => key !== "loc" && key !== "range").flatMap((key) => superCalls(node[key]));
 }
 
-/** Calls of methods of `super`. The transformer knows no other use of them, and takes those of a class in the body for its own. */
+/** Calls of methods of `super`. The transformer knows no other use of them, and would change those of a class in the body as well. */
 function superMembers(node, inner = false) {
   if (node === null || typeof node !== "object") return [];
   if (Array.isArray(node)) return node.flatMap((one) => superMembers(one, inner));
