@@ -40,6 +40,8 @@ export interface RewriteOptions extends BuildOptions {
   prune?: boolean;
   /** Has Node (22.8 or later) keep compiled code in a directory, relative to that of the entry; `true` for `.compile-cache`. */
   compileCache?: boolean | string;
+  /** Leaves the guard out of the facade, which prints a line when the running server differs from what was proven. */
+  noGuard?: boolean;
   /** Leaves a wrapper of the SDK as it is when the proof holds for it. */
   keepSdkWrapper?: boolean;
   /** Reports packages that the build lacks, and does not collect them. */
@@ -278,6 +280,8 @@ export interface Proof {
    * come first.
    */
   build_plugin: string[] | null;
+  /** Whether the entry has a guard, which compares the running server with the proof. */
+  guard: boolean;
   /** Codes; the diagnostics say more. */
   failures: string[];
 }

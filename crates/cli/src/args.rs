@@ -260,6 +260,10 @@ pub(crate) struct RewriteArgs {
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".compile-cache")]
     pub(crate) compile_cache: Option<String>,
 
+    /// Leave the guard out of the facade, which prints a line when the running server differs from what was proven
+    #[arg(long)]
+    pub(crate) no_guard: bool,
+
     /// Leave a wrapper of the SDK as it is when the proof holds for it
     #[arg(long)]
     pub(crate) keep_sdk_wrapper: bool,

@@ -26,6 +26,7 @@ pub(crate) mod invalid_metadata;
 pub(crate) mod library_not_instrumented;
 pub(crate) mod locked;
 pub(crate) mod node_not_found;
+pub(crate) mod not_as_proven;
 pub(crate) mod option_not_static;
 pub(crate) mod outside_output;
 pub(crate) mod package_missing;
@@ -76,6 +77,7 @@ static OWN: &[&Code] = &[
     &library_not_instrumented::CODE,
     &locked::CODE,
     &node_not_found::CODE,
+    &not_as_proven::CODE,
     &option_not_static::CODE,
     &outside_output::CODE,
     &package_missing::CODE,

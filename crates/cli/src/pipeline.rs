@@ -339,6 +339,7 @@ fn request(args: &RewriteArgs, build: &Build) -> Result<Request, Failure> {
         inlined: InlinedInstrumentation::TakeOut,
         trust: args.trust(),
         compile_cache: args.compile_cache.clone(),
+        guard: !args.no_guard,
     })
 }
 

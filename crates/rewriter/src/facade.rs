@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     digest::Digest,
+    guard,
     main_checks::MAIN,
     sources::ModulePath,
     specifier::{literal, string_literal},
@@ -83,6 +84,8 @@ pub(crate) struct Facade<'a> {
     pub(crate) floating: &'a [ModulePath],
     /// Whether the moved entry asks whether this is the main module.
     pub(crate) tells_main: bool,
+    /// The line of the guard that runs before the runtime is loaded; `None` for no guard.
+    pub(crate) guard: Option<&'a str>,
 }
 
 /// An export of a facade in the `wrap` style.
@@ -102,7 +105,19 @@ impl Facade<'_> {
             true => format!("globalThis[Symbol.for({} + import.meta.url)] = import.meta.main;\n", string_literal(MAIN)),
             false => String::new(),
         };
-        format!("{hashbang}{MARK}{} {}\nimport {instrumentation};\n{cache}{main}", self.version, self.replaced)
+        let guard = self.guard.unwrap_or_default();
+        format!("{hashbang}{MARK}{} {}\nimport {instrumentation};\n{cache}{main}{guard}", self.version, self.replaced)
+    }
+
+    /// What has the guard compare once a promise of the runtime is fulfilled.
+    fn settles(&self) -> String {
+        self.guard.map(|_| format!(".then({})", guard::SETTLE)).unwrap_or_default()
+    }
+
+    /// The end of each facade.
+    fn tail(&self) -> String {
+        let function = self.guard.map(|_| guard::FUNCTION).unwrap_or_default();
+        format!("{function}{NO_SOURCE_MAP}")
     }
 
     /// What sees to the exit code where the moved entry does not: Sentry handles the rejection of an `import()` that
@@ -115,14 +130,15 @@ impl Facade<'_> {
     /// The facade without top-level await for a runtime whose exports are empty objects: new ones do as well.
     pub(crate) fn of_constants(&self, exports: &[String]) -> String {
         let mut text = self.head();
-        text.push_str(&format!("import({}).catch({FAILING});\n", literal(self.entry, self.moved)));
+        let import = format!("import({}){}", literal(self.entry, self.moved), self.settles());
+        text.push_str(&format!("{import}.catch({FAILING});\n"));
         text.push_str(&self.floats());
         let names = local_names(exports);
         let pairs = || exports.iter().zip(&names);
         text.extend(pairs().map(|(_, local)| format!("const {local} = {{}};\n")));
         let list: Vec<String> = pairs().map(|(name, local)| format!("{local} as {}", export_name(name))).collect();
         text.push_str(&format!("export {{ {} }};\n", list.join(", ")));
-        text.push_str(NO_SOURCE_MAP);
+        text.push_str(&self.tail());
         text
     }
 
@@ -159,12 +175,13 @@ impl Facade<'_> {
             (false, false) => text.push_str(&format!("const {{ {} }} = {import};\n", members(": "))),
         }
         text.push_str(&self.floats());
+        text.extend(self.guard.map(|_| format!("{}();\n", guard::SETTLE)));
         if !exports.is_empty() {
             let pairs = exports.iter().zip(&names);
             let list: Vec<String> = pairs.map(|(name, local)| format!("{local} as {}", export_name(name))).collect();
             text.push_str(&format!("export {{ {} }};\n", list.join(", ")));
         }
-        text.push_str(NO_SOURCE_MAP);
+        text.push_str(&self.tail());
         text
     }
 
@@ -178,7 +195,7 @@ impl Facade<'_> {
         };
         text.push_str(&format!("const _runtime = import({});\n", literal(self.entry, from)));
         // Sentry handles the rejection of a floating import(), which would end in exit code 0 with no server.
-        text.push_str(&format!("_runtime.catch({FAILING});\n"));
+        text.push_str(&format!("_runtime{}.catch({FAILING});\n", self.settles()));
         text.push_str(&self.floats());
         let names: Vec<String> = exports.iter().map(|export| export.name.clone()).collect();
         let locals = local_names(&names);
@@ -193,7 +210,7 @@ impl Facade<'_> {
         let list: Vec<String> =
             names.iter().zip(&locals).map(|(name, local)| format!("{local} as {}", export_name(name))).collect();
         text.push_str(&format!("export {{ {} }};\n", list.join(", ")));
-        text.push_str(NO_SOURCE_MAP);
+        text.push_str(&self.tail());
         text
     }
 }
@@ -229,7 +246,8 @@ pub(crate) fn export_name(name: &str) -> String {
 /// A binding name for each export: `_` and the name with everything odd replaced, made unique by a number.
 pub(crate) fn local_names(exports: &[String]) -> Vec<String> {
     // The names the facade uses itself.
-    let mut taken: BTreeSet<String> = ["_runtime", "_error", "_module"].map(str::to_owned).into();
+    let mut taken: BTreeSet<String> =
+        ["_runtime", "_error", "_module", "_guard", guard::SETTLE].map(str::to_owned).into();
     let mut names = Vec::new();
     for export in exports {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '$' { c } else { '_' };

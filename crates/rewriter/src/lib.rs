@@ -14,6 +14,7 @@ mod exports;
 mod facade;
 mod floating;
 mod graph;
+mod guard;
 mod injected;
 mod insertions;
 mod kinds;

@@ -1,12 +1,13 @@
 //! What a rewrite will do to the files of a build, decided in memory.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use crate::{
     diagnostics::Diagnostic,
     facade::EntryLoading,
+    guard,
     overlay::Overlay,
-    proof::{InitTrust, Proof},
+    proof::{InitTrust, Proof, Verdict},
     sources::{ModulePath, Sources},
 };
 
@@ -56,6 +57,8 @@ pub struct Request {
     pub inlined: InlinedInstrumentation,
     /// The directory in which Node keeps compiled code, absolute or relative to that of the entry; `None` for none.
     pub compile_cache: Option<String>,
+    /// Whether the facade has a guard, which compares the running server with the proof.
+    pub guard: bool,
     /// What a start of Sentry counts for that cannot be proven.
     pub trust: InitTrust,
 }
@@ -158,6 +161,14 @@ impl Plan {
     #[must_use]
     pub fn over<'a>(&'a self, sources: &'a dyn Sources) -> Overlay<'a> {
         changed(sources, &self.changes)
+    }
+}
+
+/// Gives the guard of a planned facade, if there is one, what was proven.
+pub(crate) fn tell_guard(change: &mut FileChange, verdict: Verdict, channels: &BTreeSet<&str>) {
+    let text = change.after.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+    if let (ChangeKind::Facade, Some(facade)) = (change.kind, text) {
+        change.after = Some(guard::told(facade, verdict.as_str(), channels).into_bytes());
     }
 }
 

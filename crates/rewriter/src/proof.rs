@@ -13,6 +13,7 @@ use crate::{
     facade::facade_header,
     floating::floating_imports,
     graph::{Closure, Graph, Module, PackageEdge},
+    guard::is_guarded,
     injected::{self, Hooks, Injected},
     libraries::{Load, follow, lost},
     order::{self, Place, Reach, Rule, Run, serving_entry},
@@ -50,6 +51,8 @@ pub struct Proof {
     /// The libraries that Sentry's build plugin instrumented, in a build that starts Sentry in its runtime; `None` where
     /// Sentry has to come first.
     pub build_plugin: Option<BuildPlugin>,
+    /// Whether the entry has a guard, which compares the running server with the proof.
+    pub guarded: bool,
     /// Why it does not hold; empty when it holds.
     pub failures: Vec<Diagnostic>,
     /// What should be known of a proof that holds: its condition, what was vouched for, what is lost by options.
@@ -131,6 +134,7 @@ impl Proof {
             verdict: Verdict::NotProven,
             injected: None,
             build_plugin: None,
+            guarded: false,
             failures: vec![failure],
             warnings: Vec::new(),
             lost: Vec::new(),
@@ -330,6 +334,7 @@ fn prove_in(
         verdict,
         injected: channels.injected,
         build_plugin: None,
+        guarded: is_guarded(&module.text),
         failures,
         warnings,
         lost,
@@ -366,6 +371,7 @@ fn of_build_plugin(
         verdict,
         injected: None,
         build_plugin: Some(found.plugin),
+        guarded: false,
         lost: found.lost.keys().cloned().collect(),
         failures: found.lost.into_values().collect(),
         warnings,

@@ -1,6 +1,6 @@
 //! From a request to a plan: what becomes of the entry, the facade, and the modules that import the entry back.
 
-use std::{borrow::Cow, rc::Rc};
+use std::{borrow::Cow, collections::BTreeSet, rc::Rc};
 
 use presentry_parser::{ImportName, RequestForm, Span, StringLiteral};
 
@@ -13,12 +13,13 @@ use crate::{
     facade::{EntryLoading, Facade, Forwarder, PASSAGE_EXPORT, facade_header, passage},
     floating::floating_imports,
     graph::{Graph, Linked, Module},
+    guard,
     kinds::{ExportKind, origin},
     main_checks::{MainChecks, main_checks},
     overlay::Overlay,
-    plan::{ChangeKind, ExportStyle, FileChange, Mode, Outcome, Plan, Request, changed},
+    plan::{ChangeKind, ExportStyle, FileChange, Mode, Outcome, Plan, Request, changed, tell_guard},
     prefilter::{exports_constant, exports_empty_object},
-    proof::{InitTrust, prove_at, prove_with},
+    proof::{InitTrust, Verdict, prove_at, prove_with},
     runtime::inits_behind,
     sdk_wrapper::{self, Wrapper, wrapper_instrumentation},
     sources::{ModulePath, Sources},
@@ -48,6 +49,7 @@ use crate::{
 ///     mode: Mode::DynamicImport,
 ///     inlined: InlinedInstrumentation::TakeOut,
 ///     compile_cache: None,
+///     guard: false,
 ///     trust: InitTrust::Proof,
 /// });
 /// assert_eq!(plan.outcome, Outcome::Rewritten);
@@ -197,6 +199,7 @@ fn with_facade(
             mode_from: Some(request.entry.clone()),
         });
     }
+    let guard = request.guard.then(|| guard::call(Verdict::Proven.as_str(), &BTreeSet::new()));
     let facade = Facade {
         version: env!("CARGO_PKG_VERSION"),
         replaced: Digest::of(entry.text.as_bytes()),
@@ -209,6 +212,7 @@ fn with_facade(
         compile_cache: request.compile_cache.as_deref(),
         floating: &of_entry.floating,
         tells_main: of_entry.tells_main,
+        guard: guard.as_deref(),
     };
     let facade = match &request.exports {
         ExportStyle::Await => {
@@ -236,7 +240,14 @@ fn with_facade(
         mode_from: None,
     });
     changes.sort_by(|a, b| a.path.cmp(&b.path));
-    prove_changes(sources, request, changes, exports)
+    let mut plan = prove_changes(sources, request, changes, exports)?;
+    match &plan.proof {
+        Some(proof) if request.guard && proof.holds() && proof.verdict != Verdict::Proven => {
+            plan.changes.iter_mut().for_each(|change| tell_guard(change, proof.verdict, &BTreeSet::new()));
+            prove_changes(sources, request, plan.changes, plan.exports)
+        }
+        _ => Ok(plan),
+    }
 }
 
 /// Proves the build as it will be.

@@ -1,6 +1,9 @@
 //! How a plan gets libraries with channels, and the marker that tells the SDK of them. What injects channels is not here.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use presentry_parser::Span;
 
@@ -10,7 +13,7 @@ use crate::{
     graph::Graph,
     injected::{Holder, Hooks, Injected},
     insertions::{Insertion, split_at_mappings},
-    plan::{ChangeKind, FileChange, Mode, Outcome, Plan, Request},
+    plan::{ChangeKind, FileChange, Mode, Outcome, Plan, Request, tell_guard},
     proof::prove_with,
     sources::{ModulePath, Sources},
     specifier::literal,
@@ -39,6 +42,10 @@ pub struct Libraries {
 }
 
 impl Libraries {
+    fn channels(&self) -> BTreeSet<&str> {
+        self.files.values().flat_map(|file| &file.channels).map(|(channel, _)| channel.as_str()).collect()
+    }
+
     fn injected(&self) -> Injected {
         let holder =
             |(path, file): (&ModulePath, &WithChannels)| (path.clone(), Holder::of(&file.text, file.channels.clone()));
@@ -75,6 +82,11 @@ fn changes(
     let path = free_name(&overlay, instrumentation, "channels")?;
     for (file, edited) in with_import(&overlay, instrumentation, &path)? {
         set(&mut changes, sources, &file, ChangeKind::Repointed, edited.into_bytes(), None)?;
+    }
+    if let (Some(facade), Some(proof)) =
+        (changes.values_mut().find(|change| change.kind == ChangeKind::Facade), &plan.proof)
+    {
+        tell_guard(facade, proof.verdict, &libraries.channels());
     }
     let text = libraries.injected().marker().into_bytes();
     set(&mut changes, sources, &path, ChangeKind::Channels, text, Some(instrumentation.clone()))?;

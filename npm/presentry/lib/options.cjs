@@ -29,6 +29,7 @@ const OPTIONS = {
     instrumentAhead: ["--instrument-ahead", "boolean or string", "--no-instrument-ahead"],
     prune: ["--prune", "boolean"],
     compileCache: ["--compile-cache", "boolean or string"],
+    noGuard: ["--no-guard", "boolean"],
     keepSdkWrapper: ["--keep-sdk-wrapper", "boolean"],
     noCollect: ["--no-collect", "boolean"],
     // Its old name, which scripts may hold.

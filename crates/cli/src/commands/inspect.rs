@@ -49,7 +49,9 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     let _lock = for_reading(build, output)?;
     let disk = DiskSources::new(&place.server);
     let manifest = place.manifest()?.filter(|manifest| !manifest.files.is_empty());
-    let request = Request { trust: args.trust.trust(), ..request(build, &named, manifest.as_ref()) };
+    let proof = proven(build, &disk, &args.trust)?;
+    let guard = manifest.is_none() || proof.guarded;
+    let request = Request { trust: args.trust.trust(), guard, ..request(build, &named, manifest.as_ref()) };
     let (earlier, unknown) = match manifest.map(|manifest| history::track(place, manifest)).transpose() {
         Ok(earlier) => (earlier.unwrap_or_default(), Vec::new()),
         Err(Failure::Refused(diagnostics)) => (Earlier::default(), diagnostics),
@@ -58,7 +60,6 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     let rewrite = RewriteArgs::of_inspect(args);
     let view = View::new(build, &rewrite, output, &earlier)?;
     let original = &view.modules;
-    let proof = proven(build, &disk, &args.trust)?;
     let remembered = Some(request.instrumentation.clone()).filter(|_| args.instrumentation.is_none());
     let mut planned =
         match instrumentation::planned(build, args.instrumentation.as_deref(), remembered, original, &request) {
@@ -177,6 +178,7 @@ fn request(build: &Build, instrumentation: &ModulePath, manifest: Option<&Manife
         mode,
         inlined: InlinedInstrumentation::TakeOut,
         compile_cache: saved.and_then(|saved| saved.compile_cache.clone()),
+        guard: true,
         trust: InitTrust::Proof,
     }
 }
@@ -339,6 +341,11 @@ impl Found<'_> {
             report.exports.iter().map(|export| format!("{} ({})", export.name, export.kind)).collect();
         lines.push(("exports", if exports.is_empty() { "none".to_owned() } else { exports.join(", ") }));
         lines.push(("proof", self.proof_line()));
+        if self.shape() == Shape::Facade {
+            let guard =
+                if self.proof.guarded { "prints a line if the running server differs from the proof" } else { "none" };
+            lines.push(("guard", guard.to_owned()));
+        }
         lines.push(("presentry", self.rewrite_line()));
         let heads = std::iter::once("libraries").chain(std::iter::repeat(""));
         lines.extend(heads.zip(report.libraries.iter().flat_map(library_lines)));

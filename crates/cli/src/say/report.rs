@@ -201,6 +201,8 @@ pub(crate) struct ProofReport {
     pub(crate) runtime: Vec<String>,
     /// The libraries that Sentry's build plugin instrumented, where Sentry need not come first for them; else `null`.
     pub(crate) build_plugin: Option<Vec<String>>,
+    /// Whether the entry has a guard, which compares the running server with the proof.
+    pub(crate) guard: bool,
     /// The codes of the diagnostics that speak against it.
     pub(crate) failures: Vec<&'static str>,
 }
@@ -552,6 +554,7 @@ impl Report {
             packages: proof.packages.clone(),
             runtime: shown(&proof.runtime),
             build_plugin: proof.build_plugin.as_ref().map(|plugin| plugin.libraries.clone()),
+            guard: proof.guarded,
             failures: proof.failures.iter().map(|failure| failure.code.name).collect(),
         });
     }

@@ -338,6 +338,7 @@ static ELSEWHERE: &[(&str, &str)] = &[
     ("exports-differ", "guards against a defect of the facade; the rewriter's own tests provoke it"),
     ("instrumentation-missing", "the command says `instrumentation-not-found` or `file-not-found` instead"),
     ("locked", "`locked_by_another_run` below holds the lock"),
+    ("not-as-proven", "`guard` of these tests starts the servers that print it; no command does"),
     ("outside-output", "`a_link_that_leads_outside` below needs symbolic links"),
     ("read-only", "`interruption::a_step_that_fails_leaves_everything_as_it_was` lets steps fail"),
     ("unreadable", "`a_file_that_cannot_be_read` below needs symbolic links"),

@@ -24,7 +24,7 @@ fn a_diff_of_what_would_change() {
         diff --git a/index.mjs b/index.mjs
         --- a/index.mjs
         +++ b/index.mjs
-        @@ -1,8 +1,8 @@
+        @@ -1,8 +1,40 @@
         -import process from 'node:process';globalThis._importMeta_={url:import.meta.url,env:process.env};
         -import 'graphql';
         -import { createServer } from 'node:http';
@@ -35,11 +35,43 @@ fn a_diff_of_what_would_change() {
         -//# sourceMappingURL=index.mjs.map
         +// presentry <version> <hash>
         +import "./instrument.server.mjs";
+        +const _settle = _guard("proven", []);
         +const { a: _a, l: _l } = await import("./entry.mjs").catch((_error) => {
         +  process.exitCode = 1;
         +  throw _error;
         +});
+        +_settle();
         +export { _a as a, _l as l };
+        +// Compares the running server with what was proven, and prints a line if they differ; `--no-guard` leaves it out.
+        +function _guard(verdict, channels) {
+        +  const carriers = () => [globalThis.__SENTRY__, ...Object.values(globalThis.__SENTRY__ ?? {})];
+        +  const findClient = () => carriers().map((one) => one?.defaultCurrentScope?.getClient?.()).find(Boolean);
+        +  const hears = (event) => process.getBuiltinModule("node:diagnostics_channel").hasSubscribers("tracing:" + event);
+        +  const isHeard = (name) => ["start", "end", "asyncStart", "asyncEnd", "error"].some((event) => hears(name + ":" + event));
+        +  const difference = (client) => {
+        +    if (!client) return verdict === "proven under a condition" ? "" : "Sentry has no client";
+        +    if (!early) return "Sentry started only after the runtime was loaded";
+        +    const { enabled, tracesSampleRate, tracesSampler } = client.getOptions();
+        +    if (enabled === false || !client.getTransport() || (tracesSampleRate ?? tracesSampler) == null) return "";
+        +    const { __SENTRY_ORCHESTRION__: injection } = globalThis;
+        +    if (channels.length > 0 && !channels.some(isHeard)) return "Sentry does not listen to the channels in the libraries";
+        +    return injection && !injection.runtime && !injection.bundler ? "the hooks of Sentry are not registered" : "";
+        +  };
+        +  const compare = () => {
+        +    const found = difference(findClient());
+        +    if (!found) return;
+        +    const code = "not-as-proven";
+        +    console.error(`presentry: [${code}] ${found}, but the build is ${verdict} (npx presentry explain ${code})`);
+        +    for (const one of carriers().filter((one) => one?.defaultCurrentScope)) {
+        +      one.globalScope ??= new one.defaultCurrentScope.constructor();
+        +      one.globalScope.setContext("presentry", { code, found, verdict });
+        +    }
+        +  };
+        +  const quietly = (look) => { try { return look(); } catch {} };
+        +  const early = quietly(findClient);
+        +  // In a task of its own: the SDK may subscribe in one.
+        +  return () => quietly(() => setTimeout(() => quietly(compare), 0).unref?.());
+        +}
         +//# sourceMappingURL=data:application/json;base64,eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbXSwibmFtZXMiOltdLCJtYXBwaW5ncyI6IiJ9
     "#]].assert_eq(&diff.replace(hash, "<hash>").replace(env!("CARGO_PKG_VERSION"), "<version>"));
     assert_eq!(app.snapshot(), before);

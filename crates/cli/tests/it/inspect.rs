@@ -60,6 +60,7 @@ fn a_rewritten_build() {
             loaded later     entry.mjs
             exports          default (object)
             proof            proven: 2 modules and @sentry/solidstart before the runtime
+            guard            prints a line if the running server differs from the proof
             presentry        has nothing to do
             with --import    node --import ./.output/server/instrument.server.mjs .output/server/index.mjs; not needed for this build
             package.json     "start": "node --import ./.output/server/instrument.server.mjs .output/server/index.mjs"

@@ -14,6 +14,7 @@ mod dry_run;
 mod field;
 mod find;
 mod formats;
+mod guard;
 mod hostile;
 mod inspect;
 mod instrumentation;

@@ -26,6 +26,7 @@ pub(crate) fn request(build: &Build) -> Request {
         mode: presentry_rewriter::Mode::DynamicImport,
         inlined: InlinedInstrumentation::TakeOut,
         compile_cache: None,
+        guard: true,
         trust: trust(build),
     }
 }

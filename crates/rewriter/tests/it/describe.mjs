@@ -14,7 +14,7 @@ console.log = console.info = () => {};
 const source = `import * as namespace from ${JSON.stringify(pathToFileURL(process.argv[2]).href)}; export { namespace };`;
 const { namespace } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 // A facade without top-level await loads the runtime meanwhile.
-const [, runtime] = /^import\("(.*)"\)\.catch/m.exec(readFileSync(process.argv[2], "utf8")) ?? [];
+const [, runtime] = /^import\("(.*)"\)(?:\.then\(_settle\))?\.catch/m.exec(readFileSync(process.argv[2], "utf8")) ?? [];
 if (runtime) await import(new URL(runtime, pathToFileURL(process.argv[2])).href);
 const exports = {};
 for (const name of Object.keys(namespace).sort()) exports[name] = describe(namespace[name]);

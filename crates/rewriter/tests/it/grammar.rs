@@ -309,6 +309,7 @@ fn plain_build(dice: &mut Dice<'_>) -> Case {
             mode: Mode::DynamicImport,
             inlined: InlinedInstrumentation::TakeOut,
             compile_cache: None,
+            guard: true,
             trust: presentry_rewriter::InitTrust::Proof,
         },
         shape: Shape::Fresh,

@@ -33,6 +33,7 @@ pub(crate) fn request() -> Request {
         mode: Mode::DynamicImport,
         inlined: InlinedInstrumentation::TakeOut,
         compile_cache: None,
+        guard: false,
         trust: presentry_rewriter::InitTrust::Proof,
     }
 }
