@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -95,7 +96,7 @@ impl Invocation {
         variables.chain(words).collect::<Vec<_>>().join(" ")
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, mark: &str) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(&self.args)
@@ -114,6 +115,7 @@ impl Invocation {
         for (name, value) in &self.variables {
             command.env(name, value);
         }
+        command.env(MARK, mark);
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt;
@@ -136,13 +138,14 @@ impl Invocation {
 
         let file = Arc::new(Mutex::new(file));
         let shared = Arc::new(Shared::default());
+        let mark = new_mark();
         // The lock is held over the spawn, so an interrupt sees either no child or a child it can end.
         let mut live = lock(&LIVE);
-        let child = SharedChild::spawn(&mut self.command())
+        let child = SharedChild::spawn(&mut self.command(&mark))
             .with_context(|| format!("failed to start `{}`", self.shell_line()))?;
         let child = Arc::new(child);
         let id = child.id();
-        live.insert(id, Arc::clone(&child));
+        live.insert(id, (Arc::clone(&child), mark.clone()));
         drop(live);
 
         if let Some(stdout) = child.take_stdout() {
@@ -158,6 +161,7 @@ impl Invocation {
                 // What the leader left behind goes with it. The number cannot have been given to another group yet as
                 // long as a member lives; with none left there is nothing to signal.
                 signal_group(&child, Signal::Kill);
+                kill_marked(&mark);
                 lock(&LIVE).remove(&id);
                 let mut output = lock(&shared.output);
                 output.exit = Some(Exit::from_wait(&status));
@@ -426,8 +430,39 @@ impl Drop for Running {
     }
 }
 
-/// The groups that live, by the id of their leader.
-static LIVE: Mutex<BTreeMap<u32, Arc<SharedChild>>> = Mutex::new(BTreeMap::new());
+/// The groups that live with their marks, by the id of their leader.
+static LIVE: Mutex<BTreeMap<u32, (Arc<SharedChild>, String)>> = Mutex::new(BTreeMap::new());
+
+/// The variable that all processes of a group inherit. A process manager starts servers in groups of their own.
+const MARK: &str = "PRESENTRY_E2E_GROUP";
+
+/// A value of [`MARK`] that no other group on this machine has.
+fn new_mark() -> String {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    format!("{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Kills the processes that have this mark, wherever they went. Linux alone lists the variables of a process.
+fn kill_marked(mark: &str) {
+    let variable = format!("{MARK}={mark}");
+    let is_marked = |environment: &[u8]| environment.split(|byte| *byte == 0).any(|one| one == variable.as_bytes());
+    // One that is being killed may just have started another.
+    for _ in 0..10 {
+        let mut found = 0;
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            // Nothing can be read of one that has ended.
+            if std::fs::read(entry.path().join("environ")).is_ok_and(|environment| is_marked(&environment)) {
+                kill(id);
+                found += 1;
+            }
+        }
+        if found == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
 
 /// Makes Ctrl-C, SIGTERM and SIGHUP end every group before they end the harness, with exit code 130.
 ///
@@ -438,18 +473,19 @@ pub fn end_children_on_interrupt() -> Result<()> {
         // Never unlocked again: no child can be started from here on, and the main thread cannot mistake the end of
         // its children for a result.
         let live = lock(&LIVE);
-        for child in live.values() {
+        for (child, _) in live.values() {
             signal_group(child, Signal::Terminate);
         }
         let wait_for_all = || {
             let deadline = Instant::now() + GRACE;
-            for child in live.values() {
+            for (child, _) in live.values() {
                 let _ = child.wait_deadline(deadline);
             }
         };
         wait_for_all();
-        for child in live.values() {
+        for (child, mark) in live.values() {
             signal_group(child, Signal::Kill);
+            kill_marked(mark);
         }
         wait_for_all();
         eprintln!("error: interrupted, all child processes were ended");
@@ -479,6 +515,17 @@ fn signal_group(child: &SharedChild, signal: Signal) {
         let _ = kill_process_group(leader, number);
     }
 }
+
+#[cfg(unix)]
+fn kill(id: i32) {
+    if let Some(id) = rustix::process::Pid::from_raw(id) {
+        // It may have ended meanwhile.
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+fn kill(_: i32) {}
 
 /// Windows has neither groups in this sense nor SIGTERM; the servers started here have no children of their own.
 #[cfg(not(unix))]
@@ -559,6 +606,23 @@ mod tests {
     fn shell_lines_can_be_pasted() {
         let invocation = Invocation::new("node", "/app").arg("--import").arg("./it's here.mjs").env("PORT", "80");
         assert_eq!(invocation.shell_line(), r"PORT=80 node --import './it'\''s here.mjs'");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_left_the_group_ends_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = "const child = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e9)'], \
+            { detached: true, stdio: 'ignore' }); console.log(child.pid); setInterval(() => {}, 1e9);";
+        let running = Invocation::new("node", directory.path()).arg("-e").arg(script);
+        let running = running.spawn(&directory.path().join("log")).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let printed = running.wait_for(deadline, |output| output.lines(Stream::Stdout).next().map(str::to_owned));
+        let environment = PathBuf::from(format!("/proc/{}/environ", printed.unwrap()));
+        assert!(environment.exists());
+        running.stop();
+        // There is nothing in it once the process has ended.
+        assert!(std::fs::read(environment).unwrap_or_default().is_empty());
     }
 
     #[test]
