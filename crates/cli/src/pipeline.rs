@@ -312,7 +312,7 @@ fn keep_sdk_wrapper(view: &View<'_>, proof: &Proof, report: &mut Report) -> Resu
     let place = &view.build.place;
     report.tried_proof(place, proof);
     let supply = Supply::of(view.build, view.args.packages_elsewhere);
-    let lacks = packages::lacks(place, &view.args.build.app, proof, supply)?;
+    let lacks = packages::lacks(&view.modules, place, &view.args.build.app, proof, supply)?;
     let in_runtime = init_in_runtime::warning(view.build, proof);
     allow(view, proof.warnings.iter().cloned().chain(lacks).chain(in_runtime).collect())?;
     say_packages(proof, view.output);

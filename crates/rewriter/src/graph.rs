@@ -262,12 +262,13 @@ impl<'a> Graph<'a> {
             return Ok(self.load(path)?.as_ref().map(Linked::from));
         }
         let Some(text) = self.text(path)? else { return Ok(None) };
-        let (outline, errors) = presentry_parser::outline(&text);
+        let read = self.sources.outline(&text);
+        let (outline, errors) = &*read;
         if !errors.is_empty() {
             return Ok(self.load(path)?.as_ref().map(Linked::from));
         }
         let bundle = bundle_header(text.as_bytes());
-        let module = Module { path: path.clone(), text, record: outline.links, bindings: Vec::new(), bundle };
+        let module = Module { path: path.clone(), text, record: outline.links.clone(), bindings: Vec::new(), bundle };
         let linked = Linked(Rc::new(module));
         self.linked.borrow_mut().insert(path.clone(), linked.clone());
         Ok(Some(linked))

@@ -21,6 +21,7 @@ mod kinds;
 mod libraries;
 mod main_checks;
 mod order;
+mod outlines;
 mod overlay;
 mod packages;
 mod plan;
@@ -50,6 +51,7 @@ pub use kinds::{Export, ExportKind, exports};
 pub use libraries::{instrumented, is_instrumented};
 #[doc(hidden)]
 pub use order::Rule;
+pub use outlines::{Outlines, ReadOutline};
 pub use overlay::Overlay;
 pub use packages::Means;
 pub use plan::{ChangeKind, ExportStyle, FileChange, InlinedInstrumentation, Mode, Outcome, Plan, Request};

@@ -1,7 +1,8 @@
 //! A build as it would be after some changes, so that a plan can be proven before a byte is written.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
+use crate::outlines::ReadOutline;
 use crate::sources::{ModulePath, ReadError, Sources, is_script};
 
 /// Other sources with some files replaced, added or taken away.
@@ -62,6 +63,10 @@ impl Sources for Overlay<'_> {
             Some(_) => path.clone(),
             None => self.base.canonical(path),
         }
+    }
+
+    fn outline(&self, text: &str) -> Arc<ReadOutline> {
+        self.base.outline(text)
     }
 
     fn root(&self) -> Option<&str> {

@@ -1,6 +1,8 @@
 //! Where modules come from: the read-only view of a build that the caller provides. No file system here.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+
+use crate::outlines::{Outlines, ReadOutline};
 
 /// The path of a file, relative to the server directory: `/` between segments, no `.` or `..`, nothing percent-encoded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,6 +104,11 @@ pub trait Sources {
     /// the server directory keeps the path it was named by.
     fn canonical(&self, path: &ModulePath) -> ModulePath {
         path.clone()
+    }
+
+    /// The outline of a module, which may be known from an earlier reading of the same text.
+    fn outline(&self, text: &str) -> Arc<ReadOutline> {
+        Outlines::default().of(text)
     }
 
     /// The absolute path of the server directory, with `/` between segments and links followed, where there is one: a

@@ -20,7 +20,7 @@ pub(crate) fn proven(build: &Build, disk: &DiskSources, trust: &TrustArgs) -> Re
         return Ok(proof);
     }
     let app = build.app.as_deref().unwrap_or(&build.place.server);
-    let lacks = packages::lacks(&build.place, app, &proof, Supply::of(build, trust.packages_elsewhere))?;
+    let lacks = packages::lacks(disk, &build.place, app, &proof, Supply::of(build, trust.packages_elsewhere))?;
     let (failures, warnings): (Vec<_>, Vec<_>) =
         lacks.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
     if failures.is_empty() {

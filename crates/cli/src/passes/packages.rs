@@ -35,6 +35,7 @@ use crate::{
     paths::{OutputPath, package_directory, show},
     say::report::TracedReport,
     store::{
+        disk::DiskSources,
         manifest::WireChange,
         place::Place,
         steps::Change,
@@ -108,8 +109,14 @@ impl Supply {
 ///
 /// # Errors
 /// When a file of the build cannot be read.
-pub(crate) fn lacks(place: &Place, app: &Path, proof: &Proof, supply: Supply) -> Result<Vec<Diagnostic>, Failure> {
-    let view = View::new(&place.output, BTreeMap::new());
+pub(crate) fn lacks(
+    disk: &DiskSources,
+    place: &Place,
+    app: &Path,
+    proof: &Proof,
+    supply: Supply,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let view = disk.view().below(&place.output);
     let checked = checked(place, &view, proof)?;
     Ok(Reporter { place, app, supply }.diagnostics(&view, checked))
 }

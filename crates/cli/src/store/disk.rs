@@ -5,10 +5,11 @@ use std::{
     collections::HashSet,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use oxc_resolver::FileSystem as _;
-use presentry_rewriter::{ModulePath, ReadError, Sources, is_script};
+use presentry_rewriter::{ModulePath, ReadError, ReadOutline, Sources, is_script};
 
 use crate::{
     paths::module_path,
@@ -33,6 +34,11 @@ impl DiskSources {
     /// The same as a view has them.
     pub(crate) fn of(view: View, root: &Path) -> Self {
         Self { root: root.to_owned(), view }
+    }
+
+    /// The files that the modules are among.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
     }
 
     fn list(&self, walk: &mut Walk, directory: &Path, prefix: &str) -> Result<(), ReadError> {
@@ -114,6 +120,10 @@ impl Sources for DiskSources {
     fn canonical(&self, path: &ModulePath) -> ModulePath {
         let real = self.view.canonicalize(&self.root.join(path.as_str()));
         real.ok().and_then(|real| module_path(&self.root, &real)).unwrap_or_else(|| path.clone())
+    }
+
+    fn outline(&self, text: &str) -> Arc<ReadOutline> {
+        self.view.outlines().of(text)
     }
 
     fn root(&self) -> Option<&str> {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use oxc_resolver::{FileMetadata, FileSystem, FileSystemOs, ResolveError};
-use presentry_rewriter::Digest;
+use presentry_rewriter::{Digest, Outlines};
 
 use crate::paths::is_absent;
 
@@ -64,11 +64,16 @@ pub(crate) struct View {
     /// The directories of the files that are not on disk.
     directories: Arc<BTreeSet<PathBuf>>,
     has_links: bool,
+    outlines: Arc<Outlines>,
 }
 
 impl View {
     /// The files below `root`, which has to be canonical, with some changed.
     pub(crate) fn new(root: &Path, entries: BTreeMap<PathBuf, Entry>) -> Self {
+        Self::over(root, entries, Arc::default())
+    }
+
+    fn over(root: &Path, entries: BTreeMap<PathBuf, Entry>, outlines: Arc<Outlines>) -> Self {
         let mut directories = BTreeSet::new();
         for (file, _) in entries.iter().filter(|(_, entry)| !matches!(entry, Entry::Gone)) {
             for above in file.ancestors().skip(1).take_while(|above| above.starts_with(root)) {
@@ -78,12 +83,13 @@ impl View {
             }
         }
         let has_links = entries.values().any(|entry| matches!(entry, Entry::Link(_)));
-        Self { root: root.to_owned(), entries: Arc::new(entries), directories: Arc::new(directories), has_links }
+        let (entries, directories) = (Arc::new(entries), Arc::new(directories));
+        Self { root: root.to_owned(), entries, directories, has_links, outlines }
     }
 
     /// Everything on the machine, as it is.
     pub(crate) fn everything() -> Self {
-        Self { root: PathBuf::new(), entries: Arc::default(), directories: Arc::default(), has_links: false }
+        Self::new(Path::new(""), BTreeMap::new())
     }
 
     /// The same with more changed; `None` stands for what is as it is on disk.
@@ -95,7 +101,17 @@ impl View {
                 None => entries.remove(&path),
             };
         }
-        Self::new(&self.root, entries)
+        Self::over(&self.root, entries, self.outlines.clone())
+    }
+
+    /// The same below another root.
+    pub(crate) fn below(&self, root: &Path) -> Self {
+        Self::over(root, (*self.entries).clone(), self.outlines.clone())
+    }
+
+    /// The outlines of the modules that were read, shared by all views of a build.
+    pub(crate) fn outlines(&self) -> &Outlines {
+        &self.outlines
     }
 
     /// Whether a path lies in the root.

@@ -2,6 +2,7 @@
 //! conditions, `require()`, and the loader hooks that are registered. Reads only.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::Mutex,
@@ -9,9 +10,7 @@ use std::{
 
 use memchr::memmem;
 use oxc_resolver::{FileSystem as _, ModuleType, ResolveError, ResolveOptions, ResolverGeneric};
-use presentry_parser::{
-    FileGoal, Phase, RequestMeans, Span, StringLiteral, module_requests, outline, parse, run_time_requests,
-};
+use presentry_parser::{FileGoal, Phase, RequestMeans, Span, StringLiteral, module_requests, parse, run_time_requests};
 use url::Url;
 
 use crate::{parallel, store::view::View};
@@ -242,7 +241,7 @@ impl<'v> Resolvers<'v> {
         let Some(bytes) = (format != Format::Leaf).then(|| self.view.bytes(file)).flatten() else { return Vec::new() };
         let mut seen = BTreeSet::new();
         let floating = is_entry.then(|| floating_imports(&bytes)).into_iter().flatten();
-        requests(&bytes, format)
+        requests(self.view, &bytes, format)
             .into_iter()
             .chain(floating)
             .filter(|request| seen.insert((request.specifier.clone(), request.means == RequestMeans::Require)))
@@ -338,11 +337,12 @@ fn file_of_url(importer: &Path, specifier: &str) -> Option<PathBuf> {
 }
 
 /// What a file asks for without which it does not load, and the loader hooks it registers.
-fn requests(bytes: &[u8], format: Format) -> Vec<Request> {
+fn requests(view: &View, bytes: &[u8], format: Format) -> Vec<Request> {
     let contains = |word: &[u8]| memmem::find(bytes, word).is_some();
-    let text = String::from_utf8_lossy(bytes);
+    // Most files need nothing replaced, which is found out faster by itself.
+    let text = str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
     if format == Format::Module || (!contains(b"require") && has_module_syntax(bytes)) {
-        return requests_of_module(&text);
+        return requests_of_module(view, &text);
     }
     let registers = contains(b"register") && names_node_module(bytes);
     if !contains(b"require") && !registers {
@@ -371,7 +371,7 @@ fn floating_imports(bytes: &[u8]) -> Vec<Request> {
     floating.filter_map(|import| import.specifier).map(request).collect()
 }
 
-fn requests_of_module(text: &str) -> Vec<Request> {
+fn requests_of_module(view: &View, text: &str) -> Vec<Request> {
     let bytes = text.as_bytes();
     let contains = |word: &[u8]| memmem::find(bytes, word).is_some();
     // Every static request has one of the two words.
@@ -381,13 +381,14 @@ fn requests_of_module(text: &str) -> Vec<Request> {
     let requires = contains(b"createRequire");
     let registers = contains(b"register") && names_node_module(bytes);
     // Hooks may be registered in a function.
-    let (record, at_run_time) = if registers {
-        module_requests(text)
+    let (requested, at_run_time) = if registers {
+        let (record, at_run_time) = module_requests(text);
+        (record.requested_modules, at_run_time)
     } else {
-        let (outline, _) = outline(text);
-        (outline.links, outline.requests)
+        let (outline, _) = &*view.outlines().of(text);
+        (outline.links.requested_modules.clone(), outline.requests.clone())
     };
-    let by_import = record.requested_modules.into_iter().filter(|request| request.phase != Phase::Source);
+    let by_import = requested.into_iter().filter(|request| request.phase != Phase::Source);
     let by_import = by_import.map(|request| (request.specifier, RequestMeans::Import));
     let more = at_run_time.into_iter().filter(|request| match request.means {
         RequestMeans::Require => requires && request.always,
