@@ -62,6 +62,10 @@ pub struct Host {
     /// Variables that start the directory of the app itself, where a copy is started otherwise.
     #[serde(default)]
     pub in_place: BTreeMap<String, String>,
+    /// The origins of the spans of libraries that the platform loads for itself before the function: `--import` reaches them,
+    /// and nothing in a build can.
+    #[serde(default)]
+    pub platform_spans: Vec<String>,
     /// Program and arguments that import the entry, where Node cannot.
     #[serde(default)]
     pub engine: Vec<String>,

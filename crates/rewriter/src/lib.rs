@@ -48,7 +48,7 @@ pub use graph::files_of;
 pub use injected::{Holder, Hooks, Injected, Marker, marker};
 pub use insertions::{Insertion, moved_by_insertions, with_insertions};
 pub use kinds::{Export, ExportKind, exports};
-pub use libraries::{instrumented, is_instrumented};
+pub use libraries::{instrumented, instrumented_by_sdk, is_instrumented};
 #[doc(hidden)]
 pub use order::Rule;
 pub use outlines::{Outlines, ReadOutline};

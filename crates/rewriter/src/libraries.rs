@@ -13,8 +13,8 @@ use crate::{
     diagnostics::{Diagnostic, Label, codes},
     graph::{Edge, Graph, PackageEdge},
     packages::Means,
-    sdk::is_of_sentry,
-    sources::ModulePath,
+    sdk::{is_of_sentry, server_packages},
+    sources::{ModulePath, Sources},
     specifier::{Target, package_name},
 };
 
@@ -90,6 +90,16 @@ pub fn is_instrumented(package: &str) -> bool {
 /// The names of all those packages, sorted.
 pub fn instrumented() -> impl Iterator<Item = &'static str> {
     LIBRARIES.iter().map(|(name, _)| *name)
+}
+
+/// The libraries that the SDK instruments which a module imports by the names of its server packages: from its own
+/// configuration where it injects channels, as version 11 does. `None` where there is no such SDK.
+#[must_use]
+pub fn instrumented_by_sdk(sources: &dyn Sources, importer: &ModulePath) -> Option<BTreeSet<String>> {
+    let load =
+        |name: &str| Load { importer: importer.clone(), specifier: name.to_owned(), span: Span { start: 0, end: 0 } };
+    let loads: Vec<Load> = server_packages().map(load).collect();
+    injected(&Graph::new(sources), &loads).ok().flatten()
 }
 
 fn patch(package: &str) -> Option<Patch> {
@@ -284,9 +294,9 @@ fn injected(graph: &Graph<'_>, sdk: &[Load]) -> Result<Option<BTreeSet<String>>,
             let mut queue = graph.files_of(&file, configuration, Means::Import);
             let mut seen: BTreeSet<ModulePath> = queue.iter().cloned().collect();
             while let Some(path) = queue.pop() {
-                let Some(module) = graph.load(&path)? else { continue };
-                names.extend(names_in(&module.text));
-                for (target, _) in graph.static_edges(&module) {
+                let Some(module) = graph.linked(&path)? else { continue };
+                names.extend(names_in(module.text()));
+                for (target, _) in graph.edges_of(&module) {
                     if let Target::File(file) = target
                         && seen.insert(file.clone())
                     {

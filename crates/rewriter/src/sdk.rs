@@ -50,6 +50,11 @@ const CLIENTS: &[&str] = &["NodeClient"];
 /// The entries that start it when they are imported (`@sentry/node/init` since 8.0), or register its hooks (`preload`).
 const STARTING_ENTRIES: &[&str] = &["init", "preload"];
 
+/// The names of those packages.
+pub(crate) fn server_packages() -> impl Iterator<Item = &'static str> {
+    SERVER_PACKAGES.iter().map(|package| package.name)
+}
+
 fn server_package(specifier: &str) -> Option<(&'static ServerPackage, &str)> {
     let name = package_name(specifier);
     let package = SERVER_PACKAGES.iter().find(|package| package.name == name)?;

@@ -16,11 +16,14 @@ type LibrarySpans = BTreeMap<(String, String), usize>;
 
 /// The spans below those of the requests that run the libraries. Where the process serves no HTTP, all that arrived.
 fn library_spans_of(scenario: &Scenario, received: &Received) -> LibrarySpans {
-    let serves = scenario.start.host().is_none_or(|host| host.serves);
+    let host = scenario.start.host();
+    let serves = host.is_none_or(|host| host.serves);
+    let of_platform = host.map_or(&[][..], |host| &host.platform_spans);
     let mut spans = LibrarySpans::new();
     let mut count = |span: &Span| {
         // Of the requests themselves each build has the same, and other oracles look at them.
-        if !span.op.as_deref().is_some_and(|op| op.starts_with("http")) {
+        let of_request = span.op.as_deref().is_some_and(|op| op.starts_with("http"));
+        if !of_request && !span.origin.as_ref().is_some_and(|origin| of_platform.contains(origin)) {
             let text = |of: &Option<String>| of.clone().unwrap_or_default();
             *spans.entry((text(&span.origin), text(&span.description))).or_default() += 1;
         }

@@ -8,10 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use presentry_rewriter::{diagnostics::Diagnostic, instrumented, instrumented_by_plugin, is_script, marker};
+use presentry_rewriter::{
+    ModulePath, diagnostics::Diagnostic, instrumented, instrumented_by_plugin, instrumented_by_sdk, is_script, marker,
+};
 use serde::Deserialize;
 
-use crate::diagnostics::bundled_library;
+use crate::{diagnostics::bundled_library, store::disk::DiskSources};
 
 /// Where Nitro 3 puts modules that are made of packages alone, relative to the server directory. Nitro 2 has no such
 /// directory.
@@ -21,7 +23,7 @@ const DIRECTORY: &str = "_libs";
 #[derive(Debug, Default)]
 pub(crate) struct Bundled {
     /// Each with the directory or the script that it is in, as the user would write it.
-    libraries: BTreeMap<&'static str, String>,
+    libraries: BTreeMap<String, String>,
     nitro: Nitro,
     /// Those that presentry has injected before, as the build has it now, where there are libraries.
     pub(crate) injected: BTreeSet<String>,
@@ -36,25 +38,29 @@ enum Nitro {
 }
 
 /// Looks for them. `shown` is the server directory as the user would write it.
-pub(crate) fn bundled(server: &Path, shown: &str) -> Bundled {
+pub(crate) fn bundled(server: &Path, shown: &str, app: &Path) -> Bundled {
     let nitro = if server.join(DIRECTORY).is_dir() { Nitro::Three } else { Nitro::Two };
     let mut libraries = match nitro {
         Nitro::Three => of_nitro_3(server, shown),
         Nitro::Two => of_nitro_2(server, shown),
     };
+    if !libraries.is_empty() {
+        let instrumented = instrumented_by(server, app);
+        libraries.retain(|package, _| instrumented.contains(package));
+    }
     if libraries.is_empty() {
         return Bundled { nitro, ..Bundled::default() };
     }
     let (by_plugin, injected) = injected(server);
-    libraries.retain(|library, _| !by_plugin.contains(*library));
+    libraries.retain(|library, _| !by_plugin.contains(library));
     Bundled { libraries, nitro, injected }
 }
 
 impl Bundled {
     /// A warning where there are any that are not `injected` ahead of time either.
     pub(crate) fn warning(&self, injected: &BTreeSet<String>) -> Option<Diagnostic> {
-        let left = self.libraries.iter().filter(|(library, _)| !injected.contains(**library));
-        let (names, places): (Vec<&str>, Vec<&String>) = left.unzip();
+        let left = self.libraries.iter().filter(|(library, _)| !injected.contains(*library));
+        let (names, places): (Vec<&str>, Vec<&String>) = left.map(|(name, place)| (name.as_str(), place)).unzip();
         let place = places.first()?;
         Some(match self.nitro {
             Nitro::Two => bundled_library::inlined(&names, place),
@@ -63,17 +69,30 @@ impl Bundled {
     }
 }
 
+/// The names of what the SDK instruments that the build has, or the app where the build lacks it.
+fn instrumented_by(server: &Path, app: &Path) -> BTreeSet<String> {
+    let app = fs::canonicalize(app).unwrap_or_else(|_| app.to_owned());
+    let has_sdk = |place: &&Path| place.join("node_modules/@sentry").is_dir();
+    let mut places = std::iter::once(server).chain(app.ancestors()).filter(has_sdk);
+    let any_module = ModulePath::new("index.mjs").expect("the name of a file");
+    let by_sdk = places.find_map(|place| instrumented_by_sdk(&DiskSources::new(place), &any_module));
+    by_sdk.unwrap_or_else(|| instrumented().map(str::to_owned).collect())
+}
+
+/// The packages of a build by name, each with a script that holds it.
+///
 /// Nitro 2 leaves packages in `node_modules`, unless `externals.inline`, `noExternals` or a framework says otherwise. Which
 /// files a script was made of, its source map tells; of one without a map nothing is known.
-fn of_nitro_2(server: &Path, shown: &str) -> BTreeMap<&'static str, String> {
-    let mut bundled: BTreeMap<&str, String> = BTreeMap::new();
+fn of_nitro_2(server: &Path, shown: &str) -> BTreeMap<String, String> {
+    let mut bundled = BTreeMap::new();
     let has_map = |names: &BTreeSet<OsString>, script: &OsStr| names.contains(&map_of(script));
     for script in scripts(server, &has_map) {
         let sources = sources_of(&script);
-        let has = |library: &&str| sources.iter().any(|source| package_of(source) == Some(library));
-        for library in instrumented().filter(has) {
-            let file = script.strip_prefix(server).unwrap_or(&script);
-            bundled.entry(library).or_insert_with(|| format!("{shown}/{}", file.display()));
+        let file = script.strip_prefix(server).unwrap_or(&script);
+        for package in sources.iter().filter_map(|source| package_of(source)) {
+            if !bundled.contains_key(package) {
+                bundled.insert(package.to_owned(), format!("{shown}/{}", file.display()));
+            }
         }
     }
     bundled
@@ -138,7 +157,7 @@ fn injected(server: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     (by_plugin, ours)
 }
 
-fn of_nitro_3(server: &Path, shown: &str) -> BTreeMap<&'static str, String> {
+fn of_nitro_3(server: &Path, shown: &str) -> BTreeMap<String, String> {
     let packages: Vec<String> = names_in(&server.join(DIRECTORY))
         .iter()
         .flat_map(|name| match name.strip_prefix('@') {
@@ -150,8 +169,7 @@ fn of_nitro_3(server: &Path, shown: &str) -> BTreeMap<&'static str, String> {
             None => packages_of(name),
         })
         .collect();
-    let bundled = instrumented().filter(|library| packages.iter().any(|package| package == library));
-    bundled.map(|library| (library, format!("{shown}/{DIRECTORY}"))).collect()
+    packages.into_iter().map(|package| (package, format!("{shown}/{DIRECTORY}"))).collect()
 }
 
 fn names_in(directory: &Path) -> Vec<String> {
@@ -172,12 +190,12 @@ fn packages_of(file: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use presentry_rewriter::{Holder, Hooks, Injected, ModulePath};
+    use presentry_rewriter::{Holder, Hooks, Injected};
 
     use super::*;
 
     fn warning(server: &Path, shown: &str) -> Option<Diagnostic> {
-        let found = bundled(server, shown);
+        let found = bundled(server, shown, server);
         found.warning(&found.injected)
     }
 
@@ -228,6 +246,28 @@ mod tests {
             Injected { libraries: vec!["pg".to_owned()], files: [(chunk, holder)].into(), hooks: Hooks::Off };
         fs::write(server.path().join("channels.mjs"), injected.marker()).unwrap();
         assert_eq!(has(graphql, inlined), None);
+    }
+
+    #[test]
+    fn the_sdk_of_the_app_tells_what_it_instruments() {
+        let app = tempfile::tempdir().unwrap();
+        let server = app.path().join(".output/server");
+        fs::create_dir_all(server.join(DIRECTORY)).unwrap();
+        fs::write(server.join(DIRECTORY).join("pg+soup.mjs"), "").unwrap();
+        let told = || bundled(&server, "server", app.path()).warning(&BTreeSet::new()).map(|warning| warning.message);
+        let packages = app.path().join("node_modules/@sentry");
+        let file = |path: &str, text: &str| {
+            fs::create_dir_all(packages.join(path).parent().unwrap()).unwrap();
+            fs::write(packages.join(path), text).unwrap();
+        };
+        file("node/package.json", r#"{ "name": "@sentry/node", "version": "10.70.0", "main": "index.js" }"#);
+        file("node/index.js", "");
+        let exports = r#"{ "./orchestrion/config": "./config.mjs" }"#;
+        file("server-utils/package.json", &format!(r#"{{ "name": "@sentry/server-utils", "exports": {exports} }}"#));
+        file("server-utils/config.mjs", r#"export default [{ module: { name: "soup", versionRange: "*" } }];"#);
+        assert_eq!(told().unwrap(), "`pg` is bundled in `server/_libs`, where Sentry cannot instrument it");
+        file("node/package.json", r#"{ "name": "@sentry/node", "version": "11.12.0", "main": "index.js" }"#);
+        assert_eq!(told().unwrap(), "`soup` is bundled in `server/_libs`, where Sentry cannot instrument it");
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn of_app(args: &BuildArgs, named: Option<&'static Preset>) -> Result<Located, F
     if !place.server.starts_with(&place.output) {
         return Err(outside_output::diagnostic(&place.shown, &place.server).into());
     }
-    let bundled = libraries::bundled(&place.server, &place.shown);
+    let bundled = libraries::bundled(&place.server, &place.shown, app);
     let name = entry_name(&options, &server, preset, &mut reasons, &mut warnings);
     let (entry, modified) = match fs::canonicalize(server.join(&name)) {
         // Node gives the entry its real path, so a link to another directory changes what its specifiers mean.
