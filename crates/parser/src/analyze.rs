@@ -7,12 +7,10 @@ use swc_core::{
     common::Spanned,
     ecma::{
         ast::{
-            ArrowExpr, ArrowFunctionBody, AssignExpr, AssignOp, AssignTarget, AssignTargetPat, BinaryOp, BlockStmt,
-            CallExpr, Callee, CatchClause, ClassExpr, ClassProp, Constructor, Decl, DefaultDecl, Expr, ExprOrSpread,
-            FnExpr, ForHead, ForInStmt, ForOfStmt, ForStmt, Function, Ident, Lit, MemberExpr, MemberProp, Module,
-            ModuleDecl, ModuleItem, ObjectPatProp, OptChainBase, ParamOrTsParamProp, Pat, PrivateProp,
-            SimpleAssignTarget, StaticBlock, Stmt, SwitchStmt, UnaryExpr, UnaryOp, UpdateExpr, VarDecl, VarDeclKind,
-            VarDeclOrExpr,
+            ArrowExpr, AssignExpr, AssignOp, AssignTarget, AssignTargetPat, BinaryOp, CallExpr, Callee, ClassProp,
+            Constructor, Decl, DefaultDecl, Expr, ExprOrSpread, ForHead, ForInStmt, ForOfStmt, Function, Ident, Lit,
+            MemberExpr, MemberProp, Module, ModuleDecl, ModuleItem, ObjectPatProp, OptChainBase, Pat, PrivateProp,
+            SimpleAssignTarget, Stmt, UnaryExpr, UnaryOp, UpdateExpr, VarDecl, VarDeclKind, VarDeclOrExpr,
         },
         visit::{Visit, VisitWith},
     },
@@ -21,10 +19,11 @@ use swc_core::{
 use crate::{
     bindings::{Binding, FunctionShape, ModuleAnalysis, Value, Write},
     error::SyntaxError,
+    names::{Names, with_names},
     parse::{bound_names, default_word, descend, record, static_property, unwrap_parens},
     position::BYTE_ORDER_MARK,
     record::{ModuleRecord, Span},
-    syntax::{span, with_module},
+    syntax::{ModuleSyntax, span},
 };
 
 /// The name of the binding that an anonymous default export makes, as in the specification.
@@ -43,9 +42,9 @@ const DEFAULT: &str = "*default*";
 /// ```
 #[must_use]
 pub fn analyze(text: &str) -> (ModuleAnalysis, Vec<SyntaxError>) {
-    let (analysis, errors) = with_module(text, |module| {
+    let (analysis, errors) = with_names(text, ModuleSyntax::JavaScript, |module, resolved| {
         let (record, errors) = record(text, module);
-        let bindings = Analyzer::new(text, module, &record).run(module);
+        let bindings = Analyzer::new(text, resolved, module, &record).run(module);
         (ModuleAnalysis { record, bindings }, errors)
     });
     let byte_order_mark = text.starts_with(BYTE_ORDER_MARK);
@@ -58,13 +57,10 @@ pub fn analyze(text: &str) -> (ModuleAnalysis, Vec<SyntaxError>) {
 
 struct Analyzer<'a> {
     text: &'a str,
+    resolved: Names,
     /// The imports and bindings of the module; the index of a binding.
     names: HashMap<String, Option<usize>>,
     bindings: Vec<Binding>,
-    /// How many open scopes declare a name that is one of the module's, too.
-    hidden: HashMap<String, usize>,
-    /// The names that each open scope hides.
-    scopes: Vec<Vec<String>>,
     /// Whether code runs later than the module's evaluation, or may.
     later: bool,
     /// The functions that are called in place and not visited yet.
@@ -72,14 +68,13 @@ struct Analyzer<'a> {
 }
 
 impl<'a> Analyzer<'a> {
-    fn new(text: &'a str, module: &Module, record: &ModuleRecord) -> Self {
+    fn new(text: &'a str, resolved: Names, module: &Module, record: &ModuleRecord) -> Self {
         let imports = record.import_entries.iter();
         let mut analyzer = Self {
             text,
+            resolved,
             names: imports.map(|entry| (entry.local_name.clone(), None)).collect(),
             bindings: Vec::new(),
-            hidden: HashMap::new(),
-            scopes: Vec::new(),
             later: false,
             invoked: Vec::new(),
         };
@@ -237,7 +232,7 @@ impl<'a> Analyzer<'a> {
     }
 
     fn declared_at(&self, ident: &Ident) -> bool {
-        self.binding(&ident.sym).is_some_and(|index| self.bindings[index].span == span(ident.span))
+        self.binding(ident).is_some_and(|index| self.bindings[index].span == span(ident.span))
     }
 
     fn give(&mut self, name: &str, value: Value) {
@@ -246,82 +241,16 @@ impl<'a> Analyzer<'a> {
         }
     }
 
-    // Scopes.
+    // Names.
 
-    /// Whether the name means a binding or import of the module here.
-    fn resolves(&self, name: &str) -> bool {
-        self.names.contains_key(name) && self.hidden.get(name).is_none_or(|&count| count == 0)
+    /// Whether the name means a binding or import of the module.
+    fn resolves(&self, ident: &Ident) -> bool {
+        self.resolved.is_of_module(ident) && self.names.contains_key(&*ident.sym)
     }
 
-    /// The module's own binding that the name means here.
-    fn binding(&self, name: &str) -> Option<usize> {
-        if self.resolves(name) { self.names[name] } else { None }
-    }
-
-    fn scope(&mut self, declare: impl FnOnce(&mut Self), visit: impl FnOnce(&mut Self)) {
-        self.scopes.push(Vec::new());
-        declare(self);
-        visit(self);
-        for name in self.scopes.pop().unwrap_or_default() {
-            if let Some(count) = self.hidden.get_mut(&name) {
-                *count -= 1;
-            }
-        }
-    }
-
-    fn hide(&mut self, ident: &Ident) {
-        let name = &*ident.sym;
-        if let Some(scope) = self.scopes.last_mut()
-            && self.names.contains_key(name)
-        {
-            scope.push(name.to_owned());
-            *self.hidden.entry(name.to_owned()).or_default() += 1;
-        }
-    }
-
-    /// Hides what the statements of a block declare for the block.
-    fn hide_lexical(&mut self, stmts: &[Stmt]) {
-        for stmt in stmts {
-            match stmt {
-                Stmt::Decl(Decl::Class(class)) => self.hide(&class.ident),
-                Stmt::Decl(Decl::Fn(function)) => self.hide(&function.ident),
-                Stmt::Decl(Decl::Var(var)) if var.kind != VarDeclKind::Var => {
-                    for declarator in &var.decls {
-                        bound_names(&declarator.name, &mut |name| self.hide(name));
-                    }
-                }
-                Stmt::Decl(Decl::Using(using)) => {
-                    for declarator in &using.decls {
-                        bound_names(&declarator.name, &mut |name| self.hide(name));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Hides what the statements of a function's body declare for the function.
-    fn hide_body(&mut self, stmts: &[Stmt]) {
-        self.hide_lexical(stmts);
-        for stmt in stmts {
-            hoisted(stmt, &mut |name| self.hide(name));
-        }
-    }
-
-    fn hide_head(&mut self, head: &ForHead) {
-        match head {
-            ForHead::VarDecl(var) if var.kind != VarDeclKind::Var => {
-                for declarator in &var.decls {
-                    bound_names(&declarator.name, &mut |name| self.hide(name));
-                }
-            }
-            ForHead::UsingDecl(using) => {
-                for declarator in &using.decls {
-                    bound_names(&declarator.name, &mut |name| self.hide(name));
-                }
-            }
-            ForHead::VarDecl(_) | ForHead::Pat(_) => {}
-        }
+    /// The module's own binding that the name means.
+    fn binding(&self, ident: &Ident) -> Option<usize> {
+        if self.resolves(ident) { self.names[&*ident.sym] } else { None }
     }
 
     // Functions.
@@ -350,14 +279,14 @@ impl<'a> Analyzer<'a> {
 
     fn write(&mut self, ident: &Ident, at: Span, value: Value) {
         let in_function = self.later;
-        if let Some(index) = self.binding(&ident.sym) {
+        if let Some(index) = self.binding(ident) {
             self.bindings[index].writes.push(Write { span: at, value, in_function });
         }
     }
 
     fn property_write(&mut self, object: &Expr, at: Span) {
         if let Expr::Ident(ident) = unwrap_parens(object)
-            && let Some(index) = self.binding(&ident.sym)
+            && let Some(index) = self.binding(ident)
         {
             self.bindings[index].property_writes.push(at);
         }
@@ -457,7 +386,7 @@ impl<'a> Analyzer<'a> {
                 | ("Reflect", ["set" | "defineProperty" | "setPrototypeOf"])
         );
         if changes_first
-            && !self.names.contains_key(&*root.sym)
+            && self.resolved.is_global(root)
             && let Some(first) = arguments.first()
         {
             self.property_write(&first.expr, at);
@@ -515,8 +444,8 @@ impl<'a> Analyzer<'a> {
             Expr::Object(_) => Value::Object,
             Expr::Array(_) => Value::Array,
             Expr::New(_) => Value::New,
-            Expr::Ident(ident) if self.resolves(&ident.sym) => Value::Reference(ident.sym.to_string()),
-            Expr::Ident(ident) if !self.names.contains_key(&*ident.sym) => match &*ident.sym {
+            Expr::Ident(ident) if self.resolves(ident) => Value::Reference(ident.sym.to_string()),
+            Expr::Ident(ident) if self.resolved.is_global(ident) => match &*ident.sym {
                 "undefined" => Value::Primitive("undefined"),
                 "NaN" | "Infinity" => Value::Primitive("number"),
                 _ => Value::Unknown,
@@ -534,7 +463,7 @@ impl<'a> Analyzer<'a> {
         loop {
             expr = match expr {
                 Expr::Ident(ident) => {
-                    return self.resolves(&ident.sym).then(|| ident.sym.to_string());
+                    return self.resolves(ident).then(|| ident.sym.to_string());
                 }
                 Expr::Paren(paren) => &paren.expr,
                 Expr::Member(member) => &member.obj,
@@ -652,7 +581,7 @@ impl Visit for Analyzer<'_> {
         unary.visit_children_with(self);
     }
 
-    // A `var` in a block of the top level; the scope hides those of functions.
+    // A `var` in a block of the top level.
     fn visit_var_decl(&mut self, var: &VarDecl) {
         for declarator in &var.decls {
             if let Some(init) = &declarator.init
@@ -670,110 +599,26 @@ impl Visit for Analyzer<'_> {
         }
     }
 
-    fn visit_block_stmt(&mut self, block: &BlockStmt) {
-        self.scope(|this| this.hide_lexical(&block.stmts), |this| block.visit_children_with(this));
-    }
-
-    fn visit_switch_stmt(&mut self, switch: &SwitchStmt) {
-        switch.discriminant.visit_with(self);
-        self.scope(
-            |this| switch.cases.iter().for_each(|case| this.hide_lexical(&case.cons)),
-            |this| switch.cases.visit_with(this),
-        );
-    }
-
-    fn visit_catch_clause(&mut self, clause: &CatchClause) {
-        self.scope(
-            |this| {
-                if let Some(param) = &clause.param {
-                    bound_names(param, &mut |name| this.hide(name));
-                }
-            },
-            |this| clause.visit_children_with(this),
-        );
-    }
-
-    fn visit_for_stmt(&mut self, statement: &ForStmt) {
-        self.scope(
-            |this| {
-                if let Some(VarDeclOrExpr::VarDecl(var)) = &statement.init
-                    && var.kind != VarDeclKind::Var
-                {
-                    for declarator in &var.decls {
-                        bound_names(&declarator.name, &mut |name| this.hide(name));
-                    }
-                }
-            },
-            |this| statement.visit_children_with(this),
-        );
-    }
-
     fn visit_for_in_stmt(&mut self, statement: &ForInStmt) {
         self.head(&statement.left);
-        self.scope(|this| this.hide_head(&statement.left), |this| statement.visit_children_with(this));
+        statement.visit_children_with(self);
     }
 
     fn visit_for_of_stmt(&mut self, statement: &ForOfStmt) {
         self.head(&statement.left);
-        self.scope(|this| this.hide_head(&statement.left), |this| statement.visit_children_with(this));
-    }
-
-    fn visit_fn_expr(&mut self, expr: &FnExpr) {
-        self.scope(|this| expr.ident.iter().for_each(|name| this.hide(name)), |this| expr.function.visit_with(this));
-    }
-
-    fn visit_class_expr(&mut self, expr: &ClassExpr) {
-        self.scope(|this| expr.ident.iter().for_each(|name| this.hide(name)), |this| expr.class.visit_with(this));
+        statement.visit_children_with(self);
     }
 
     fn visit_function(&mut self, function: &Function) {
-        self.function(span(function.span), function_shape(function), |this| {
-            this.scope(
-                |this| {
-                    for param in &function.params {
-                        bound_names(&param.pat, &mut |name| this.hide(name));
-                    }
-                    if let Some(body) = &function.body {
-                        this.hide_body(&body.stmts);
-                    }
-                },
-                |this| function.visit_children_with(this),
-            );
-        });
+        self.function(span(function.span), function_shape(function), |this| function.visit_children_with(this));
     }
 
     fn visit_arrow_expr(&mut self, arrow: &ArrowExpr) {
-        self.function(span(arrow.span), arrow_shape(arrow), |this| {
-            this.scope(
-                |this| {
-                    for param in &arrow.params {
-                        bound_names(param, &mut |name| this.hide(name));
-                    }
-                    if let ArrowFunctionBody::FunctionBody(body) = &*arrow.body {
-                        this.hide_body(&body.stmts);
-                    }
-                },
-                |this| arrow.visit_children_with(this),
-            );
-        });
+        self.function(span(arrow.span), arrow_shape(arrow), |this| arrow.visit_children_with(this));
     }
 
     fn visit_constructor(&mut self, constructor: &Constructor) {
-        self.in_method(|this| {
-            this.scope(
-                |this| {
-                    for param in &constructor.params {
-                        if let ParamOrTsParamProp::Param(param) = param {
-                            bound_names(&param.pat, &mut |name| this.hide(name));
-                        }
-                    }
-                    if let Some(body) = &constructor.body {
-                        this.hide_body(&body.stmts);
-                    }
-                },
-                |this| constructor.visit_children_with(this),
-            );
-        });
+        self.in_method(|this| constructor.visit_children_with(this));
     }
 
     fn visit_class_prop(&mut self, field: &ClassProp) {
@@ -791,10 +636,6 @@ impl Visit for Analyzer<'_> {
         } else {
             self.in_method(|this| field.value.visit_with(this));
         }
-    }
-
-    fn visit_static_block(&mut self, block: &StaticBlock) {
-        self.scope(|this| this.hide_body(&block.body.stmts), |this| block.visit_children_with(this));
     }
 }
 

@@ -4,10 +4,7 @@
 mod evaluate;
 mod scope;
 
-use crate::{
-    record::Span,
-    syntax::{ModuleSyntax, with_module_in},
-};
+use crate::{names::with_names, record::Span, syntax::ModuleSyntax};
 
 use self::evaluate::{Evaluator, Value};
 
@@ -148,7 +145,7 @@ pub fn app_config(text: &str, syntax: ConfigSyntax) -> AppConfig {
         ConfigSyntax::JavaScript => ModuleSyntax::JavaScript,
     };
     let (config, errors) =
-        with_module_in(text, syntax, |module| (read(&Evaluator::new(text, module).default_export()), Vec::new()));
+        with_names(text, syntax, |module, _| (read(&Evaluator::new(text, module).default_export()), Vec::new()));
     config.unwrap_or_else(|| {
         let error = errors.iter().find(|error| error.fatal);
         let reason = error.map_or_else(String::new, |error| format!(": {}", error.message));

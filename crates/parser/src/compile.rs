@@ -32,11 +32,8 @@ use crate::{
     parse::parse,
     position::{BYTE_ORDER_MARK, floor_char_boundary, position},
     record::Span,
-    syntax::{self, ModuleSyntax, guarded, parse_file},
+    syntax::{self, ModuleSyntax, PASSES, guarded, parse_file},
 };
-
-/// The passes go deeper into a tree than the parser does: each level has frames of a visitor and of its walk.
-const PASSES: usize = 3;
 
 /// The language a source is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,6 +9,7 @@ mod compile;
 mod error;
 mod evaluation;
 mod globals;
+mod names;
 mod namespaces;
 mod nesting;
 mod outline;

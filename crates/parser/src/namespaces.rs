@@ -2,25 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use swc_core::{
-    common::{BytePos, FileName, GLOBALS, Globals, Mark, SourceFile, sync::Lrc},
-    ecma::{
-        ast::{
-            CallExpr, Callee, Expr, Id, Ident, ImportDecl, ImportSpecifier, Lit, MemberExpr, MemberProp, Module,
-            ModuleDecl, ModuleItem, NamedExport, Program,
-        },
-        transforms::base::resolver,
-        visit::{Visit, VisitMutWith as _, VisitWith, noop_visit_type},
+use swc_core::ecma::{
+    ast::{
+        CallExpr, Callee, Expr, Id, Ident, ImportDecl, ImportSpecifier, Lit, MemberExpr, MemberProp, Module,
+        ModuleDecl, ModuleItem, NamedExport,
     },
+    visit::{Visit, VisitWith, noop_visit_type},
 };
 
 use crate::{
+    names::{Names, with_names},
     parse::unwrap_parens,
-    syntax::{ModuleSyntax, guarded, parse_file},
+    syntax::ModuleSyntax,
 };
-
-/// The passes go deeper into a tree than the parser does: each level has frames of a visitor and of its walk.
-const PASSES: usize = 3;
 
 /// The exports that a module reads from each namespace that it imports, by the namespace's name in this module. `None`
 /// where the namespace itself is used, so that every export may be read: it is handed on, exported, or asked for a
@@ -38,22 +32,12 @@ const PASSES: usize = 3;
 /// ```
 #[must_use]
 pub fn namespace_members(text: &str) -> BTreeMap<String, Option<BTreeSet<String>>> {
-    let work = || GLOBALS.set(&Globals::new(), || read(text));
-    guarded(text, ModuleSyntax::JavaScript, PASSES, work).ok().flatten().unwrap_or_default()
-}
-
-fn read(text: &str) -> Option<BTreeMap<String, Option<BTreeSet<String>>>> {
-    let name = Lrc::new(FileName::Anon);
-    let file = SourceFile::new(name.clone(), false, name, text.to_owned().into(), BytePos(1));
-    let (module, errors) = parse_file(text, &file, ModuleSyntax::JavaScript);
-    let module = module.filter(|_| errors.is_empty())?;
-    let unresolved = Mark::new();
-    let mut program = Program::Module(module);
-    program.visit_mut_with(&mut resolver(unresolved, Mark::new(), false));
-    let Program::Module(module) = &program else { return None };
-    let mut reader = Reader { members: namespaces(module), unresolved };
-    module.visit_with(&mut reader);
-    Some(reader.members.into_iter().map(|((name, _), members)| (name.to_string(), members)).collect())
+    let (read, errors) = with_names(text, ModuleSyntax::JavaScript, |module, resolved| {
+        let mut reader = Reader { members: namespaces(module), resolved };
+        module.visit_with(&mut reader);
+        (reader.members.into_iter().map(|((name, _), members)| (name.to_string(), members)).collect(), Vec::new())
+    });
+    read.filter(|_| errors.is_empty()).unwrap_or_default()
 }
 
 fn namespaces(module: &Module) -> HashMap<Id, Option<BTreeSet<String>>> {
@@ -70,7 +54,7 @@ fn namespaces(module: &Module) -> HashMap<Id, Option<BTreeSet<String>>> {
 
 struct Reader {
     members: HashMap<Id, Option<BTreeSet<String>>>,
-    unresolved: Mark,
+    resolved: Names,
 }
 
 impl Visit for Reader {
@@ -103,7 +87,7 @@ impl Visit for Reader {
         if let Callee::Expr(callee) = &call.callee
             && let Expr::Ident(ident) = &**callee
             && &*ident.sym == "eval"
-            && ident.ctxt.has_mark(self.unresolved)
+            && self.resolved.is_global(ident)
         {
             self.members.values_mut().for_each(|members| *members = None);
         }

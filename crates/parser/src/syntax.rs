@@ -22,6 +22,9 @@ use crate::{
     record::Span,
 };
 
+/// How many times deeper than the parser passes of the library go: each level has frames of a visitor and of its walk.
+pub(crate) const PASSES: usize = 3;
+
 /// The stack that is asked for at most where work goes deeper than the parser.
 const MOST_STACK: usize = 1 << 29;
 
@@ -42,16 +45,17 @@ pub(crate) fn with_module<T>(
     text: &str,
     read: impl FnOnce(&Module) -> (T, Vec<SyntaxError>),
 ) -> (Option<T>, Vec<SyntaxError>) {
-    with_module_in(text, ModuleSyntax::JavaScript, read)
+    with_owned_module(text, ModuleSyntax::JavaScript, 1, |module| read(&module))
 }
 
-/// Like [`with_module`], for a module in any language.
-pub(crate) fn with_module_in<T>(
+/// Like [`with_module`], for a module in any language. `passes` is that of [`guarded`].
+pub(crate) fn with_owned_module<T>(
     text: &str,
     syntax: ModuleSyntax,
-    read: impl FnOnce(&Module) -> (T, Vec<SyntaxError>),
+    passes: usize,
+    read: impl FnOnce(Module) -> (T, Vec<SyntaxError>),
 ) -> (Option<T>, Vec<SyntaxError>) {
-    guarded(text, syntax, 1, || parse_and_read(text, syntax, read)).unwrap_or_else(|error| (None, vec![error]))
+    guarded(text, syntax, passes, || parse_and_read(text, syntax, read)).unwrap_or_else(|error| (None, vec![error]))
 }
 
 /// Does with a text what needs the library. A text that the library cannot take, or on which it fails, is an error.
@@ -87,7 +91,7 @@ fn failure(message: &str) -> SyntaxError {
 fn parse_and_read<T>(
     text: &str,
     syntax: ModuleSyntax,
-    read: impl FnOnce(&Module) -> (T, Vec<SyntaxError>),
+    read: impl FnOnce(Module) -> (T, Vec<SyntaxError>),
 ) -> (Option<T>, Vec<SyntaxError>) {
     let code = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let name = Lrc::new(FileName::Anon);
@@ -96,7 +100,7 @@ fn parse_and_read<T>(
     let file = SourceFile::new(name.clone(), false, name, code.to_owned().into(), start);
     let (module, mut errors) = parse_file(text, &file, syntax);
     let value = module.map(|module| {
-        let (value, early) = read(&module);
+        let (value, early) = read(module);
         errors.extend(early);
         value
     });

@@ -7,18 +7,16 @@ use swc_core::{
     ecma::{
         ast::{
             ArrowExpr, ArrowFunctionBody, AssignExpr, AssignPat, AssignPatProp, AssignTarget, AssignTargetPat,
-            BlockStmt, CallExpr, Callee, CatchClause, ClassExpr, Constructor, Decl, DefaultDecl, Expr, ExprOrSpread,
-            FnDecl, FnExpr, ForHead, ForInStmt, ForOfStmt, ForStmt, Function, Ident, ImportSpecifier, Module,
-            ModuleDecl, ModuleItem, NewExpr, ObjectPatProp, OptChainBase, ParamOrTsParamProp, Pat, Prop, PropOrSpread,
-            ReturnStmt, SimpleAssignTarget, StaticBlock, Stmt, SwitchStmt, TaggedTpl, ThrowStmt, TsType, UnaryExpr,
-            UnaryOp, UpdateExpr, VarDeclKind, VarDeclOrExpr, VarDeclarator, YieldExpr,
+            CallExpr, Callee, CatchClause, ClassDecl, ClassExpr, Expr, ExprOrSpread, FnDecl, FnExpr, ForHead,
+            ForInStmt, ForOfStmt, Function, Id, Ident, ImportDecl, Module, NewExpr, ObjectPatProp, OptChainBase, Param,
+            Pat, Prop, PropOrSpread, ReturnStmt, SimpleAssignTarget, Stmt, TaggedTpl, ThrowStmt, TsEnumDecl, TsType,
+            UnaryExpr, UnaryOp, UpdateExpr, VarDeclarator, YieldExpr,
         },
         visit::{Visit, VisitWith},
     },
 };
 
 use crate::{
-    analyze::hoisted,
     parse::{bound_names, descend, static_property},
     record::Span,
     syntax::span,
@@ -57,10 +55,13 @@ pub(super) struct Scopes {
 }
 
 impl Scopes {
-    /// Resolves every name of a file.
+    /// Resolves every name of a file, whose names are marked.
     pub(super) fn of(module: &Module) -> Self {
-        let mut resolver = Resolver::default();
-        resolver.module(module);
+        let mut declarations = Declarations::default();
+        module.visit_with(&mut declarations);
+        let Declarations { of_names: declared, imports } = declarations;
+        let mut resolver = Resolver { declared, imports, ..Resolver::default() };
+        module.visit_with(&mut resolver);
         resolver.finish()
     }
 }
@@ -94,9 +95,97 @@ const READING: [&str; 22] = [
     "values",
 ];
 
+/// The declarations of a file. A name that is declared twice counts from where it is first.
+#[derive(Default)]
+struct Declarations {
+    of_names: HashMap<Id, Declaration>,
+    /// Those that are imports, and whether what they import is harmless.
+    imports: HashMap<Declaration, bool>,
+}
+
+impl Declarations {
+    fn declare(&mut self, name: &Ident) {
+        self.of_names.entry(name.to_id()).or_insert(name.span.lo);
+    }
+
+    fn declare_all(&mut self, pattern: &Pat) {
+        bound_names(pattern, &mut |name| self.declare(name));
+    }
+}
+
+impl Visit for Declarations {
+    fn visit_import_decl(&mut self, import: &ImportDecl) {
+        let harmless = import.src.value.as_str().is_some_and(|from| HARMLESS.contains(&from));
+        for specifier in &import.specifiers {
+            let local = specifier.local();
+            self.declare(local);
+            self.imports.insert(local.span.lo, harmless);
+        }
+    }
+
+    fn visit_var_declarator(&mut self, declarator: &VarDeclarator) {
+        self.declare_all(&declarator.name);
+        declarator.visit_children_with(self);
+    }
+
+    fn visit_param(&mut self, param: &Param) {
+        self.declare_all(&param.pat);
+        param.visit_children_with(self);
+    }
+
+    fn visit_arrow_expr(&mut self, arrow: &ArrowExpr) {
+        arrow.params.iter().for_each(|param| self.declare_all(param));
+        arrow.visit_children_with(self);
+    }
+
+    fn visit_catch_clause(&mut self, clause: &CatchClause) {
+        clause.param.iter().for_each(|param| self.declare_all(param));
+        clause.visit_children_with(self);
+    }
+
+    fn visit_fn_decl(&mut self, declared: &FnDecl) {
+        self.declare(&declared.ident);
+        declared.function.visit_with(self);
+    }
+
+    fn visit_fn_expr(&mut self, expr: &FnExpr) {
+        expr.ident.iter().for_each(|name| self.declare(name));
+        expr.function.visit_with(self);
+    }
+
+    fn visit_class_decl(&mut self, declared: &ClassDecl) {
+        self.declare(&declared.ident);
+        declared.class.visit_with(self);
+    }
+
+    fn visit_class_expr(&mut self, expr: &ClassExpr) {
+        expr.ident.iter().for_each(|name| self.declare(name));
+        expr.class.visit_with(self);
+    }
+
+    fn visit_ts_enum_decl(&mut self, declared: &TsEnumDecl) {
+        self.declare(&declared.id);
+        declared.visit_children_with(self);
+    }
+
+    fn visit_expr(&mut self, expr: &Expr) {
+        descend(|| expr.visit_children_with(self));
+    }
+
+    fn visit_stmt(&mut self, stmt: &Stmt) {
+        descend(|| stmt.visit_children_with(self));
+    }
+
+    fn visit_pat(&mut self, pat: &Pat) {
+        descend(|| pat.visit_children_with(self));
+    }
+
+    fn visit_ts_type(&mut self, _: &TsType) {}
+}
+
 #[derive(Default)]
 struct Resolver {
-    scopes: Vec<HashMap<String, Declaration>>,
+    declared: HashMap<Id, Declaration>,
     found: Scopes,
     /// The declarations whose contents change, whether or not they get another value besides.
     contents: HashMap<Declaration, Change>,
@@ -115,36 +204,6 @@ struct Resolver {
 }
 
 impl Resolver {
-    fn module(&mut self, module: &Module) {
-        self.scopes.push(HashMap::new());
-        for item in &module.body {
-            match item {
-                ModuleItem::ModuleDecl(ModuleDecl::Import(import)) => {
-                    let harmless = import.src.value.as_str().is_some_and(|from| HARMLESS.contains(&from));
-                    for specifier in &import.specifiers {
-                        let local = match specifier {
-                            ImportSpecifier::Named(named) => &named.local,
-                            ImportSpecifier::Default(default) => &default.local,
-                            ImportSpecifier::Namespace(namespace) => &namespace.local,
-                        };
-                        self.declare(local);
-                        self.imports.insert(local.span.lo, harmless);
-                    }
-                }
-                ModuleItem::ModuleDecl(ModuleDecl::ExportDecl(export)) => self.declare_lexical(&export.decl),
-                ModuleItem::ModuleDecl(ModuleDecl::ExportDefaultDecl(export)) => match &export.decl {
-                    DefaultDecl::Fn(function) => function.ident.iter().for_each(|name| self.declare(name)),
-                    DefaultDecl::Class(class) => class.ident.iter().for_each(|name| self.declare(name)),
-                    DefaultDecl::TsInterfaceDecl(_) => {}
-                },
-                ModuleItem::ModuleDecl(_) => {}
-                ModuleItem::Stmt(stmt) => self.declare_statement(stmt),
-            }
-        }
-        // `var` of the top level is found as what a statement hoists, also in an export.
-        module.visit_children_with(self);
-    }
-
     fn finish(mut self) -> Scopes {
         for (function, arguments, at) in std::mem::take(&mut self.calls) {
             let parameters = self.functions.get(&function).cloned();
@@ -178,64 +237,8 @@ impl Resolver {
         self.found
     }
 
-    // Declarations.
-
-    fn declare(&mut self, name: &Ident) {
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.entry(name.sym.to_string()).or_insert(name.span.lo);
-        }
-    }
-
-    fn declare_statement(&mut self, stmt: &Stmt) {
-        if let Stmt::Decl(decl) = stmt {
-            self.declare_lexical(decl);
-        }
-        hoisted(stmt, &mut |name| self.declare(name));
-    }
-
-    fn declare_lexical(&mut self, decl: &Decl) {
-        match decl {
-            Decl::Class(class) => self.declare(&class.ident),
-            Decl::Fn(function) => self.declare(&function.ident),
-            Decl::Var(var) => {
-                for declarator in &var.decls {
-                    bound_names(&declarator.name, &mut |name| self.declare(name));
-                }
-            }
-            Decl::Using(using) => {
-                for declarator in &using.decls {
-                    bound_names(&declarator.name, &mut |name| self.declare(name));
-                }
-            }
-            Decl::TsEnum(declared) => self.declare(&declared.id),
-            Decl::TsInterface(_) | Decl::TsTypeAlias(_) | Decl::TsModule(_) => {}
-        }
-    }
-
-    /// What the statements of a block declare for the block.
-    fn declare_block(&mut self, stmts: &[Stmt]) {
-        for stmt in stmts {
-            match stmt {
-                Stmt::Decl(Decl::Var(var)) if var.kind == VarDeclKind::Var => {}
-                Stmt::Decl(decl) => self.declare_lexical(decl),
-                _ => {}
-            }
-        }
-    }
-
-    fn scope(&mut self, declare: impl FnOnce(&mut Self), visit: impl FnOnce(&mut Self)) {
-        self.scopes.push(HashMap::new());
-        declare(self);
-        visit(self);
-        self.scopes.pop();
-    }
-
     fn resolve(&self, name: &Ident) -> Option<Declaration> {
-        self.resolve_text(&name.sym)
-    }
-
-    fn resolve_text(&self, name: &str) -> Option<Declaration> {
-        self.scopes.iter().rev().find_map(|scope| scope.get(name)).copied()
+        self.declared.get(&name.to_id()).copied()
     }
 
     // Changes.
@@ -355,7 +358,7 @@ impl Resolver {
     fn mentioned(&self, part: &impl VisitWith<Mentioned>, found: &mut Vec<Declaration>) {
         let mut names = Mentioned::default();
         part.visit_with(&mut names);
-        found.extend(names.0.iter().filter_map(|name| self.resolve_text(name)));
+        found.extend(names.0.iter().filter_map(|name| self.declared.get(name)));
     }
 
     fn escapes(&mut self, value: &Expr, at: Span) {
@@ -429,15 +432,10 @@ impl Resolver {
     }
 
     /// Visits a function, which `holder` holds if it was the initialiser of a declaration.
-    fn function<'p>(
-        &mut self,
-        parameters: impl Iterator<Item = &'p Pat> + Clone,
-        body: Option<&[Stmt]>,
-        visit: impl FnOnce(&mut Self),
-    ) {
+    fn function<'p>(&mut self, parameters: impl Iterator<Item = &'p Pat>, visit: impl FnOnce(&mut Self)) {
         let holder = self.holder.take();
         if let Some(holder) = holder {
-            let parameters = parameters.clone().map(|parameter| {
+            let parameters = parameters.map(|parameter| {
                 let mut names = Vec::new();
                 bound_names(parameter, &mut |name| names.push(name.span.lo));
                 names
@@ -445,15 +443,7 @@ impl Resolver {
             self.functions.insert(holder, parameters.collect());
         }
         let within = std::mem::replace(&mut self.within, holder);
-        self.scope(
-            |this| {
-                for parameter in parameters {
-                    bound_names(parameter, &mut |name| this.declare(name));
-                }
-                body.into_iter().flatten().for_each(|stmt| this.declare_statement(stmt));
-            },
-            visit,
-        );
+        visit(self);
         self.within = within;
     }
 
@@ -474,16 +464,6 @@ impl Resolver {
             }
             ForHead::Pat(pattern) => self.pattern_written(pattern, span(pattern.span())),
             ForHead::UsingDecl(_) => {}
-        }
-    }
-
-    fn declare_head(&mut self, head: &ForHead) {
-        if let ForHead::VarDecl(var) = head
-            && var.kind != VarDeclKind::Var
-        {
-            for declarator in &var.decls {
-                bound_names(&declarator.name, &mut |name| self.declare(name));
-            }
         }
     }
 }
@@ -651,127 +631,37 @@ impl Visit for Resolver {
         property.visit_children_with(self);
     }
 
-    fn visit_block_stmt(&mut self, block: &BlockStmt) {
-        self.scope(|this| this.declare_block(&block.stmts), |this| block.visit_children_with(this));
-    }
-
-    fn visit_switch_stmt(&mut self, switch: &SwitchStmt) {
-        switch.discriminant.visit_with(self);
-        self.scope(
-            |this| switch.cases.iter().for_each(|case| this.declare_block(&case.cons)),
-            |this| switch.cases.visit_with(this),
-        );
-    }
-
-    fn visit_catch_clause(&mut self, clause: &CatchClause) {
-        self.scope(
-            |this| {
-                if let Some(param) = &clause.param {
-                    bound_names(param, &mut |name| this.declare(name));
-                }
-            },
-            |this| clause.visit_children_with(this),
-        );
-    }
-
-    fn visit_for_stmt(&mut self, statement: &ForStmt) {
-        self.scope(
-            |this| {
-                if let Some(VarDeclOrExpr::VarDecl(var)) = &statement.init
-                    && var.kind != VarDeclKind::Var
-                {
-                    for declarator in &var.decls {
-                        bound_names(&declarator.name, &mut |name| this.declare(name));
-                    }
-                }
-            },
-            |this| statement.visit_children_with(this),
-        );
-    }
-
     fn visit_for_in_stmt(&mut self, statement: &ForInStmt) {
-        self.scope(
-            |this| this.declare_head(&statement.left),
-            |this| {
-                this.head(&statement.left, &statement.right);
-                statement.visit_children_with(this);
-            },
-        );
+        self.head(&statement.left, &statement.right);
+        statement.visit_children_with(self);
     }
 
     fn visit_for_of_stmt(&mut self, statement: &ForOfStmt) {
-        self.scope(
-            |this| this.declare_head(&statement.left),
-            |this| {
-                this.head(&statement.left, &statement.right);
-                statement.visit_children_with(this);
-            },
-        );
-    }
-
-    fn visit_fn_expr(&mut self, expr: &FnExpr) {
-        let holder = self.holder.take();
-        self.scope(
-            |this| expr.ident.iter().for_each(|name| this.declare(name)),
-            |this| {
-                this.holder = holder;
-                expr.function.visit_with(this);
-            },
-        );
-    }
-
-    fn visit_class_expr(&mut self, expr: &ClassExpr) {
-        self.scope(|this| expr.ident.iter().for_each(|name| this.declare(name)), |this| expr.class.visit_with(this));
+        self.head(&statement.left, &statement.right);
+        statement.visit_children_with(self);
     }
 
     fn visit_function(&mut self, function: &Function) {
-        let body = function.body.as_ref().map(|body| body.stmts.as_slice());
-        self.function(function.params.iter().map(|param| &param.pat), body, |this| function.visit_children_with(this));
+        self.function(function.params.iter().map(|param| &param.pat), |this| function.visit_children_with(this));
     }
 
     fn visit_arrow_expr(&mut self, arrow: &ArrowExpr) {
-        let body = match &*arrow.body {
-            ArrowFunctionBody::FunctionBody(body) => Some(body.stmts.as_slice()),
-            ArrowFunctionBody::Expr(_) => None,
-        };
-        self.function(arrow.params.iter(), body, |this| {
+        self.function(arrow.params.iter(), |this| {
             if let ArrowFunctionBody::Expr(value) = &*arrow.body {
                 this.returned(value);
             }
             arrow.visit_children_with(this);
         });
     }
-
-    fn visit_constructor(&mut self, constructor: &Constructor) {
-        self.scope(
-            |this| {
-                for param in &constructor.params {
-                    if let ParamOrTsParamProp::Param(param) = param {
-                        bound_names(&param.pat, &mut |name| this.declare(name));
-                    }
-                }
-                let body = constructor.body.as_ref().map(|body| body.stmts.as_slice());
-                body.into_iter().flatten().for_each(|stmt| this.declare_statement(stmt));
-            },
-            |this| constructor.visit_children_with(this),
-        );
-    }
-
-    fn visit_static_block(&mut self, block: &StaticBlock) {
-        self.scope(
-            |this| block.body.stmts.iter().for_each(|stmt| this.declare_statement(stmt)),
-            |this| block.visit_children_with(this),
-        );
-    }
 }
 
 /// The names in a part of a file, whatever they mean there.
 #[derive(Default)]
-struct Mentioned(Vec<String>);
+struct Mentioned(Vec<Id>);
 
 impl Visit for Mentioned {
     fn visit_ident(&mut self, name: &Ident) {
-        self.0.push(name.sym.to_string());
+        self.0.push(name.to_id());
     }
 
     fn visit_expr(&mut self, expr: &Expr) {

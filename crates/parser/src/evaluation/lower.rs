@@ -3,25 +3,18 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use swc_core::{
-    common::{BytePos, FileName, GLOBALS, Globals, Mark, SourceFile, SyntaxContext, sync::Lrc},
-    ecma::{
-        ast::{DefaultDecl, Id, Ident, ImportSpecifier, Module, ModuleDecl, ModuleItem, Program, Stmt},
-        transforms::base::resolver,
-        visit::VisitMutWith as _,
-    },
+    common::SyntaxContext,
+    ecma::ast::{DefaultDecl, Id, Ident, ImportSpecifier, Module, ModuleDecl, ModuleItem, Stmt},
 };
 
 use super::{
     Class, Evaluation, Expression, ExpressionKind, Function, FunctionId, Pattern, Slot, SlotId, Step, declare::Declared,
 };
 use crate::{
-    position::BYTE_ORDER_MARK,
+    names::{Names, with_names},
     record::Span,
-    syntax::{ModuleSyntax, guarded, parse_file, span},
+    syntax::{ModuleSyntax, span},
 };
-
-/// The passes go deeper into a tree than the parser does: each level has frames of a visitor and of its walk.
-const PASSES: usize = 3;
 
 /// Code that is nested deeper is opaque. Nobody writes it by hand, and who walks the steps must not run out of stack.
 const DEEPEST: usize = 120;
@@ -43,29 +36,17 @@ const DEFAULT: &str = "*default*";
 /// ```
 #[must_use]
 pub fn evaluation(text: &str) -> Option<Evaluation> {
-    let work = || GLOBALS.set(&Globals::new(), || read(text));
-    guarded(text, ModuleSyntax::JavaScript, PASSES, work).ok().flatten()
-}
-
-fn read(text: &str) -> Option<Evaluation> {
-    let code = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    let name = Lrc::new(FileName::Anon);
-    let start = BytePos(if code.len() < text.len() { 4 } else { 1 });
-    let file = SourceFile::new(name.clone(), false, name, code.to_owned().into(), start);
-    let (module, errors) = parse_file(text, &file, ModuleSyntax::JavaScript);
-    let module = module.filter(|_| errors.is_empty())?;
-    let unresolved = Mark::new();
-    let mut program = Program::Module(module);
-    program.visit_mut_with(&mut resolver(unresolved, Mark::new(), false));
-    let Program::Module(module) = &program else { return None };
-    let mut lowering = Lowering::new(unresolved);
-    let body = lowering.module(module);
-    Some(lowering.finish(body))
+    let (read, errors) = with_names(text, ModuleSyntax::JavaScript, |module, resolved| {
+        let mut lowering = Lowering::new(resolved);
+        let body = lowering.module(module);
+        (lowering.finish(body), Vec::new())
+    });
+    read.filter(|_| errors.is_empty())
 }
 
 /// What is gathered while a tree is walked.
 pub(super) struct Lowering {
-    unresolved: Mark,
+    resolved: Names,
     pub(super) slots: Vec<Slot>,
     by_id: HashMap<Id, SlotId>,
     names: BTreeMap<String, SlotId>,
@@ -81,9 +62,9 @@ pub(super) struct Lowering {
 }
 
 impl Lowering {
-    fn new(unresolved: Mark) -> Self {
+    fn new(resolved: Names) -> Self {
         Self {
-            unresolved,
+            resolved,
             slots: Vec::new(),
             by_id: HashMap::new(),
             names: BTreeMap::new(),
@@ -113,7 +94,7 @@ impl Lowering {
 
     /// The binding that a name means; `None` where nothing declares it.
     pub(super) fn slot(&mut self, ident: &Ident) -> Option<SlotId> {
-        if ident.ctxt.outer() == self.unresolved {
+        if self.resolved.is_global(ident) {
             return None;
         }
         Some(self.slot_of(&ident.sym, ident.ctxt))

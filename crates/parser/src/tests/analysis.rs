@@ -398,7 +398,7 @@ fn property_writes() {
     check(
         "function f() {} function g(f) { f.a = 1; Object.assign(f) } function h(Object) { Object.assign(f) }",
         expect![[r#"
-            f = function(0), property `Object.assign(f)`
+            f = function(0)
             g = function(1)
             h = function(1)
         "#]],
