@@ -149,6 +149,10 @@ fn rewritten(of: &Material<'_>, how: &Rewrite<'_>) -> Result<Outcome> {
         let name = log("without-parser");
         boots.add(&*name.clone(), move || lab.exercise(&name, &without_parser(bench, &name, started)?, Manner::Edited))
     });
+    let without_init = (how.column == Column::Presentry && is_guarded(bench, started)?).then(|| {
+        let name = log("without-init");
+        boots.add(&*name.clone(), move || lab.exercise(&name, &without_init(bench, &name, started)?, Manner::Edited))
+    });
     let stack =
         scenario.deploys.as_ref().map(|_| boots.add(log("deployment"), || lab.firebase_stack(&log("stack"), started)));
     boots.run(bench.console);
@@ -170,6 +174,7 @@ fn rewritten(of: &Material<'_>, how: &Rewrite<'_>) -> Result<Outcome> {
         exports: exports.take()?,
         stack: stack.map(|boot| boot.take()).transpose()?,
         without_parser: without_parser.map(|boot| boot.take()).transpose()?,
+        without_init: without_init.map(|boot| boot.take()).transpose()?,
         packages,
         sdk_packages,
         resolved: resolved::found(&server, &server)?,
@@ -208,6 +213,22 @@ fn without_parser(bench: &Workbench<'_>, name: &str, started: &Path) -> Result<P
     if emptied == 0 {
         bail!("the build has no parser that could be taken out");
     }
+    Ok(copy)
+}
+
+/// Whether the facade of a build has a guard that knows that Sentry starts on each path.
+fn is_guarded(bench: &Workbench<'_>, app: &Path) -> Result<bool> {
+    let entry = app.join(bench.entry());
+    let text = std::fs::read(&entry).with_context(|| format!("failed to read `{}`", entry.display()))?;
+    Ok(String::from_utf8_lossy(&text).contains("_guard(\"proven\","))
+}
+
+/// A copy of the started app whose instrumentation is empty.
+fn without_init(bench: &Workbench<'_>, name: &str, started: &Path) -> Result<PathBuf> {
+    let copy = bench.work.join(name);
+    tree::copy(started, &copy, |_| true)?;
+    let instrumentation = bench.server(&copy).join(&bench.scenario.instrumentation);
+    std::fs::write(&instrumentation, "").with_context(|| format!("failed to empty `{}`", instrumentation.display()))?;
     Ok(copy)
 }
 

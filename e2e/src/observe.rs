@@ -128,7 +128,8 @@ impl Lab<'_> {
         server.stop();
         let received = intake.received();
         let trace = ModuleTrace::default();
-        Ok(Observation { page, asset, libraries, package, values, features, status, trace, received })
+        let guard = guard_lines(&spec.log)?;
+        Ok(Observation { page, asset, libraries, package, values, features, status, trace, received, guard })
     }
 
     /// Boots the build in `app` with `--import` of its instrumentation, and writes down whether it starts.
@@ -317,6 +318,13 @@ fn form_action(html: &str) -> Option<String> {
     let form = html.split("<form").nth(1)?.split('>').next()?;
     let (_, action) = form.split_once("action=\"")?;
     Some(action.split('"').next()?.replace("&amp;", "&"))
+}
+
+/// The lines of a log that the guard of a facade printed.
+fn guard_lines(log: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read(log).with_context(|| format!("failed to read `{}`", log.display()))?;
+    let text = String::from_utf8_lossy(&text);
+    Ok(text.lines().filter(|line| line.contains("presentry: [")).map(str::to_owned).collect())
 }
 
 fn source_of(spec: &Spec) -> Source {

@@ -160,6 +160,11 @@ pub const ORACLES: &[Oracle] = &[
         let command = of.build.command.as_ref()?;
         Some((command_is(&command.wanted, &command.version), vec![command.source.clone()]))
     }),
+    row(None, "the guard", OURS, |of| {
+        let control = of.build.without_init.as_ref();
+        let judgement = of.build.seen.up().and_then(|seen| guard(seen, control.map(Seen::up).transpose()?));
+        Some((judgement, std::iter::once(&of.build.seen).chain(control).map(|seen| seen.source.clone()).collect()))
+    }),
     row(None, "a second run changes nothing", OURS, |of| Some(changes_nothing(of.build.again.as_ref()?))),
     row(None, "restore gives back the original", OURS, |of| Some(changes_nothing(of.build.restored.as_ref()?))),
 ];
@@ -490,6 +495,22 @@ pub fn one_init(scenario: &Scenario, plain: &ModuleTrace, preloaded: Option<&Mod
             (None, Some(host)) => format!("{number}; `--import` does not apply ({})", host.limit()),
             _ => format!("{number}, also under `--import`"),
         }
+    })
+}
+
+/// The guard of the facade is silent, and tells in a build without `init` that Sentry has no client.
+///
+/// # Errors
+/// Shows what it printed.
+pub fn guard(seen: &Observation, without_init: Option<&Observation>) -> Judgement {
+    let mut wrong: Vec<String> = seen.guard.iter().map(|line| format!("it printed `{line}`")).collect();
+    let tells = |seen: &&Observation| seen.guard.iter().any(|line| line.contains("Sentry has no client"));
+    if without_init.is_some_and(|seen| !tells(&seen)) {
+        wrong.push("without `init` it did not tell that Sentry has no client".to_owned());
+    }
+    verdict(&wrong, || match without_init {
+        Some(_) => "silent; without `init` it tells that Sentry has no client".to_owned(),
+        None => "silent".to_owned(),
     })
 }
 

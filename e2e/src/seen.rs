@@ -56,6 +56,8 @@ pub struct Observation {
     pub trace: ModuleTrace,
     /// What arrived at the intake.
     pub received: Received,
+    /// The lines that the guard of the facade printed.
+    pub guard: Vec<String>,
 }
 
 /// What a server did whose runtime throws.
@@ -160,6 +162,9 @@ pub struct Build {
     /// A start of the same with the parser taken out that SDK 11 injects channels with, where that is used: a build that has
     /// lost it must not pass for one that instruments.
     pub without_parser: Option<Seen<Observation>>,
+    /// A start of the same with an empty instrumentation, where its facade was proven without a condition: the guard must
+    /// tell that Sentry has no client.
+    pub without_init: Option<Seen<Observation>>,
     /// The size of its packages, in bytes.
     pub packages: u64,
     /// The packages of the SDK among them.

@@ -97,11 +97,12 @@ enum Build {
 }
 
 /// In the order of the table.
-const CONTENDERS: [Contender; 7] = [
+const CONTENDERS: [Contender; 8] = [
     Contender { label: BASELINE, build: Build::Unrewritten },
     Contender { label: "SDK dynamic", build: Build::Sdk },
     Contender { label: UNBUNDLED, build: Build::Presentry(&[UNBUNDLED]) },
     Contender { label: BUNDLED, build: Build::Presentry(&["--bundle-sdk"]) },
+    Contender { label: "--bundle-sdk --no-guard", build: Build::Presentry(&["--bundle-sdk", "--no-guard"]) },
     Contender { label: PRUNED, build: Build::Presentry(&["--bundle-sdk", "--prune"]) },
     Contender {
         label: "--bundle-sdk --prune --compile-cache",
@@ -116,12 +117,16 @@ const BARE: Contender = Contender { label: "no Sentry at all", build: Build::Bar
 const NOT_AHEAD: &str = "--no-instrument-ahead";
 
 /// Where the server has an SDK of its own, which injects channels: the SDK for SolidStart makes no build of it.
-const OF_CHANNELS: [Contender; 7] = [
+const OF_CHANNELS: [Contender; 8] = [
     CONTENDERS[0],
     Contender { label: UNBUNDLED, build: Build::Presentry(&[UNBUNDLED, NOT_AHEAD]) },
     Contender { label: "bundle", build: Build::Presentry(&["--bundle-sdk", NOT_AHEAD]) },
     Contender { label: "ahead", build: Build::Presentry(&[UNBUNDLED, "--instrument-ahead"]) },
     Contender { label: AHEAD, build: Build::Presentry(&["--bundle-sdk", "--instrument-ahead"]) },
+    Contender {
+        label: "ahead + bundle, no guard",
+        build: Build::Presentry(&["--bundle-sdk", "--instrument-ahead", "--no-guard"]),
+    },
     Contender { label: AHEAD_PRUNED, build: Build::Presentry(&["--bundle-sdk", "--instrument-ahead", "--prune"]) },
     BARE,
 ];

@@ -77,6 +77,7 @@ pub(super) fn make(of: &Material<'_>) -> Result<Outcome> {
         exports: exports.take()?,
         stack: None,
         without_parser: None,
+        without_init: None,
         packages: size_of_packages(&server)?,
         sdk_packages: sdk_packages_in(&server),
         resolved: resolved::found(&server, &server)?,

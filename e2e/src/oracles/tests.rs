@@ -74,6 +74,7 @@ pub(crate) fn right() -> Observation {
             loads: loads(&["entry.mjs", "chunks/nitro.mjs", "node_modules/esm-probe/index.js"]),
         },
         received: received(vec![transaction("/api/graphql", vec![span("auto.graphql.otel.graphql", "t")])]),
+        guard: Vec::new(),
     }
 }
 
@@ -611,4 +612,14 @@ fn libraries_in_chunks_send_what_they_send_in_packages() {
     fails(judge(&unrewritten()), "arrived, wanted 2 of `auto.db.postgresjs`");
     let seen = right(&["select 1", "select 2"]);
     fails(as_in_packages(&scenario, &seen, &seen), "no control: hooks see the libraries");
+}
+
+#[test]
+fn a_guard_speaks_only_without_sentry() {
+    let line = "presentry: [not-as-proven] Sentry has no client, but the build is proven".to_owned();
+    let speaks = Observation { guard: vec![line], ..unrewritten() };
+    passes(guard(&right(), Some(&speaks)));
+    passes(guard(&right(), None));
+    fails(guard(&speaks, Some(&speaks)), "it printed `presentry: [not-as-proven]");
+    fails(guard(&right(), Some(&unrewritten())), "did not tell that Sentry has no client");
 }
