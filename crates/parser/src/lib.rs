@@ -42,7 +42,7 @@ pub use record::{
     LocalExportEntry, ModuleExportName, ModuleRecord, ModuleRequest, Phase, RequestForm, Span, StarExportEntry,
     StringLiteral, UrlForm, UrlReference,
 };
-pub use requires::{FileGoal, RequestMeans, RunTimeRequest, module_requests, run_time_requests};
+pub use requires::{FileGoal, RequestMeans, RunTimeRequest, commonjs_error, module_requests, run_time_requests};
 pub use wrappers::commonjs_wrappers;
 
 #[cfg(test)]

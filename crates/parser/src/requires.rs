@@ -17,11 +17,12 @@ use swc_core::{
 };
 
 use crate::{
+    error::SyntaxError,
     nesting::stack_needed,
     parse::record,
     position::BYTE_ORDER_MARK,
     record::{ModuleRecord, Span, StringLiteral},
-    syntax::{span, with_module},
+    syntax::{ModuleSyntax, guarded, span, syntax_error, with_module},
 };
 
 /// How a file is read.
@@ -91,6 +92,22 @@ pub fn module_requests(text: &str) -> (ModuleRecord, Vec<RunTimeRequest>) {
 }
 
 fn read(text: &str, goal: FileGoal) -> Vec<RunTimeRequest> {
+    parsed(text, goal).map(|program| requests_in(&program)).unwrap_or_default()
+}
+
+/// Why Node would not run a text as CommonJS; `None` where it would.
+///
+/// ```
+/// use presentry_parser::commonjs_error;
+/// assert!(commonjs_error("with (Math) exports.a = max(1, 2); return").is_none());
+/// assert!(commonjs_error("export const a = 1").is_some());
+/// ```
+#[must_use]
+pub fn commonjs_error(text: &str) -> Option<SyntaxError> {
+    guarded(text, ModuleSyntax::JavaScript, 1, || parsed(text, FileGoal::CommonJs).err()).unwrap_or_else(Some)
+}
+
+fn parsed(text: &str, goal: FileGoal) -> Result<Program, SyntaxError> {
     let code = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let name = Lrc::new(FileName::Anon);
     let start = BytePos(if code.len() < text.len() { 4 } else { 1 });
@@ -107,7 +124,7 @@ fn read(text: &str, goal: FileGoal) -> Vec<RunTimeRequest> {
         FileGoal::Module => parser.parse_module().map(Program::Module),
         FileGoal::CommonJs => parser.parse_commonjs().map(Program::Script),
     };
-    program.map(|program| requests_in(&program)).unwrap_or_default()
+    program.map_err(|error| syntax_error(text, &error, true))
 }
 
 /// The requests in a tree.

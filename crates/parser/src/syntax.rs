@@ -159,7 +159,7 @@ fn is_fatal(error: &Kind) -> bool {
     )
 }
 
-fn syntax_error(text: &str, error: &Error, fatal: bool) -> SyntaxError {
+pub(crate) fn syntax_error(text: &str, error: &Error, fatal: bool) -> SyntaxError {
     let Span { start, end } = span(error.span());
     let start = floor_char_boundary(text, start);
     let end = floor_char_boundary(text, end).max(start);

@@ -82,7 +82,7 @@ pub(crate) mod codes {
         instrumentation_in_runtime::instrumentation_in_runtime,
         instrumentation_missing::instrumentation_missing,
         instrumentation_shares_runtime::instrumentation_shares_runtime,
-        instrumentation_throws::{instrumentation_throws, missing_export},
+        instrumentation_throws::{instrumentation_throws, unlinkable},
         library_before_init::{library_before_init, library_left_to_hooks},
         limited_tracing::limited_tracing,
         live_binding::live_binding,

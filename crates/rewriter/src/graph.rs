@@ -236,9 +236,9 @@ impl<'a> Graph<'a> {
         Ok(edges.collect())
     }
 
-    /// Whether there is such a module, or anything of that path.
-    pub(crate) fn exists(&self, path: &ModulePath) -> bool {
-        self.is_data(path) || self.sources.exists(path)
+    /// Whether there is such a module, or a file of that path.
+    pub(crate) fn is_file(&self, path: &ModulePath) -> bool {
+        self.is_data(path) || self.sources.is_file(path)
     }
 
     /// An ES module of the build. `None` when there is no such file, and for files that are no ES modules: CommonJS,

@@ -19,6 +19,7 @@ mod injected;
 mod insertions;
 mod kinds;
 mod libraries;
+mod linking;
 mod main_checks;
 mod order;
 mod outlines;

@@ -7,6 +7,7 @@
 mod builtins;
 mod callbacks;
 mod calls;
+mod collections;
 mod condition;
 mod evaluator;
 mod expressions;
@@ -21,6 +22,7 @@ mod rules;
 mod state;
 mod targets;
 mod value;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +33,14 @@ pub(crate) use self::{
     reach::Reach,
     targets::serving_entry,
 };
-use self::{evaluator::Evaluator, packages::Follow, state::Stage, state::State, targets::Targets, value::Value};
+use self::{
+    evaluator::{Changing, Evaluator},
+    packages::Follow,
+    state::Stage,
+    state::State,
+    targets::Targets,
+    value::{ObjectId, Value},
+};
 use crate::{diagnostics::Diagnostic, graph::Graph, sources::ModulePath};
 
 /// What an abstract run has found.
@@ -63,12 +72,21 @@ pub(crate) struct Run {
     pub(crate) ended: Vec<Place>,
     /// The places at which the evaluation ends in an error that nothing catches.
     pub(crate) thrown: Vec<Place>,
+    /// The places at which the evaluation waits for a promise that nothing settles.
+    pub(crate) stuck: Vec<Place>,
     /// Whether the run was given up, since it has too many steps.
     pub(crate) exhausted: bool,
     /// The modules whose code was run.
     pub(crate) evaluated: BTreeSet<ModulePath>,
     /// Whether a package names a module of the build, which CommonJS that is not followed may load.
     package_names_build: bool,
+}
+
+impl Run {
+    /// Whether each path ends the process, or never comes to its end.
+    pub(crate) fn never_completes(&self) -> bool {
+        self.reach == Reach::NOWHERE && !self.exhausted
+    }
 }
 
 /// Runs a module, and what it imports, abstractly. With `left_out` a rule does not hold.
@@ -90,16 +108,40 @@ pub(crate) fn run(graph: &Graph<'_>, entry: &ModulePath, left_out: Option<Rule>)
     Ok(if is_better { scripts } else { modules })
 }
 
+/// Runs a module until it is known which objects are changed after code has read them that may run at another time.
 fn run_following(
     graph: &Graph<'_>,
     entry: &ModulePath,
     left_out: Option<Rule>,
     follow: Follow,
 ) -> Result<Run, Box<Diagnostic>> {
+    /// After so many runs, each object is taken to be changed.
+    const MOST: usize = 3;
+    let mut changing = BTreeSet::new();
+    for _ in 0..MOST {
+        let (run, changed) = run_where(graph, entry, left_out, follow, Changing::These(changing.clone()))?;
+        if changed.is_subset(&changing) {
+            return Ok(run);
+        }
+        changing.extend(changed);
+    }
+    run_where(graph, entry, left_out, follow, Changing::All).map(|(run, _)| run)
+}
+
+fn run_where(
+    graph: &Graph<'_>,
+    entry: &ModulePath,
+    left_out: Option<Rule>,
+    follow: Follow,
+    changing: Changing,
+) -> Result<(Run, BTreeSet<ObjectId>), Box<Diagnostic>> {
     let mut evaluator = Evaluator::new(graph, Targets::of(graph, entry)?);
     evaluator.left_out = left_out;
     evaluator.follow = follow;
-    Ok(ended(evaluator, entry))
+    evaluator.changing = changing;
+    let watch = evaluator.watch.clone();
+    let run = ended(evaluator, entry);
+    Ok((run, watch.changed()))
 }
 
 /// Runs a module, and of what it imports nothing but what it binds. It loads no runtime.
@@ -111,6 +153,7 @@ pub(crate) fn run_alone(graph: &Graph<'_>, module: &ModulePath) -> Run {
 
 fn ended(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
     let mut state = State::new();
+    state.watch = Some(evaluator.watch.clone());
     let end = evaluator.module(entry, &mut state).map(|()| state);
     let reach = end.as_ref().map_or(Reach::NOWHERE, |state| state.reach);
     let exhausted = evaluator.exhausted;
@@ -136,6 +179,7 @@ fn ended(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
         required: log.required,
         ended: log.ended.into_iter().collect(),
         thrown: log.thrown.into_iter().collect(),
+        stuck: log.stuck.into_iter().collect(),
         exhausted,
         evaluated,
         package_names_build,

@@ -3,19 +3,19 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use presentry_parser::{ImportName, RequestForm, Span};
+use presentry_parser::{RequestForm, Span};
 
 use crate::{
     build_plugin::{self, BuildPlugin},
     channels::injects_channels,
     diagnostics::{Diagnostic, Label, Severity, Stage, codes},
-    exports::{Resolution, resolve_export},
     facade::facade_header,
     floating::floating_imports,
     graph::{Closure, Graph, Module, PackageEdge},
     guard::is_guarded,
     injected::{self, Hooks, Injected},
     libraries::{Load, follow, lost},
+    linking::unlinkable,
     order::{self, Place, Reach, Rule, Run, serving_entry},
     packages::Means,
     runtime::{inits_behind, is_imported_back, is_nitro_runtime, serving},
@@ -214,7 +214,7 @@ fn prove_in(
     let serving = serving_modules(graph, entry, instrumentation.as_ref(), &runtime)?;
     let is_runtime_itself = is_nitro_runtime(graph, entry) || is_imported_back(graph, entry, runtime.iter())?;
     let mut failures = Vec::new();
-    let ends = run.reach == Reach::NOWHERE && !run.exhausted && !(run.thrown.is_empty() && run.ended.is_empty());
+    let ends = run.never_completes();
     // `init` of a changed bundle does not count, so that nothing starts Sentry.
     let changed = nearest(&closure, |path| is_changed_bundle(graph, path));
     // A build that starts no Sentry is as it was built: what it loads early is not a second cause.
@@ -267,11 +267,10 @@ fn prove_in(
     if let Some(untried) = &untried_bundle {
         failures.push(codes::bundle_untried(untried));
     }
-    if let Some(missing) = nearest(&closure, |path| !graph.exists(path)) {
+    if let Some(missing) = nearest(&closure, |path| !graph.is_file(path)) {
         failures.push(codes::missing_module(graph, &missing, &closure.chain(&missing)));
-    }
-    if let Some((module, import)) = missing_export(graph, &allowed)? {
-        failures.push(codes::missing_export(&module, import));
+    } else if let Some(found) = unlinkable(graph, &allowed)? {
+        failures.push(codes::unlinkable(&found));
     }
     if let Some(elsewhere) = closure.elsewhere.first() {
         let mut chain = closure.chain(&elsewhere.edge.from);
@@ -457,45 +456,6 @@ fn started_without_hooks(
     Ok(Some(codes::init_by_require(graph, place, specifier)))
 }
 
-/// The first import of a name that the module of the build does not export: Node links neither of them.
-fn missing_export(
-    graph: &Graph<'_>,
-    modules: &BTreeSet<ModulePath>,
-) -> Result<Option<(Rc<Module>, usize)>, Box<Diagnostic>> {
-    for path in modules {
-        let Some(module) = graph.load(path)? else { continue };
-        for (index, import) in module.record.import_entries.iter().enumerate() {
-            let ImportName::Name(name) = &import.import_name else { continue };
-            let specifier = &module.record.requested_modules[import.request].specifier.value;
-            let Target::File(file) = graph.resolve(path, specifier) else { continue };
-            if graph.is_data(&file) || graph.load(&file)?.is_none() {
-                continue;
-            }
-            let lacks =
-                matches!(resolve_export(graph, &file, &name.value), Ok(Resolution::NotFound | Resolution::Ambiguous));
-            if lacks && exports_are_known(graph, &file)? {
-                return Ok(Some((module, index)));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// Whether a module, and what it imports, re-exports as a whole nothing but ES modules of the build.
-fn exports_are_known(graph: &Graph<'_>, module: &ModulePath) -> Result<bool, Box<Diagnostic>> {
-    for path in graph.closure(module)?.paths() {
-        let Some(module) = graph.load(path)? else { continue };
-        for star in &module.record.star_export_entries {
-            let specifier = &module.record.requested_modules[star.request].specifier.value;
-            match graph.resolve(path, specifier) {
-                Target::File(file) if graph.load(&file)?.is_some() => {}
-                _ => return Ok(false),
-            }
-        }
-    }
-    Ok(true)
-}
-
 /// What the order of evaluation comes to. A failure is added only where no static edge explains it.
 fn judge_order(
     graph: &Graph<'_>,
@@ -512,8 +472,6 @@ fn judge_order(
     let mut starts = run.reach.has(Reach::STARTED);
     // Where it starts on no other path, one behind a failure starts only when something fails.
     starts |= run.reach == Reach::STARTED_AFTER_FAILURE;
-    // A path that ends in an error starts no server. Where there is no other, nothing can come before Sentry.
-    starts |= run.reach == Reach::NOWHERE && run.early.is_empty() && run.doubtful.is_empty() && run.late.is_empty();
     if !run.exhausted && starts && !may_be_late {
         warnings.extend(codes::init_options(graph, run));
         if !run.reach.is_early() {

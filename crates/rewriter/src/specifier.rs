@@ -208,6 +208,29 @@ pub(crate) fn is_builtin(specifier: &str) -> bool {
         || BUILTINS.contains(&specifier.split('/').next().unwrap_or(specifier)) && !specifier.starts_with("punycode/")
 }
 
+/// Whether a module of the host is one that some version of Node has.
+pub(crate) fn is_of_node(specifier: &str) -> bool {
+    const NEWER: [&str; 5] = ["test", "test/reporters", "sqlite", "sea", "quic"];
+    const BELOW: [&str; 12] = [
+        "assert/strict",
+        "dns/promises",
+        "fs/promises",
+        "inspector/promises",
+        "path/posix",
+        "path/win32",
+        "readline/promises",
+        "stream/consumers",
+        "stream/promises",
+        "stream/web",
+        "timers/promises",
+        "util/types",
+    ];
+    specifier.strip_prefix("node:").is_none_or(|name| {
+        // Those that begin with `_` are old names of parts.
+        name.starts_with('_') || BUILTINS.contains(&name) || NEWER.contains(&name) || BELOW.contains(&name)
+    })
+}
+
 /// `module.builtinModules` of Node 20 to 24 without their subpaths. Those that exist with `node:` only (`test`,
 /// `sqlite`, …) are not bare names.
 const BUILTINS: &[&str] = &[

@@ -6,12 +6,12 @@ use presentry_parser::{Argument, Expression, Name};
 
 use super::{
     condition::{Condition, ConditionKind},
-    evaluator::{Catcher, Evaluator, Frame, equal},
+    evaluator::{Catcher, Evaluator, Frame},
     host::global,
     log::{LostBy, Why},
     reach::Reach,
     state::State,
-    value::{Arguments, Object, ObjectKind, PromiseValue, Slot, Value},
+    value::{Arguments, Guard, Object, ObjectKind, PromiseValue, Slot, Value},
 };
 
 /// Functions of the host that do not fail and call nothing that they are given.
@@ -44,6 +44,9 @@ fn is_harmless(name: &str) -> bool {
             | "process.stderr.write"
     )
 }
+
+/// How the names begin of symbols that the modules make.
+pub(super) const OWN_SYMBOL: &str = "Symbol.own ";
 
 /// Functions among them that fail if they are given what they do not expect.
 fn may_refuse(name: &str) -> bool {
@@ -234,7 +237,9 @@ impl Evaluator<'_> {
                 let promise = promise.clone();
                 Some(self.on_promise(frame, &promise, name, &arguments, state, expression))
             }
-            (Value::Object(id), _) => self.call_object_method(frame, *id, receiver, name, arguments, state, expression),
+            (Value::Object(id), _) => {
+                self.call_object_method(frame, *id, receiver, name, arguments, state, expression, awaited)
+            }
             (function, "call") => {
                 let this = arguments.get(0);
                 let rest = arguments.values.into_iter().skip(1).collect();
@@ -340,6 +345,7 @@ impl Evaluator<'_> {
         arguments: Arguments,
         state: &mut State,
         expression: &Expression,
+        awaited: bool,
     ) -> Option<Value> {
         if let Some(call) = self.generator(receiver, state) {
             return match name {
@@ -350,11 +356,15 @@ impl Evaluator<'_> {
                 }
             };
         }
-        if let Some(ObjectKind::Collection { is_map, .. }) = state.object(id).map(|object| object.kind.clone()) {
-            return self.call_collection(frame, receiver, is_map, name, arguments, state, expression);
-        }
-        if state.object(id).is_some_and(|object| matches!(object.kind, ObjectKind::Emitter)) {
-            return self.call_emitter(frame, id, name, &arguments, state, expression);
+        match state.object(id).map(|object| object.kind.clone()) {
+            Some(ObjectKind::Collection { is_map, .. }) => {
+                return self.call_collection(frame, id, is_map, name, &arguments, state, expression);
+            }
+            Some(ObjectKind::Emitter) => return self.call_emitter(frame, id, name, &arguments, state, expression),
+            Some(ObjectKind::Storage) => {
+                return self.call_storage(frame, name, arguments, state, expression, awaited);
+            }
+            _ => {}
         }
         let elements = self.elements(receiver, state);
         if matches!(name, "sort" | "toSorted")
@@ -366,7 +376,7 @@ impl Evaluator<'_> {
             "forEach" | "map" | "filter" | "some" | "every" | "find" | "findIndex" | "findLast" | "flatMap" => {
                 let function = arguments.get(0);
                 let Some(elements) = elements else {
-                    return Some(self.call_external(frame, &arguments, state, expression));
+                    return self.call_with_elements(frame, receiver, arguments, state, expression);
                 };
                 let mut results = Vec::new();
                 let all = elements.clone();
@@ -402,7 +412,7 @@ impl Evaluator<'_> {
             }
             "reduce" | "reduceRight" => {
                 let Some(mut elements) = elements else {
-                    return Some(self.call_external(frame, &arguments, state, expression));
+                    return self.call_with_elements(frame, receiver, arguments, state, expression);
                 };
                 if name == "reduceRight" {
                     elements.reverse();
@@ -447,6 +457,11 @@ impl Evaluator<'_> {
                 None => Some(Value::Any),
             },
             "includes" | "join" | "indexOf" => Some(Value::External),
+            "values" | "entries" | "keys" if elements.is_some() => {
+                let pairs = elements.into_iter().flatten().enumerate();
+                let pairs = pairs.map(|(index, element)| (Value::number(index), element)).collect();
+                Some(self.iterator(name, pairs, state))
+            }
             "at" | "values" | "entries" | "keys" | "slice" | "concat" | "flat" | "toReversed" | "toSorted" | "with" => {
                 for value in &arguments.values {
                     self.escape(value, state);
@@ -469,67 +484,33 @@ impl Evaluator<'_> {
         }
     }
 
+    /// A method of an array that calls what it is given with elements that are not known: they may be functions.
+    fn call_with_elements(
+        &mut self,
+        frame: &Frame,
+        array: &Value,
+        arguments: Arguments,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Value> {
+        if state.is_plain(array, 0) && !matches!(array, Value::Object(id) if !self.finds(*id, state)) {
+            return Some(self.call_external(frame, &arguments, state, expression));
+        }
+        self.call_unknown(frame, arguments, state, expression)
+    }
+
     /// The names of the properties of a plain object, where all are known.
     fn names_of(&self, value: &Value, state: &State) -> Option<Vec<Value>> {
         let Value::Object(id) = value else { return None };
-        let object = state.object(*id)?;
+        let object = state.object(*id).filter(|_| self.finds(*id, state))?;
         let is_known = matches!(object.kind, ObjectKind::Plain)
-            && !(object.open || object.has_unnamed || object.has_hidden || object.class.is_some());
+            && !(object.open || object.has_unnamed || object.has_hidden || object.class.is_some())
+            && !object.slots.keys().any(|name| name.starts_with("Symbol."));
         // A property that was deleted, or is there on one path alone, has a value that is not known.
         let is_there = |slot: &Slot| !matches!(slot, Slot::Value(Value::Any | Value::External | Value::Undefined));
         // The order of several is not known.
         let is_known = is_known && object.slots.len() <= 1 && object.slots.values().all(is_there);
         is_known.then(|| object.slots.keys().map(|name| Value::Text(name.clone())).collect())
-    }
-
-    /// A `Map` or a `Set` of elements that are known and all differ; `None` for others.
-    fn collection(&mut self, is_map: bool, arguments: &Arguments, state: &mut State) -> Option<Value> {
-        let elements = self.elements(&arguments.get(0), state).filter(|elements| !elements.is_empty())?;
-        let mut keys = Vec::new();
-        for element in &elements {
-            keys.push(if is_map { self.elements(element, state)?.first()?.clone() } else { element.clone() });
-        }
-        let differs = |(index, key): (usize, &Value)| {
-            key.is_literal() && keys[..index].iter().all(|before| equal(before, key) == Some(false))
-        };
-        if keys.len() > 1 && !keys.iter().enumerate().all(differs) {
-            return None;
-        }
-        let mut object = Object::new(ObjectKind::Collection { is_map, length: elements.len() });
-        for (index, element) in elements.into_iter().enumerate() {
-            object.set(&index.to_string(), element);
-        }
-        Some(Value::Object(self.allocate(state, object)))
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn call_collection(
-        &mut self,
-        frame: &Frame,
-        receiver: &Value,
-        is_map: bool,
-        name: &str,
-        arguments: Arguments,
-        state: &mut State,
-        expression: &Expression,
-    ) -> Option<Value> {
-        let elements = self.elements(receiver, state).filter(|_| name == "forEach" && !arguments.open);
-        let Some(elements) = elements else {
-            self.escape(receiver, state);
-            return Some(self.call_external(frame, &arguments, state, expression));
-        };
-        for element in elements {
-            let (value, key) = if is_map {
-                let entry = self.elements(&element, state).unwrap_or_default();
-                let part = |index: usize| entry.get(index).cloned().unwrap_or(Value::Undefined);
-                (part(1), part(0))
-            } else {
-                (element.clone(), element)
-            };
-            let given = Arguments::of(vec![value, key, receiver.clone()]);
-            self.call(frame, &arguments.get(0), arguments.get(1), given, state, expression, false)?;
-        }
-        Some(Value::Undefined)
     }
 
     pub(super) fn global_property(&mut self, name: &str, _state: &State) -> Value {
@@ -625,9 +606,18 @@ impl Evaluator<'_> {
                 if let Value::Object(id) = value
                     && let Some(object) = state.object_mut(id)
                 {
-                    object.is_guarded = true;
+                    object.guard = if &**name == "Object.freeze" { Guard::Frozen } else { Guard::Doubtful };
                 }
                 Some(value)
+            }
+            "Object.create" if arguments.values.len() == 1 && !arguments.open => {
+                let mut made = Object::new(ObjectKind::Plain);
+                match arguments.get(0) {
+                    Value::Null => {}
+                    Value::Object(prototype) => made.prototype = Some(prototype),
+                    _ => return Some(self.call_external(frame, &arguments, state, expression)),
+                }
+                Some(Value::Object(self.allocate(state, made)))
             }
             "Object.keys" if self.names_of(&arguments.get(0), state).is_some() => {
                 let names = self.names_of(&arguments.get(0), state)?;
@@ -661,7 +651,7 @@ impl Evaluator<'_> {
                     self.put(*id, Some(name), slot, state);
                     if let Some(object) = state.object_mut(*id) {
                         object.has_hidden = true;
-                        object.is_guarded = true;
+                        object.guard = Guard::Doubtful;
                     }
                     return Some(target);
                 }
@@ -675,6 +665,7 @@ impl Evaluator<'_> {
                         self.copy_into(id, value, state);
                     }
                 } else {
+                    state.forget_facts();
                     self.fail(state, frame.place(expression.at));
                     for value in &arguments.values {
                         self.escape(value, state);
@@ -684,6 +675,10 @@ impl Evaluator<'_> {
             }
             "Array.from" | "Array.of" => {
                 let first = arguments.get(0);
+                let first = match first {
+                    Value::Object(id) if self.is_iterator(id, state) => self.taken(id, state),
+                    first => first,
+                };
                 if &**name == "Array.from"
                     && let Some(generator) = self.generator(&first, state)
                 {
@@ -708,6 +703,18 @@ impl Evaluator<'_> {
                 }
                 self.call_external(frame, &arguments, state, expression);
                 Some(Value::Any)
+            }
+            "process.loadEnvFile" => {
+                state.forget_facts();
+                Some(self.call_external(frame, &arguments, state, expression))
+            }
+            "Symbol" | "Symbol.for" => {
+                let known = match arguments.get(0) {
+                    Value::Text(key) if &**name == "Symbol.for" => format!("for {key}"),
+                    _ if &**name == "Symbol" => self.fresh().to_string(),
+                    _ => return Some(self.call_external(frame, &arguments, state, expression)),
+                };
+                Some(Value::Global(format!("{OWN_SYMBOL}{known}").into()))
             }
             "JSON.parse" => self.parse_json(frame, &arguments, state, expression),
             "eval" | "Function" => {
@@ -773,9 +780,7 @@ impl Evaluator<'_> {
                 Some(Value::Any)
             }
             "Worker" => Some(self.call_external(frame, &arguments, state, expression)),
-            "Map" | "Set" if self.collection(name == "Map", &arguments, state).is_some() => {
-                self.collection(name == "Map", &arguments, state)
-            }
+            "Map" | "Set" if let Some(made) = self.collection(name == "Map", &arguments, state) => Some(made),
             "Map" | "Set" | "WeakMap" | "WeakSet" | "Array" => {
                 if !arguments.values.is_empty() {
                     self.fail(state, frame.place(expression.at));
@@ -785,13 +790,27 @@ impl Evaluator<'_> {
                 }
                 Some(Value::External)
             }
-            "URL" | "Headers" => {
+            "URL" => self.url(frame, &arguments, state, expression),
+            "Headers" => {
                 self.fail(state, frame.place(expression.at));
                 Some(Value::External)
             }
             "URLSearchParams" | "Error" | "TypeError" | "Date" | "AbortController" => Some(Value::External),
             _ => Some(self.call_external(frame, &arguments, state, expression)),
         }
+    }
+
+    /// `new URL(text)`: a text that is known is a URL or not.
+    fn url(&mut self, frame: &Frame, arguments: &Arguments, state: &State, expression: &Expression) -> Option<Value> {
+        match arguments.values.as_slice() {
+            [Value::Text(text)] if !arguments.open && !text.contains(':') => {
+                self.throws(state, frame.place(expression.at));
+                return None;
+            }
+            [Value::Text(text)] if text.is_ascii() && url::Url::parse(text).is_ok() => {}
+            _ => self.fail(state, frame.place(expression.at)),
+        }
+        Some(Value::External)
     }
 
     /// A promise that fails.
@@ -832,6 +851,10 @@ impl Evaluator<'_> {
                 value => values.push(value),
             }
         }
+        if values.is_empty() && matches!(which, "any" | "race") {
+            // No promise of them can be fulfilled.
+            effect = Reach::NOWHERE;
+        }
         let value = match which {
             "all" => self.array(values, false, state),
             _ => Value::Any,
@@ -871,6 +894,9 @@ impl Evaluator<'_> {
                 self.escape(value, state);
             }
             return Some(Value::External);
+        }
+        if !super::host::is_builtin(specifier) {
+            state.forget_facts();
         }
         if matches!(specifier.strip_prefix("node:").unwrap_or(specifier), "vm" | "repl") {
             self.unknown_code(frame, expression, state);

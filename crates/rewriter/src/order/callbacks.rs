@@ -10,6 +10,7 @@ use super::{
     state::State,
     value::{Arguments, Object, ObjectKind, Slot, Value},
 };
+use crate::linking::is_not_json;
 
 /// How the properties begin that are the listeners of an emitter: a number and the event follow.
 const EVERY: &str = "every";
@@ -61,8 +62,7 @@ impl Evaluator<'_> {
             return Some(self.call_external(frame, arguments, state, expression));
         };
         if serde_json::from_str::<serde_json::Value>(&text).is_err() && self.holds(Rule::JsonMayFail) {
-            // Of these texts the two readers think differently: deep ones, large numbers, halves of surrogate pairs.
-            if text.len() > 100 || text.contains(|character: char| character == '\\' || character.is_ascii_digit()) {
+            if !is_not_json(&text) {
                 return Some(self.call_external(frame, arguments, state, expression));
             }
             self.throws(state, frame.place(expression.at));

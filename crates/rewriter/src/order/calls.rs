@@ -103,7 +103,7 @@ impl Evaluator<'_> {
                 if is_open {
                     return self.call_unknown(frame, arguments, state, expression);
                 }
-                self.throw(state.clone());
+                self.throws(state, frame.place(expression.at));
                 return None;
             }
             Value::Settle(id) => {
@@ -136,7 +136,7 @@ impl Evaluator<'_> {
     }
 
     /// Calls something that was lost track of: any function of the modules.
-    fn call_unknown(
+    pub(super) fn call_unknown(
         &mut self,
         frame: &Frame,
         arguments: Arguments,
@@ -444,6 +444,9 @@ impl Evaluator<'_> {
                 if let Some(class) = &object.class {
                     self.escape_members(class, value, state);
                 }
+                if let Some(prototype) = object.prototype {
+                    self.escape(&Value::Object(prototype), state);
+                }
             }
             Value::Class(class) => {
                 self.escape(&Value::Object(class.statics), state);
@@ -600,7 +603,7 @@ impl Evaluator<'_> {
             Value::Closure(closure) => {
                 let function = &closure.code.steps.functions[closure.function];
                 if function.is_arrow || function.is_async || function.is_generator {
-                    self.throw(state.clone());
+                    self.throws(state, frame.place(expression.at));
                     return None;
                 }
                 let this = Value::Object(self.allocate(state, Object::new(ObjectKind::Plain)));
@@ -615,6 +618,9 @@ impl Evaluator<'_> {
                 Some(if matches!(value, Value::Undefined) { this } else { value })
             }
             Value::Package(specifier, path) if Self::is_emitter(specifier, path) => Some(self.emitter(state)),
+            Value::Package(specifier, path) if Self::is_storage(specifier, path) => {
+                Some(Value::Object(self.allocate(state, Object::new(ObjectKind::Storage))))
+            }
             Value::Package(specifier, path) => {
                 for value in &arguments.values {
                     self.escape(value, state);
@@ -639,7 +645,7 @@ impl Evaluator<'_> {
                 self.call_unknown(frame, arguments, state, expression)
             }
             _ => {
-                self.throw(state.clone());
+                self.throws(state, frame.place(expression.at));
                 None
             }
         }
@@ -716,7 +722,7 @@ impl Evaluator<'_> {
                 self.call_unknown(frame, arguments, state, expression)?;
             }
             Value::Undefined => {
-                self.throw(state.clone());
+                self.throws(state, frame.place(expression.at));
                 return None;
             }
             Value::Package(specifier, _) if crate::sdk::is_of_sentry(specifier) => {
@@ -937,6 +943,7 @@ impl Evaluator<'_> {
                 return None;
             }
             Value::Text(_) => return Some(Value::External),
+            Value::Object(id) if self.is_iterator(*id, state) => return Some(self.taken(*id, state)),
             Value::Object(_) if self.elements(value, state).is_some() || self.generator(value, state).is_some() => {
                 return Some(value.clone());
             }

@@ -10,6 +10,7 @@ use presentry_parser::{Assignment, Expression, ExpressionKind, Loop, LoopKind, P
 
 use super::{
     condition::{Condition, ConditionKind, Place},
+    expressions::Tested,
     log::Log,
     packages::Follow,
     reach::Reach,
@@ -17,6 +18,7 @@ use super::{
     state::{ModuleRun, Pending, State, join},
     targets::Targets,
     value::{CellId, Closure, Code, Fact, Object, ObjectId, ObjectKind, Scope, Value},
+    watch::Watch,
 };
 use crate::{graph::Graph, packages::Means, sources::ModulePath};
 
@@ -103,6 +105,21 @@ pub(super) struct Consumer {
     pub(super) breaks: Option<State>,
 }
 
+/// Which objects are changed later.
+#[derive(Clone, Debug)]
+pub(super) enum Changing {
+    /// These, as far as it was found.
+    These(BTreeSet<ObjectId>),
+    /// Each may be.
+    All,
+}
+
+impl Default for Changing {
+    fn default() -> Self {
+        Self::These(BTreeSet::new())
+    }
+}
+
 /// Runs modules abstractly.
 pub(super) struct Evaluator<'g> {
     pub(super) graph: &'g Graph<'g>,
@@ -125,8 +142,9 @@ pub(super) struct Evaluator<'g> {
     pub(super) escaped: BTreeSet<(ModulePath, usize, u32, Reach)>,
     /// Bindings that something assigns besides their declaration.
     pub(super) reassigned: BTreeSet<CellId>,
-    /// Objects that code assigns to which may run at another time.
-    pub(super) changing: BTreeSet<ObjectId>,
+    /// Objects that are changed after code has read them which may run at another time. What they hold then is not known.
+    pub(super) changing: Changing,
+    pub(super) watch: Rc<Watch>,
     /// For each function that is open, whether what it returns is awaited at once.
     pub(super) awaited_calls: Vec<bool>,
     /// The first number that is given to what the code makes which may run at another time.
@@ -186,7 +204,8 @@ impl<'g> Evaluator<'g> {
             beside: 0,
             escaped: BTreeSet::new(),
             reassigned: BTreeSet::new(),
-            changing: BTreeSet::new(),
+            changing: Changing::default(),
+            watch: Rc::default(),
             awaited_calls: Vec::new(),
             own: Vec::new(),
             evaluating: Vec::new(),
@@ -325,7 +344,12 @@ impl<'g> Evaluator<'g> {
     /// Something fails here.
     pub(super) fn throw(&mut self, state: State) {
         let Some(mut catcher) = self.catchers.pop() else { return };
+        // Each of the failures leads to the `catch`.
+        let failures = catcher.state.as_ref().map_or_else(Vec::new, |before| before.path.failures_beside(&state.path));
         catcher.state = self.meet(catcher.state, Some(state));
+        if let Some(caught) = &mut catcher.state {
+            failures.iter().for_each(|failure| caught.path.push(failure));
+        }
         self.catchers.push(catcher);
     }
 
@@ -465,12 +489,12 @@ impl<'g> Evaluator<'g> {
         mut state: State,
         exits: &mut Exits,
     ) -> Option<Ways> {
-        let (value, truth) = self.tested(frame, test, &mut state)?;
-        match truth {
+        let tested = self.tested(frame, test, &mut state)?;
+        match tested.truth {
             Some(true) => self.steps(frame, then, state, exits).map(Ways::One),
             Some(false) => self.steps(frame, otherwise, state, exits).map(Ways::One),
             None => {
-                let (state, other) = self.part(frame, test, &value, state, ConditionKind::Test)?;
+                let (state, other) = self.part(frame, test, &tested, state, ConditionKind::Test)?;
                 let one = self.steps(frame, then, state, exits);
                 let two = self.steps(frame, otherwise, other, exits);
                 if !self.holds(Rule::BranchesPart) && one.is_some() {
@@ -510,8 +534,8 @@ impl<'g> Evaluator<'g> {
             }
             _ => return bind(self, value, state).map(Ways::One),
         };
-        let (tested, truth) = self.tested(frame, test, &mut state)?;
-        if let Some(truth) = truth {
+        let tested = self.tested(frame, test, &mut state)?;
+        if let Some(truth) = tested.truth {
             return bind(self, if truth { then } else { otherwise }, state).map(Ways::One);
         }
         let (state, other) = self.part(frame, test, &tested, state, ConditionKind::Test)?;
@@ -529,16 +553,16 @@ impl<'g> Evaluator<'g> {
         &mut self,
         frame: &Frame,
         test: &Expression,
-        value: &Value,
+        tested: &Tested,
         mut state: State,
         kind: ConditionKind,
     ) -> Option<(State, State)> {
         let condition = self.condition(frame, test.at, kind);
         let mut other = self.copy(&state)?;
         state.path.push(&condition);
-        state.assume(value, true);
+        state.assume(&tested.value, true, tested.believed);
         other.path.push(&condition);
-        other.assume(value, false);
+        other.assume(&tested.value, false, tested.believed);
         Some((state, other))
     }
 
@@ -583,8 +607,8 @@ impl<'g> Evaluator<'g> {
             let Some(test) = test else { continue };
             let Some(mut state) = left.take() else { break };
             let Some(case) = self.expression(frame, test, &mut state) else { break };
-            let matches = self.comparison(&compared, &case, false);
-            match state.truth(&matches) {
+            let matches = Tested::of(self.comparison(&compared, &case, false), &state);
+            match matches.truth {
                 Some(true) => entries[index] = Some(state),
                 Some(false) => left = Some(state),
                 None => {
@@ -701,7 +725,8 @@ impl<'g> Evaluator<'g> {
             LoopKind::DoWhile(test) => self.do_while(frame, looped, test, state, &mut inner),
             LoopKind::In { target, object } => {
                 let object = self.expression(frame, object, &mut state)?;
-                if state.is_empty(&object) {
+                let finds = !matches!(object, Value::Object(id) if !self.finds(id, &state));
+                if finds && state.is_empty(&object) {
                     return Some(state);
                 }
                 self.rounds(frame, looped, state, &mut inner, |this, state| {
@@ -816,12 +841,12 @@ impl<'g> Evaluator<'g> {
             // The first round may be certain, where those after it are not.
             let mut is_certain = round == 0;
             if let Some(test) = test {
-                let Some((value, truth)) = self.tested(frame, test, &mut inside) else { return after };
-                match truth {
+                let Some(tested) = self.tested(frame, test, &mut inside) else { return after };
+                match tested.truth {
                     Some(true) => {}
                     Some(false) => return self.meet(after, Some(inside)),
                     None => {
-                        let (one, other) = self.part(frame, test, &value, inside, ConditionKind::Loop)?;
+                        let (one, other) = self.part(frame, test, &tested, inside, ConditionKind::Loop)?;
                         after = self.meet(after, Some(other));
                         inside = one;
                         is_certain = false;
@@ -858,12 +883,12 @@ impl<'g> Evaluator<'g> {
         for round in 0..=MOST_ROUNDS + 1 {
             let inside = self.copy(&head)?;
             let Some(mut ended) = self.round(frame, looped, inside, exits) else { return after };
-            let Some((value, truth)) = self.tested(frame, test, &mut ended) else { return after };
-            match truth {
+            let Some(tested) = self.tested(frame, test, &mut ended) else { return after };
+            match tested.truth {
                 Some(true) => {}
                 Some(false) => return self.meet(after, Some(ended)),
                 None => {
-                    let (one, other) = self.part(frame, test, &value, ended, ConditionKind::Loop)?;
+                    let (one, other) = self.part(frame, test, &tested, ended, ConditionKind::Loop)?;
                     after = self.meet(after, Some(other));
                     ended = one;
                 }
@@ -885,11 +910,23 @@ impl<'g> Evaluator<'g> {
         state.forget(|cell| !reassigned.contains(&cell));
     }
 
+    /// Whether the code that runs finds in an object what it holds now. What the code has made itself is its own.
+    pub(super) fn finds(&self, id: ObjectId, state: &State) -> bool {
+        if !state.detached && self.loose == 0 || self.own.last().is_none_or(|own| id >= *own) {
+            return true;
+        }
+        self.watch.reads(id);
+        match &self.changing {
+            Changing::These(changing) => !changing.contains(&id),
+            Changing::All => false,
+        }
+    }
+
     /// The elements of an array that is known.
     pub(super) fn elements(&self, value: &Value, state: &State) -> Option<Vec<Value>> {
         const MOST: usize = 32;
         let Value::Object(id) = value else { return None };
-        let object = state.object(*id)?;
+        let object = state.object(*id).filter(|_| self.finds(*id, state))?;
         let (ObjectKind::Array(Some(length)) | ObjectKind::Collection { length, .. }) = object.kind else {
             return None;
         };
@@ -919,6 +956,10 @@ pub(super) fn equal(one: &Value, two: &Value) -> Option<bool> {
             other.is_nullish().filter(|nullish| !nullish).map(|_| false)
         }
         (Text(_), Boolean(_)) | (Boolean(_), Text(_)) => None,
+        // Two functions of the text are never the same.
+        (Closure(one), Closure(two)) => {
+            (one.function != two.function || !Rc::ptr_eq(&one.code, &two.code)).then_some(false)
+        }
         (Closure(_) | Class(_) | Namespace(_), Text(_) | Boolean(_))
         | (Text(_) | Boolean(_), Closure(_) | Class(_) | Namespace(_)) => Some(false),
         _ => None,

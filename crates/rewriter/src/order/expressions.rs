@@ -15,7 +15,9 @@ use super::{
     reach::Reach,
     rules::Rule,
     state::State,
-    value::{Arguments, Birth, BoundValue, ClassValue, Closure, Object, ObjectKind, PromiseValue, Slot, Value, known},
+    value::{
+        Arguments, Birth, BoundValue, ClassValue, Closure, Guard, Object, ObjectKind, PromiseValue, Slot, Value, known,
+    },
 };
 
 /// The place of what has none of its own.
@@ -60,6 +62,30 @@ const OF_ARRAYS: &[&str] = &[
     "toReversed",
     "with",
 ];
+
+/// What evaluating a test gives.
+#[derive(Debug)]
+pub(super) struct Tested {
+    pub(super) value: Value,
+    /// Its truth as far as that is known, which may be where the value is not.
+    pub(super) truth: Option<bool>,
+    /// Its truth if nothing has changed what was found on the way.
+    pub(super) believed: Option<bool>,
+}
+
+impl Tested {
+    const UNKNOWN: Self = Self { value: Value::External, truth: None, believed: None };
+
+    pub(super) fn of(value: Value, state: &State) -> Self {
+        Self { truth: state.truth(&value), believed: state.believed(&value), value }
+    }
+
+    fn negated(self) -> Self {
+        let Self { value, truth, believed } = self;
+        let not = |truth: Option<bool>| truth.map(|truth| !truth);
+        Self { value: value.as_test(truth, true), truth: not(truth), believed: not(believed) }
+    }
+}
 
 impl Evaluator<'_> {
     pub(super) fn expression(&mut self, frame: &Frame, expression: &Expression, state: &mut State) -> Option<Value> {
@@ -197,8 +223,8 @@ impl Evaluator<'_> {
                 }
             }
             Kind::Not(operand) => {
-                let (value, truth) = self.tested(frame, operand, state)?;
-                value.as_test(truth, true)
+                let tested = self.tested(frame, operand, state)?;
+                tested.value.as_test(tested.truth, true)
             }
             Kind::Delete(member) => {
                 self.fail(state, frame.place(expression.at));
@@ -282,26 +308,21 @@ impl Evaluator<'_> {
     }
 
     /// Whether the right side of an operator is evaluated, where that is known, and what holds of the left side if it is.
-    pub(super) fn goes_on(&self, operator: Logical, left: &Value, state: &State) -> (Option<bool>, (Value, bool)) {
+    pub(super) fn goes_on(&self, operator: Logical, left: &Value, state: &State) -> (Option<bool>, (Tested, bool)) {
+        let tested = Tested::of(left.clone(), state);
         match operator {
-            Logical::And => (state.truth(left), (left.clone(), true)),
-            Logical::Or => (state.truth(left).map(|truth| !truth), (left.clone(), false)),
-            Logical::Nullish => (left.is_nullish(), (Value::External, false)),
+            Logical::And => (tested.truth, (tested, true)),
+            Logical::Or => (tested.truth.map(|truth| !truth), (tested, false)),
+            Logical::Nullish => (left.is_nullish(), (Tested::of(Value::External, state), false)),
         }
     }
 
-    /// Evaluates a test: its value, and its truth as far as that is known, which may be where the value is not.
-    pub(super) fn tested(
-        &mut self,
-        frame: &Frame,
-        test: &Expression,
-        state: &mut State,
-    ) -> Option<(Value, Option<bool>)> {
+    /// Evaluates a test.
+    pub(super) fn tested(&mut self, frame: &Frame, test: &Expression, state: &mut State) -> Option<Tested> {
         let (operator, left, right) = match &test.kind {
             Kind::Not(operand) => {
                 self.burn(1)?;
-                let (value, truth) = self.tested(frame, operand, state)?;
-                return Some((value.as_test(truth, true), truth.map(|truth| !truth)));
+                return self.tested(frame, operand, state).map(Tested::negated);
             }
             Kind::Conditional { test, then, otherwise } => {
                 self.burn(1)?;
@@ -310,34 +331,39 @@ impl Evaluator<'_> {
             Kind::Logical { operator, left, right } if *operator != Logical::Nullish => (*operator, left, right),
             _ => {
                 let value = self.expression(frame, test, state)?;
-                let truth = state.truth(&value);
-                return Some((value, truth));
+                return Some(Tested::of(value, state));
             }
         };
         self.burn(1)?;
         let goes_on_if = operator == Logical::And;
-        let (value, truth) = self.tested(frame, left, state)?;
-        match truth {
+        let tested = self.tested(frame, left, state)?;
+        match tested.truth {
             Some(truth) if truth == goes_on_if => return self.tested(frame, right, state),
-            Some(truth) => return Some((value, Some(truth))),
+            Some(_) => return Some(tested),
             None => {}
         }
         // Where the right side does not come to its end, the left side alone decides.
-        let mut of_right = Some(!goes_on_if);
+        let (mut of_right, mut believed) = (Some(!goes_on_if), Some(!goes_on_if));
+        let value = tested.value.clone();
         let joined = self.fork(
             frame,
             left,
-            (&value, goes_on_if),
+            (&tested, goes_on_if),
             state,
             |this, state| {
-                let (value, truth) = this.tested(frame, right, state)?;
-                of_right = truth;
-                Some(value)
+                let right = this.tested(frame, right, state)?;
+                (of_right, believed) = (right.truth, right.believed);
+                Some(right.value)
             },
-            |_, _| Some(value.clone()),
+            |_, _| Some(value),
         )?;
         let truth = of_right.filter(|truth| *truth != goes_on_if).or_else(|| state.truth(&joined));
-        Some((joined, truth))
+        let believed = match tested.believed {
+            Some(left) if left != goes_on_if => Some(left),
+            Some(_) => believed,
+            None => truth.or(believed.filter(|right| *right != goes_on_if)),
+        };
+        Some(Tested { value: joined, truth, believed })
     }
 
     /// `test ? then : otherwise` as a test itself.
@@ -347,33 +373,38 @@ impl Evaluator<'_> {
         test: &Expression,
         (then, otherwise): (&Expression, &Expression),
         state: &mut State,
-    ) -> Option<(Value, Option<bool>)> {
-        let (value, truth) = self.tested(frame, test, state)?;
-        if let Some(truth) = truth {
+    ) -> Option<Tested> {
+        let tested = self.tested(frame, test, state)?;
+        if let Some(truth) = tested.truth {
             return self.tested(frame, if truth { then } else { otherwise }, state);
         }
         let (mut of_then, mut of_otherwise) = (None, None);
-        let joined = self.fork(
+        let value = self.fork(
             frame,
             test,
-            (&value, true),
+            (&tested, true),
             state,
             |this, state| {
-                let (value, truth) = this.tested(frame, then, state)?;
-                of_then = Some(truth);
-                Some(value)
+                let then = of_then.insert(this.tested(frame, then, state)?);
+                Some(then.value.clone())
             },
             |this, state| {
-                let (value, truth) = this.tested(frame, otherwise, state)?;
-                of_otherwise = Some(truth);
-                Some(value)
+                let otherwise = of_otherwise.insert(this.tested(frame, otherwise, state)?);
+                Some(otherwise.value.clone())
             },
         )?;
-        let truth = match (of_then, of_otherwise) {
+        let agreed = |one: Option<Option<bool>>, two: Option<Option<bool>>| match (one, two) {
             (Some(one), Some(two)) => one.filter(|_| one == two),
             (one, two) => one.or(two).flatten(),
         };
-        Some((joined, truth))
+        let of = |read: fn(&Tested) -> Option<bool>| (of_then.as_ref().map(read), of_otherwise.as_ref().map(read));
+        let (truth, beliefs) = (of(|tested| tested.truth), of(|tested| tested.believed));
+        let believed = match tested.believed {
+            Some(true) => beliefs.0.flatten(),
+            Some(false) => beliefs.1.flatten(),
+            None => agreed(beliefs.0, beliefs.1),
+        };
+        Some(Tested { value, truth: agreed(truth.0, truth.1), believed })
     }
 
     /// What one of two parts gives, as a test decides.
@@ -385,8 +416,8 @@ impl Evaluator<'_> {
         one: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
         two: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
     ) -> Option<Value> {
-        let (tested, truth) = self.tested(frame, test, state)?;
-        match truth {
+        let tested = self.tested(frame, test, state)?;
+        match tested.truth {
             Some(true) => one(self, state),
             Some(false) => two(self, state),
             None => self.fork(frame, test, (&tested, true), state, one, two),
@@ -398,7 +429,7 @@ impl Evaluator<'_> {
         &mut self,
         frame: &Frame,
         test: &Expression,
-        assumed: (&Value, bool),
+        (tested, truth): (&Tested, bool),
         state: &mut State,
         one: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
         two: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
@@ -406,9 +437,9 @@ impl Evaluator<'_> {
         let condition = self.condition(frame, test.at, ConditionKind::Test);
         let mut other = self.copy(state)?;
         state.path.push(&condition);
-        state.assume(assumed.0, assumed.1);
+        state.assume(&tested.value, truth, tested.believed);
         other.path.push(&condition);
-        other.assume(assumed.0, !assumed.1);
+        other.assume(&tested.value, !truth, tested.believed);
         let first = one(self, state);
         let second = two(self, &mut other);
         match (first, second) {
@@ -597,6 +628,7 @@ impl Evaluator<'_> {
     /// `{ ...value }`
     pub(super) fn copy_into(&mut self, id: u32, value: &Value, state: &mut State) {
         match value {
+            Value::Object(other) if !self.finds(*other, state) => self.copy_into(id, &Value::Any, state),
             Value::Object(other) => {
                 let Some(other) = state.object(*other).cloned() else { return };
                 for (name, slot) in &other.slots {
@@ -761,7 +793,8 @@ impl Evaluator<'_> {
     /// An operand of an operator. A symbol, or a mixture of numbers, is an error.
     fn operand(&mut self, frame: &Frame, value: &Value, state: &mut State, expression: &Expression) -> Option<()> {
         self.made_primitive(value, state)?;
-        if matches!(value, Value::External | Value::Any | Value::Object(_)) {
+        let is_symbol = matches!(value, Value::Global(name) if name.starts_with("Symbol."));
+        if is_symbol || matches!(value, Value::External | Value::Any | Value::Object(_)) {
             self.fail(state, frame.place(expression.at));
         }
         Some(())
@@ -803,7 +836,7 @@ impl Evaluator<'_> {
     fn made_primitive(&mut self, value: &Value, state: &mut State) -> Option<()> {
         let Value::Object(id) = value else { return Some(()) };
         let Some(object) = state.object(*id) else { return Some(()) };
-        let has = |name: &str| object.slots.contains_key(name) || object.class.is_some();
+        let has = |name: &str| object.slots.contains_key(name) || object.class.is_some() || object.prototype.is_some();
         if ["toString", "valueOf", "Symbol.toPrimitive"].iter().any(|name| has(name)) {
             self.escape(value, state);
         }
@@ -904,6 +937,9 @@ impl Evaluator<'_> {
             Value::Class(class) => {
                 let mut class = class.clone();
                 loop {
+                    if !self.finds(class.statics, state) {
+                        return Some(Value::Any);
+                    }
                     let found = state.object(class.statics).and_then(|object| object.slots.get(name).cloned());
                     if let Some(slot) = found {
                         return self.slot_value(slot, object, state);
@@ -945,11 +981,11 @@ impl Evaluator<'_> {
         if object.open {
             return Some(Value::Any);
         }
+        let has_methods = matches!(object.kind, ObjectKind::Array(_) | ObjectKind::Storage);
+        if !has_methods && !self.finds(id, state) {
+            return Some(Value::Any);
+        }
         if let Some(slot) = object.slots.get(name) {
-            let is_loose = state.detached || self.loose > 0;
-            if is_loose && matches!(slot, Slot::Value(_)) && self.changing.contains(&id) {
-                return Some(Value::Any);
-            }
             return self.slot_value(slot.clone(), this, state);
         }
         let method = |object: &Value| Value::Method(Rc::new((object.clone(), name.into())));
@@ -960,6 +996,12 @@ impl Evaluator<'_> {
             ObjectKind::Iterator(_) => return Some(method(this)),
             ObjectKind::Emitter if OF_EMITTERS.contains(&name) => return Some(method(this)),
             ObjectKind::Emitter => return Some(Value::External),
+            ObjectKind::Storage => return Some(method(this)),
+            // A method of an iterator is not followed.
+            ObjectKind::Elements => {
+                self.escape(this, state);
+                return Some(Value::Any);
+            }
             _ => {}
         }
         if name.starts_with('#') {
@@ -973,6 +1015,9 @@ impl Evaluator<'_> {
                 return None;
             }
             return Some(found);
+        }
+        if let Some(prototype) = object.prototype {
+            return self.property(prototype, this, name, state);
         }
         if let Some(class) = &object.class {
             return self.class_member(class, this, name, state);
@@ -1093,7 +1138,7 @@ impl Evaluator<'_> {
         match goes_on {
             Some(false) => Some(old),
             Some(true) => give(self, state),
-            None => self.fork(frame, expression, (&Value::External, true), state, give, |_, _| Some(old)),
+            None => self.fork(frame, expression, (&Tested::UNKNOWN, true), state, give, |_, _| Some(old)),
         }
     }
 
@@ -1130,7 +1175,7 @@ impl Evaluator<'_> {
                     let value = self.fork(
                         frame,
                         default,
-                        (&Value::External, true),
+                        (&Tested::UNKNOWN, true),
                         state,
                         |this, state| this.expression(frame, default, state),
                         |_, _| Some(value),
@@ -1224,19 +1269,25 @@ impl Evaluator<'_> {
         let object = self.expression(frame, object, state)?;
         let name = self.name(frame, name, state)?;
         if let Value::Object(id) = &object
-            && state.object(*id).is_some_and(|object| object.is_guarded || object.open)
+            && let Some(object) = state.object(*id)
         {
-            self.fail(state, frame.place(member.at));
+            if object.guard == Guard::Frozen && !object.open && !frame.code.is_script {
+                self.throws(state, frame.place(member.at));
+                return None;
+            }
+            if object.guard != Guard::None || object.open {
+                self.fail(state, frame.place(member.at));
+            }
         }
         match &object {
             Value::Object(id) => {
-                self.set_property(*id, &object, name.as_deref(), value, state)?;
+                self.set_property(frame, *id, &object, name.as_deref(), value, state)?;
             }
             Value::Class(class) => {
-                self.set_property(class.statics, &object, name.as_deref(), value, state)?;
+                self.set_property(frame, class.statics, &object, name.as_deref(), value, state)?;
             }
             Value::Undefined | Value::Null => {
-                self.throw(state.clone());
+                self.throws(state, frame.place(member.at));
                 return None;
             }
             Value::Any => {
@@ -1258,23 +1309,25 @@ impl Evaluator<'_> {
                     self.fail(state, frame.place(member.at));
                 }
                 self.escape(&value, state);
-                state.doubt_facts();
+                match object {
+                    Value::Global(name) if &**name == "process.env" => state.forget_facts(),
+                    _ => state.doubt_facts(),
+                }
             }
         }
         Some(())
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn set_property(
         &mut self,
+        frame: &Frame,
         id: u32,
         this: &Value,
         name: Option<&str>,
         value: Value,
         state: &mut State,
     ) -> Option<()> {
-        if state.detached || self.loose > 0 {
-            self.changing.insert(id);
-        }
         let Some(object) = state.object(id) else { return Some(()) };
         if object.open {
             self.escape(&value, state);
@@ -1283,6 +1336,11 @@ impl Evaluator<'_> {
         let setter = match name.and_then(|name| object.slots.get(name)) {
             Some(Slot::Accessor { set, .. }) => Some(set.clone()),
             Some(Slot::Value(_)) => None,
+            None if object.prototype.is_some() => {
+                let prototype = object.prototype.map(Value::Object);
+                prototype.iter().for_each(|prototype| self.escape(prototype, state));
+                None
+            }
             None => object.class.clone().and_then(|class| setter(&class, name)).map(Some),
         };
         match setter {
@@ -1291,6 +1349,10 @@ impl Evaluator<'_> {
             }
             Some(Some(_)) => self.escape(&value, state),
             // An error in an ES module, and nothing in CommonJS.
+            Some(None) if !frame.code.is_script => {
+                self.throw(state.clone());
+                return None;
+            }
             Some(None) => {
                 if let Some(catcher) = self.catchers.last_mut() {
                     catcher.is_test = true;
@@ -1359,6 +1421,12 @@ impl Evaluator<'_> {
                 state.reach = state.reach.then(promise.effect);
                 state.depends_on(&promise.conditions);
                 if state.reach == Reach::NOWHERE {
+                    let place = frame.place(operand.at);
+                    if promise.failed == Reach::NOWHERE {
+                        self.log.stuck.insert(place);
+                    } else if self.catchers.is_empty() {
+                        self.log.thrown.insert(place);
+                    }
                     return None;
                 }
                 promise.value.clone()

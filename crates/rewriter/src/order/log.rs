@@ -62,6 +62,8 @@ pub(crate) struct Log {
     pub(crate) ended: BTreeSet<Place>,
     /// Errors that nothing catches.
     pub(crate) thrown: BTreeSet<Place>,
+    /// Where it waits for what never happens.
+    pub(crate) stuck: BTreeSet<Place>,
     /// The functions that were called.
     pub(crate) called: BTreeSet<(ModulePath, usize)>,
     /// Why code runs at a time that is not known, where it does.

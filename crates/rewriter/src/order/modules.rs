@@ -17,6 +17,7 @@ use super::{
 use crate::{
     exports::{Resolution, resolve_export},
     graph::stands_for,
+    linking::{is_json, is_linked, why_not_alone},
     packages::Means,
     sdk,
     sources::ModulePath,
@@ -271,6 +272,9 @@ impl Evaluator<'_> {
     }
 
     fn load_package(&mut self, specifier: &str, place: Place, state: &mut State) {
+        if !sdk::is_of_sentry(specifier) {
+            state.forget_facts();
+        }
         if sdk::starts_on_import(specifier) {
             self.start_at(place, state);
         } else if self.is_early(state) && !sdk::is_of_sentry(specifier) {
@@ -298,6 +302,9 @@ impl Evaluator<'_> {
             self.log.late.insert((place.clone(), self.log.why.unwrap_or(Why::NotAwaited)));
         }
         self.log.starts.insert((place, self.evaluating.clone()));
+        if state.contradicts {
+            return;
+        }
         self.too_early(state);
         let effect = if self.failed > 0 { Reach::STARTED_AFTER_FAILURE } else { Reach::STARTED };
         state.reach = state.reach.then(effect);
@@ -367,7 +374,7 @@ impl Evaluator<'_> {
     }
 
     fn import_module(&mut self, file: &ModulePath, state: &mut State, awaited: bool) -> Option<Value> {
-        if !self.graph.exists(file) {
+        if !is_linked(self.graph, file) {
             return Some(Self::rejected());
         }
         let namespace = Value::Namespace(file.clone());
@@ -438,10 +445,13 @@ impl Evaluator<'_> {
             Target::File(file) => {
                 if self.is_runtime(&file) {
                     self.load_runtime(place.clone(), state);
+                } else if why_not_alone(self.graph, &file).is_some() || !self.graph.is_file(&file) {
+                    self.throws(state, place);
+                    return None;
                 } else if self.link(&file, state).is_some() {
                     self.module(&file, state)?;
                     return Some(self.required(file, state));
-                } else if !file.as_str().ends_with(".json") {
+                } else if !is_json(&file) {
                     // CommonJS of the build is not followed.
                     self.doubt(place.clone(), state);
                 }
@@ -508,6 +518,9 @@ impl Evaluator<'_> {
 
     /// An export of a module of the build.
     pub(super) fn export(&mut self, module: &ModulePath, name: &str, state: &mut State) -> Value {
+        if is_json(module) {
+            return Value::External;
+        }
         if let Some(exports) = self.exported(module, state) {
             return match (&exports, name) {
                 (_, "default" | "module.exports") => exports,

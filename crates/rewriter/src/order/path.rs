@@ -1,8 +1,8 @@
 //! Which decisions an evaluation has come by, so that those which tell two ways apart can be named.
 
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 
-use super::condition::Condition;
+use super::condition::{Condition, ConditionKind};
 
 /// The decisions on the way to a point that no join has undone, the last one first.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,13 @@ impl Path {
             decided.push(last.condition.clone());
             *self = last.before.clone();
         }
+    }
+
+    /// The failures by which two ways have gone since they parted.
+    pub(super) fn failures_beside(&self, other: &Self) -> Vec<Condition> {
+        let Parted { one, two, .. } = self.part(other);
+        let failures = one.into_iter().chain(two).filter(|condition| condition.kind == ConditionKind::Failure);
+        failures.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     pub(super) fn part(&self, other: &Self) -> Parted {

@@ -35,7 +35,9 @@ impl Evaluator<'_> {
         let is_certain = run.is_some();
         *state = if is_certain { inside } else { thrown? };
         let (mut effect, mut conditions) = (Reach::NOTHING, BTreeSet::new());
-        if is_certain
+        if is_certain && rejected.is_none() && cannot_settle(executor) {
+            effect = Reach::NOWHERE;
+        } else if is_certain
             && rejected.is_none()
             && !(is_settled && self.holds(Rule::OthersSettle))
             && let Some(callback) = Self::settled_by(id, state)
@@ -125,6 +127,13 @@ impl Evaluator<'_> {
             }
         }
     }
+}
+
+/// Whether an executor takes nothing by which it could settle its promise.
+fn cannot_settle(executor: &Value) -> bool {
+    let Value::Closure(closure) = executor else { return false };
+    let function = &closure.code.steps.functions[closure.function];
+    function.parameters.is_empty() && !function.reads_arguments
 }
 
 /// Whether a value is what settles a promise, or a function that was made since its executor was called.

@@ -41,6 +41,9 @@ impl Reach {
 
     /// What follows when a part with this effect is run.
     pub(crate) fn then(self, effect: Self) -> Self {
+        if effect == Self::NOWHERE {
+            return Self::NOWHERE;
+        }
         self.each().fold(Self::NOWHERE, |all, before| {
             all.or(match before {
                 Self::NOTHING => effect,
@@ -99,6 +102,7 @@ mod tests {
         assert_eq!(Reach::NOTHING.then(Reach::STARTED), Reach::STARTED);
         assert_eq!(Reach::LOADED.then(Reach::STARTED), Reach::TOO_LATE);
         assert_eq!(Reach::STARTED.then(Reach::LOADED), Reach::STARTED);
+        assert_eq!(Reach::STARTED.then(Reach::NOWHERE), Reach::NOWHERE);
         let either = Reach::NOTHING.or(Reach::STARTED);
         assert_eq!(either.then(Reach::LOADED), Reach::LOADED.or(Reach::STARTED));
     }

@@ -10,7 +10,8 @@ use super::{
     log::EarlyPackage,
     path::{Parted, Path},
     reach::Reach,
-    value::{CellId, Code, Fact, Object, ObjectId, ObjectKind, Scope, Slot, Value},
+    value::{CellId, Code, Fact, Found, Object, ObjectId, ObjectKind, Scope, Slot, Value},
+    watch::Watch,
 };
 
 /// How far a module has come.
@@ -62,12 +63,17 @@ pub(super) struct State {
     /// The decisions that led here.
     pub(super) path: Path,
     /// What was found of names of the host on the way.
-    pub(super) facts: Rc<BTreeMap<Fact, bool>>,
+    pub(super) facts: Rc<BTreeMap<Fact, Found>>,
+    /// Whether the way led through a test that can only hold if something has changed what an earlier one found. What
+    /// starts on it counts for nothing.
+    pub(super) contradicts: bool,
     pub(super) pending: Rc<Vec<Pending>>,
     /// The functions that run before the code goes on behind its next `await`.
     pub(super) soon: Rc<Vec<Value>>,
     /// The packages that were loaded while Sentry had not started.
     pub(super) packages: Rc<BTreeSet<EarlyPackage>>,
+    /// Who has to know of the objects that are changed.
+    pub(super) watch: Option<Rc<Watch>>,
     /// Whether the caller has gone on already: the rest of an asynchronous function that is not awaited.
     pub(super) detached: bool,
 }
@@ -82,9 +88,11 @@ impl State {
             conditions: Rc::default(),
             path: Path::default(),
             facts: Rc::default(),
+            contradicts: false,
             pending: Rc::default(),
             soon: Rc::default(),
             packages: Rc::default(),
+            watch: None,
             detached: false,
         }
     }
@@ -99,41 +107,55 @@ impl State {
     }
 
     pub(super) fn object_mut(&mut self, id: ObjectId) -> Option<&mut Object> {
+        if let Some(watch) = &self.watch {
+            watch.changes(id);
+        }
         Rc::make_mut(&mut self.objects).get_mut(&id).map(Rc::make_mut)
     }
 
     /// The truth of a value, where it is known here.
     pub(super) fn truth(&self, value: &Value) -> Option<bool> {
+        self.truth_by(value, |found| !found.is_doubted)
+    }
+
+    /// The truth of a value if nothing has changed what was found on the way.
+    pub(super) fn believed(&self, value: &Value) -> Option<bool> {
+        self.truth_by(value, |_| true)
+    }
+
+    fn truth_by(&self, value: &Value, counts: impl Fn(&Found) -> bool) -> Option<bool> {
         match value {
-            Value::Test(test) => self.fact(&test.0).map(|holds| holds == test.1),
-            Value::Global(name) => value.truth().or_else(|| self.fact(&Fact::IsTrue(name.clone()))),
+            Value::Test(test) => self.fact(&test.0, counts).map(|holds| holds == test.1),
+            Value::Global(name) => value.truth().or_else(|| self.fact(&Fact::IsTrue(name.clone()), counts)),
             value => value.truth(),
         }
     }
 
-    fn fact(&self, fact: &Fact) -> Option<bool> {
-        let known = self.facts.get(fact).copied();
-        known.or_else(|| match fact {
-            Fact::IsTrue(_) => None,
-            Fact::Is(name, text) if !text.is_empty() => {
-                self.facts.get(&Fact::IsTrue(name.clone())).copied().filter(|truth| !truth)
+    fn fact(&self, fact: &Fact, counts: impl Fn(&Found) -> bool) -> Option<bool> {
+        let known = |fact: &Fact| self.facts.get(fact).filter(|found| counts(found)).map(|found| found.holds);
+        known(fact).or_else(|| match fact {
+            // A text that is not empty counts as true.
+            Fact::Is(name, text) => {
+                known(&Fact::IsTrue(name.clone())).filter(|truth| *truth == text.is_empty()).map(|_| false)
             }
-            Fact::Is(..) => None,
+            Fact::IsTrue(_) => None,
         })
     }
 
-    /// Takes it for true, or for false, from here on.
-    pub(super) fn assume(&mut self, value: &Value, truth: bool) {
+    /// Takes it for true, or for false, from here on. `believed` is what it is if nothing has changed on the way.
+    pub(super) fn assume(&mut self, value: &Value, truth: bool, believed: Option<bool>) {
+        self.contradicts |= believed.is_some_and(|believed| believed != truth);
         let (fact, holds) = match value {
             Value::Global(name) => (Fact::IsTrue(name.clone()), truth),
             Value::Test(test) => (test.0.clone(), test.1 == truth),
             _ => return,
         };
+        let found = |holds| Found { holds, is_doubted: false };
         let facts = Rc::make_mut(&mut self.facts);
         if let (Fact::Is(name, text), true) = (&fact, holds) {
-            facts.insert(Fact::IsTrue(name.clone()), !text.is_empty());
+            facts.insert(Fact::IsTrue(name.clone()), found(!text.is_empty()));
         }
-        facts.insert(fact, holds);
+        facts.insert(fact, found(holds));
     }
 
     /// Takes over what decides about an effect.
@@ -143,11 +165,18 @@ impl State {
         }
     }
 
-    /// Forgets what was found of names of the host, since something may have changed them.
+    /// Doubts what was found of names of the host, since something may have changed them.
     pub(super) fn doubt_facts(&mut self) {
-        if !self.facts.is_empty() {
-            self.facts = Rc::default();
+        if self.facts.values().any(|found| !found.is_doubted) {
+            Rc::make_mut(&mut self.facts).values_mut().for_each(|found| found.is_doubted = true);
         }
+    }
+
+    /// Forgets what was found of names of the host, since something sets them that is made for it: the environment is
+    /// read from a file, say.
+    pub(super) fn forget_facts(&mut self) {
+        self.facts = Rc::default();
+        self.contradicts = false;
     }
 
     /// How much work a copy of it is.
@@ -171,8 +200,9 @@ impl State {
         }
         self.path = common;
         if !Rc::ptr_eq(&self.facts, &other.facts) {
-            Rc::make_mut(&mut self.facts).retain(|fact, truth| other.facts.get(fact) == Some(truth));
+            self.keep_facts_of(&other);
         }
+        self.contradicts &= other.contradicts;
         self.reach = self.reach.or(other.reach);
         if !Rc::ptr_eq(&self.cells, &other.cells) {
             let mut differing = Vec::new();
@@ -225,6 +255,17 @@ impl State {
         }
         self.detached |= other.detached;
         self
+    }
+
+    /// Keeps the facts that were found on another way as well.
+    fn keep_facts_of(&mut self, other: &Self) {
+        Rc::make_mut(&mut self.facts).retain(|fact, found| match other.facts.get(fact) {
+            Some(there) if there.holds == found.holds => {
+                found.is_doubted |= there.is_doubted;
+                true
+            }
+            _ => false,
+        });
     }
 
     fn adopt_objects(&mut self, other: &Self) {
@@ -288,7 +329,8 @@ impl State {
                 depth < DEEPEST
                     && !object.open
                     && object.class.is_none()
-                    && !matches!(object.kind, ObjectKind::Iterator(_) | ObjectKind::Emitter)
+                    && object.prototype.is_none()
+                    && !matches!(object.kind, ObjectKind::Iterator(_) | ObjectKind::Emitter | ObjectKind::Storage)
                     && object.slots.values().all(|slot| match slot {
                         Slot::Value(value) => self.is_plain(value, depth + 1),
                         Slot::Accessor { .. } => false,
@@ -302,7 +344,7 @@ impl State {
     pub(super) fn is_empty(&self, value: &Value) -> bool {
         let Value::Object(id) = value else { return false };
         self.object(*id).is_some_and(|object| {
-            let has_more = object.open || object.has_unnamed || object.class.is_some();
+            let has_more = object.open || object.has_unnamed || object.class.is_some() || object.prototype.is_some();
             matches!(object.kind, ObjectKind::Plain) && object.slots.is_empty() && !has_more
         })
     }
@@ -322,6 +364,7 @@ impl State {
             && (Rc::ptr_eq(&self.objects, &other.objects) || objects())
             && self.unstable == other.unstable
             && self.facts == other.facts
+            && self.contradicts == other.contradicts
             && self.pending == other.pending
             && self.soon == other.soon
             && self.packages == other.packages
@@ -329,7 +372,10 @@ impl State {
 
     /// Takes everything for unknown that code which is not followed may have changed.
     pub(super) fn forget(&mut self, is_kept: impl Fn(CellId) -> bool) {
-        self.facts = Rc::default();
+        self.doubt_facts();
+        if let Some(watch) = &self.watch {
+            watch.changes_all();
+        }
         let cells = Rc::make_mut(&mut self.cells);
         for (cell, value) in cells.iter_mut() {
             if !is_kept(*cell) {
@@ -345,7 +391,7 @@ impl State {
 
     /// Says of the bindings and objects that another state has changed that they may change at any time.
     pub(super) fn unsettle(&mut self, changed: &Self) {
-        Rc::make_mut(&mut self.facts).retain(|fact, truth| changed.facts.get(fact) == Some(truth));
+        self.keep_facts_of(changed);
         let mut cells = Vec::new();
         for (cell, value) in self.cells.iter() {
             if changed.cells.get(cell).is_some_and(|other| other != value) {

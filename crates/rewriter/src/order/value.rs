@@ -136,6 +136,14 @@ pub(super) enum Fact {
     Is(Rc<str>, Rc<str>),
 }
 
+/// What a test has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) holds: bool,
+    /// Whether something may have changed it since.
+    pub(super) is_doubted: bool,
+}
+
 /// A value.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
@@ -273,6 +281,11 @@ impl Value {
         }
     }
 
+    /// A whole number.
+    pub(super) fn number(value: usize) -> Self {
+        Self::Number(Numeral { truth: value != 0, value: u32::try_from(value).ok() })
+    }
+
     /// Whether the text alone gives it.
     pub(super) fn is_literal(&self) -> bool {
         matches!(self, Self::Undefined | Self::Null | Self::Boolean(_) | Self::Number(_) | Self::Text(_))
@@ -322,8 +335,12 @@ pub(super) enum ObjectKind {
         is_map: bool,
         length: usize,
     },
+    /// An iterator over elements that are known, until something takes them.
+    Elements,
     /// An emitter of Node's; each listener is a property.
     Emitter,
+    /// An `AsyncLocalStorage`.
+    Storage,
     /// What a generator function gives; whether it was begun is a property.
     Iterator(Rc<GeneratorCall>),
 }
@@ -334,14 +351,15 @@ pub(super) struct Object {
     pub(super) kind: ObjectKind,
     pub(super) slots: BTreeMap<Rc<str>, Slot>,
     pub(super) class: Option<Rc<ClassValue>>,
+    /// The object that gives what it does not have itself.
+    pub(super) prototype: Option<ObjectId>,
     /// Whether something that is not followed may have changed it.
     pub(super) open: bool,
     /// Whether it has properties whose names are not known, with values that are not functions of the modules.
     pub(super) has_unnamed: bool,
     /// Whether it has properties that may not be enumerable.
     pub(super) has_hidden: bool,
-    /// Whether assigning to its properties may be an error: it was frozen, or some were defined as such.
-    pub(super) is_guarded: bool,
+    pub(super) guard: Guard,
     pub(super) birth: Birth,
 }
 
@@ -355,16 +373,28 @@ pub(super) enum Birth {
     Done,
 }
 
+/// Whether assigning to the properties of an object is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// It is not.
+    None,
+    /// It may be: some were defined as such, or no more can be added.
+    Doubtful,
+    /// It is, where the code is strict.
+    Frozen,
+}
+
 impl Object {
     pub(super) fn new(kind: ObjectKind) -> Self {
         Self {
             kind,
             slots: BTreeMap::new(),
             class: None,
+            prototype: None,
             open: false,
             has_unnamed: false,
             has_hidden: false,
-            is_guarded: false,
+            guard: Guard::None,
             birth: Birth::Done,
         }
     }
@@ -379,7 +409,9 @@ impl Object {
         joined.open |= other.open;
         joined.has_unnamed |= other.has_unnamed;
         joined.has_hidden |= other.has_hidden;
-        joined.is_guarded |= other.is_guarded;
+        if self.guard != other.guard {
+            joined.guard = Guard::Doubtful;
+        }
         if self.birth != other.birth {
             joined.birth = Birth::Doubtful;
         }
@@ -387,6 +419,12 @@ impl Object {
             && one != two
         {
             joined.kind = ObjectKind::Array(None);
+        }
+        if let (ObjectKind::Collection { length: one, .. }, ObjectKind::Collection { length: two, .. }) =
+            (&self.kind, &other.kind)
+            && one != two
+        {
+            joined.open = true;
         }
         for (name, slot) in &mut joined.slots {
             if other.slots.get(name) != Some(slot) {
@@ -417,8 +455,9 @@ impl Object {
         self.open == other.open
             && self.has_unnamed == other.has_unnamed
             && self.has_hidden == other.has_hidden
-            && self.is_guarded == other.is_guarded
+            && self.guard == other.guard
             && self.birth == other.birth
+            && self.prototype == other.prototype
             && self.slots == other.slots
     }
 }

@@ -196,7 +196,7 @@ fn packages_that_are_named_as_deno_names_them() {
 /// The codes that speak against a build whose instrumentation is `text`.
 fn failures(text: &str, bundle: &Bundle) -> Vec<&'static str> {
     let mut files = build(&format!(
-        "--- index.mjs\nimport './instrument.mjs';\nawait import('./entry.mjs');\n--- entry.mjs\nimport 'pg';\n--- local.mjs\nexport {{ init as start }} from './sentry.mjs';\nexport const init = 1;\n--- instrument.mjs\n{text}"
+        "--- index.mjs\nimport './instrument.mjs';\nawait import('./entry.mjs');\n--- entry.mjs\nimport 'pg';\n--- local.mjs\nexport {{ init as start }} from './sentry.mjs';\nexport const init = () => {{}};\n--- instrument.mjs\n{text}"
     ));
     for (path, contents) in &bundle.files {
         files.insert(path.clone(), contents.clone());

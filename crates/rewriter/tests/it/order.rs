@@ -61,15 +61,15 @@ fn check(expected: Verdict, code: Option<&str>, instrumentations: &[&str]) {
     assert!(wrong.is_empty(), "not {}: {}\n{}", expected.as_str(), wrong.len(), wrong.join("\n"));
 }
 
-fn proven(instrumentations: &[&str]) {
+pub(crate) fn proven(instrumentations: &[&str]) {
     check(Verdict::Proven, None, instrumentations);
 }
 
-fn conditional(instrumentations: &[&str]) {
+pub(crate) fn conditional(instrumentations: &[&str]) {
     check(Verdict::UnderCondition, None, instrumentations);
 }
 
-fn refused(code: &str, instrumentations: &[&str]) {
+pub(crate) fn refused(code: &str, instrumentations: &[&str]) {
     check(Verdict::NotProven, Some(code), instrumentations);
 }
 
@@ -582,6 +582,19 @@ fn found_by_the_judge() {
             "let p; class A { static [Symbol.hasInstance]() { p = import('./entry.mjs'); } } 1 instanceof A; await p; Sentry.init({});",
         ],
     );
+    // What is changed after the code was begun that reads it.
+    check(
+        Verdict::NotProven,
+        None,
+        &[
+            "const o = {}; async function f() { await 0; o.x?.(); } f(); o.x = () => import('./entry.mjs'); await 1; Sentry.init({});",
+            "const o = {}; const k = 'x'; async function f() { await 0; o[k](); } f(); o[k] = () => import('./entry.mjs'); await 1; Sentry.init({});",
+            "const o = new Map(); async function f() { await 0; o.get('x')?.(); } f(); o.set('x', () => import('./entry.mjs')); await 1; Sentry.init({});",
+            "const o = { x() {} }; async function f() { await 0; o.x(); } f(); Object.assign(o, { x: () => import('./entry.mjs') }); await 1; Sentry.init({});",
+            "const o = []; async function f() { await 0; o.forEach((g) => g()); } f(); o.push(() => import('./entry.mjs')); await 1; Sentry.init({});",
+            "class A { x() {} } const o = new A(); async function f() { await 0; o.x(); } f(); o.x = () => import('./entry.mjs'); await 1; Sentry.init({});",
+        ],
+    );
     for load in ["await import('./first.mjs');", "const load = () => import('./first.mjs'); await load();"] {
         let runtime = "Promise.resolve().then(() => import('./entry.mjs')).catch(() => {});";
         check(Verdict::NotProven, None, &[&format!("{runtime} {load}{start}")]);
@@ -598,6 +611,28 @@ fn found_by_the_judge() {
             "for (let i = 0; i < 0; i++) Sentry.init({});",
         ],
     );
+    // A test that can only hold if something has changed what an earlier one found.
+    refused(
+        "init-not-reached",
+        &[
+            "if (Boolean(process.env.A)) { await globalThis.unknown; l: { if (process.env.A) break l; Sentry.init({}); } }",
+            "function start() { globalThis.unknown?.(); if (process.env.A || process.env.B) return; Sentry.init({}); } process.env.A && start();",
+            "if (!process.env.A) { await 0; if (process.env.B && process.env.A) Sentry.init({}); }",
+            "if (process.env.A) { await 0; if (process.env.B ? !process.env.A : !process.env.A) Sentry.init({}); }",
+            "if (process.env.A) { await 0; switch (process.env.A) { case '': Sentry.init({}); } }",
+        ],
+    );
+    conditional(&[
+        "if (!process.env.A) { await import('dotenv/config'); if (process.env.A) Sentry.init({}); }",
+        "import { config } from 'dotenv'; import * as S from '@sentry/node'; if (!process.env.A) { config(); if (process.env.A) S.init({}); }",
+        "if (!process.env.A) { process.env.A = globalThis.x; if (process.env.A) Sentry.init({}); }",
+        "if (!process.env.A) { process.loadEnvFile(); if (process.env.A) Sentry.init({}); }",
+        "if (process.env.A) { await 0; if (process.env.A) Sentry.init({}); }",
+    ]);
+    proven(&[
+        "if (process.env.A) await 0; if (process.env.A) Sentry.init({}); else Sentry.init({});",
+        "if (process.env.A) { await 0; } if (!process.env.A) { await 0; } Sentry.init({});",
+    ]);
     refused("sentry-not-started", &["const api = { start() { Sentry.init({}); } }; delete api.start; api.start?.();"]);
     proven(&[
         "const Sentry = await import('@sentry/node'); await Promise.reject(1).catch(() => Sentry.init({}));",
@@ -666,6 +701,10 @@ fn the_condition_that_decides_is_named() {
         ("async function f() { await 0; if (process.env.A) Sentry.init({}); } await f();", vec!["process.env.A"]),
         ("switch (true) { case process.env.A === 'x': Sentry.init({}); }", vec!["process.env.A === 'x'"]),
         ("switch (process.env.A) { case 'x': break; default: Sentry.init({}); }", vec!["process.env.A"]),
+        (
+            "function* g() { try { JSON.parse(process.env.A); globalThis.a(); Sentry.init({}); } catch {} yield 1; } const [it] = g();",
+            vec!["JSON.parse(process.env.A)", "globalThis.a()"],
+        ),
     ] {
         let text = format!("import * as Sentry from '@sentry/node'; {instrumentation}");
         let proof = proof(&text);
