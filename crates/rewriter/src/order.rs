@@ -4,22 +4,30 @@
 //! Assumed: functions of the host, and packages that import nothing of the build, do not load the runtime; calls of the
 //! SDK do not fail. What cannot be followed never starts Sentry, and may load the runtime wherever the modules could.
 
+mod assignments;
 mod builtins;
 mod callbacks;
 mod calls;
 mod collections;
 mod condition;
+mod construct;
+mod decisions;
+mod escapes;
 mod evaluator;
 mod expressions;
+mod generators;
 mod host;
 mod log;
+mod loops;
 mod modules;
 mod packages;
 mod path;
 mod promises;
+mod properties;
 mod reach;
 mod rules;
 mod state;
+mod steps;
 mod targets;
 mod value;
 mod watch;

@@ -6,18 +6,17 @@ use std::{
     rc::Rc,
 };
 
-use presentry_parser::{Assignment, Expression, ExpressionKind, Loop, LoopKind, Pattern, SlotId, Span, Step};
+use presentry_parser::{Loop, SlotId, Span};
 
 use super::{
     condition::{Condition, ConditionKind, Place},
-    expressions::Tested,
     log::Log,
     packages::Follow,
     reach::Reach,
     rules::Rule,
     state::{ModuleRun, Pending, State, join},
     targets::Targets,
-    value::{CellId, Closure, Code, Fact, Object, ObjectId, ObjectKind, Scope, Value},
+    value::{CellId, Closure, Code, Object, ObjectId, ObjectKind, Scope, Value},
     watch::Watch,
 };
 use crate::{graph::Graph, packages::Means, sources::ModulePath};
@@ -30,9 +29,6 @@ pub(super) const DEEPEST: usize = 64;
 
 /// How often the same function may be open at once.
 const MOST_RECURSION: usize = 3;
-
-/// The rounds after which a loop that still changes something is forgotten.
-const MOST_ROUNDS: usize = 4;
 
 /// What a body runs in.
 #[derive(Clone, Debug)]
@@ -56,18 +52,18 @@ impl Frame {
 #[derive(Debug, Default)]
 pub(super) struct Exits {
     pub(super) returns: Option<(State, Value)>,
-    jumps: Vec<(bool, Option<String>, State)>,
+    pub(super) jumps: Vec<(bool, Option<String>, State)>,
 }
 
 /// Where a step leads.
-enum Ways {
+pub(super) enum Ways {
     One(State),
     /// On either side of a test that is not known.
     Two(Box<State>, Box<State>),
 }
 
 impl Ways {
-    fn of(one: Option<State>, two: Option<State>) -> Option<Self> {
+    pub(super) fn of(one: Option<State>, two: Option<State>) -> Option<Self> {
         match (one, two) {
             (Some(one), Some(two)) => Some(Self::Two(Box::new(one), Box::new(two))),
             (one, two) => one.or(two).map(Self::One),
@@ -164,7 +160,7 @@ pub(super) struct Evaluator<'g> {
     /// A generator that never came to its end.
     pub(super) left_generator: Option<Activation>,
     /// How many decisions are being followed to the end of their bodies without joining their two ways.
-    ways: usize,
+    pub(super) ways: usize,
     next: u32,
     pub(super) log: Log,
     /// The files of packages that are followed, by importer and specifier.
@@ -391,517 +387,6 @@ impl<'g> Evaluator<'g> {
         state.reach = Reach::NOTHING;
         state.soon = Rc::default();
         state.detached = true;
-    }
-
-    // Steps.
-
-    pub(super) fn steps(
-        &mut self,
-        frame: &Frame,
-        steps: &[Step],
-        mut state: State,
-        exits: &mut Exits,
-    ) -> Option<State> {
-        for (index, step) in steps.iter().enumerate() {
-            self.burn(1)?;
-            state = match self.step(frame, step, state, exits)? {
-                Ways::One(only) => only,
-                Ways::Two(one, two) if self.stay_apart(&one, &two) => {
-                    // Each function is known on its own way alone.
-                    let rest = &steps[index + 1..];
-                    self.ways += 1;
-                    let one = self.steps(frame, rest, *one, exits);
-                    let two = self.steps(frame, rest, *two, exits);
-                    self.ways -= 1;
-                    return self.meet(one, two);
-                }
-                Ways::Two(one, two) => self.meet(Some(*one), Some(*two))?,
-            };
-        }
-        Some(state)
-    }
-
-    /// Whether joining two ways would lose a function that one of them binds. Few ways are followed beside each other.
-    fn stay_apart(&self, one: &State, two: &State) -> bool {
-        const MOST_WAYS: usize = 4;
-        self.ways < MOST_WAYS && self.fuel > FUEL / 2 && one.loses_by_joining(two)
-    }
-
-    fn step(&mut self, frame: &Frame, step: &Step, mut state: State, exits: &mut Exits) -> Option<Ways> {
-        let end = match step {
-            Step::If { test, then, otherwise } => {
-                return self.choice(frame, test, (then, otherwise), state, exits);
-            }
-            Step::Bind { target, value } => return self.binding(frame, target, value, state),
-            Step::Evaluate(expression) => {
-                // The value of an assignment that is a statement is not read.
-                if let ExpressionKind::Assign { target, assignment: Assignment::Plain, value } = &expression.kind
-                    && matches!(**target, Pattern::Slot(_))
-                {
-                    return self.binding(frame, target, value, state);
-                }
-                self.expression(frame, expression, &mut state)?;
-                Some(state)
-            }
-            Step::Return { value, .. } => {
-                let value = match value {
-                    Some(value) => self.returned(frame, value, &mut state)?,
-                    None => Value::Undefined,
-                };
-                if !self.holds(Rule::ReturnEnds) {
-                    return Some(Ways::One(state));
-                }
-                self.leave_with(exits, state, value);
-                None
-            }
-            Step::Throw(value) => {
-                self.expression(frame, value, &mut state)?;
-                self.throws(&state, frame.place(value.at));
-                None
-            }
-            Step::Jump { is_continue, label } => {
-                exits.jumps.push((*is_continue, label.clone(), state));
-                None
-            }
-            Step::Loop(looped) => self.looped(frame, looped, state, exits),
-            Step::Switch { value, cases } => self.switch(frame, value, cases, state, exits),
-            Step::Try { block, catch, finally } => {
-                self.guarded(frame, block, catch.as_ref(), finally.as_deref(), state, exits)
-            }
-            Step::Label { name, body } => {
-                let mut inner = Exits::default();
-                let after = self.steps(frame, body, state, &mut inner);
-                let left = self.take_jumps(&mut inner, |is_continue, label| {
-                    !is_continue && label.is_some_and(|label| label == name)
-                });
-                self.pass_on(inner, exits);
-                self.meet(after, left)
-            }
-        };
-        end.map(Ways::One)
-    }
-
-    fn choice(
-        &mut self,
-        frame: &Frame,
-        test: &Expression,
-        (then, otherwise): (&[Step], &[Step]),
-        mut state: State,
-        exits: &mut Exits,
-    ) -> Option<Ways> {
-        let tested = self.tested(frame, test, &mut state)?;
-        match tested.truth {
-            Some(true) => self.steps(frame, then, state, exits).map(Ways::One),
-            Some(false) => self.steps(frame, otherwise, state, exits).map(Ways::One),
-            None => {
-                let (state, other) = self.part(frame, test, &tested, state, ConditionKind::Test)?;
-                let one = self.steps(frame, then, state, exits);
-                let two = self.steps(frame, otherwise, other, exits);
-                if !self.holds(Rule::BranchesPart) && one.is_some() {
-                    return one.map(Ways::One);
-                }
-                Ways::of(one, two)
-            }
-        }
-    }
-
-    /// Binds a value. One of two values, by a test that is not known, is bound on two ways.
-    fn binding(&mut self, frame: &Frame, target: &Pattern, value: &Expression, mut state: State) -> Option<Ways> {
-        let bind = |this: &mut Self, value: &Expression, mut state: State| {
-            let value = this.expression(frame, value, &mut state)?;
-            this.assign(frame, target, value, &mut state)?;
-            Some(state)
-        };
-        let (test, then, otherwise) = match &value.kind {
-            ExpressionKind::Conditional { test, then, otherwise } => (test, then, otherwise),
-            ExpressionKind::Logical { operator, left, right } => {
-                let left_value = self.expression(frame, left, &mut state)?;
-                let (goes_on, assumed) = self.goes_on(*operator, &left_value, &state);
-                match goes_on {
-                    Some(true) => return bind(self, right, state).map(Ways::One),
-                    Some(false) => {
-                        self.assign(frame, target, left_value, &mut state)?;
-                        return Some(Ways::One(state));
-                    }
-                    None => {}
-                }
-                let (one, mut two) = self.part(frame, left, &assumed.0, state, ConditionKind::Test)?;
-                let (one, mut two) =
-                    if assumed.1 { (one, two) } else { (std::mem::replace(&mut two, State::new()), one) };
-                let one = bind(self, right, one);
-                let two = self.assign(frame, target, left_value, &mut two).map(|()| two);
-                return Ways::of(one, two);
-            }
-            _ => return bind(self, value, state).map(Ways::One),
-        };
-        let tested = self.tested(frame, test, &mut state)?;
-        if let Some(truth) = tested.truth {
-            return bind(self, if truth { then } else { otherwise }, state).map(Ways::One);
-        }
-        let (state, other) = self.part(frame, test, &tested, state, ConditionKind::Test)?;
-        let one = bind(self, then, state);
-        let two = bind(self, otherwise, other);
-        Ways::of(one, two)
-    }
-
-    pub(super) fn condition(&self, frame: &Frame, at: Span, kind: ConditionKind) -> Condition {
-        Condition { place: frame.place(at), kind }
-    }
-
-    /// The states in which a test holds and does not hold, where it is not known which.
-    pub(super) fn part(
-        &mut self,
-        frame: &Frame,
-        test: &Expression,
-        tested: &Tested,
-        mut state: State,
-        kind: ConditionKind,
-    ) -> Option<(State, State)> {
-        let condition = self.condition(frame, test.at, kind);
-        let mut other = self.copy(&state)?;
-        state.path.push(&condition);
-        state.assume(&tested.value, true, tested.believed);
-        other.path.push(&condition);
-        other.assume(&tested.value, false, tested.believed);
-        Some((state, other))
-    }
-
-    fn take_jumps(&mut self, exits: &mut Exits, wanted: impl Fn(bool, Option<&String>) -> bool) -> Option<State> {
-        let mut taken = None;
-        let jumps = std::mem::take(&mut exits.jumps);
-        for (is_continue, label, state) in jumps {
-            if wanted(is_continue, label.as_ref()) {
-                taken = self.meet(taken, Some(state));
-            } else {
-                exits.jumps.push((is_continue, label, state));
-            }
-        }
-        taken
-    }
-
-    /// Ends that leave what surrounds the body, too.
-    pub(super) fn take_breaks(&mut self, exits: &mut Exits) -> Option<State> {
-        self.take_jumps(exits, |is_continue, label| !is_continue && label.is_none())
-    }
-
-    pub(super) fn pass_on(&mut self, inner: Exits, exits: &mut Exits) {
-        if let Some((state, value)) = inner.returns {
-            self.leave_with(exits, state, value);
-        }
-        exits.jumps.extend(inner.jumps);
-    }
-
-    fn switch(
-        &mut self,
-        frame: &Frame,
-        value: &Expression,
-        cases: &[(Option<Expression>, Vec<Step>)],
-        mut state: State,
-        exits: &mut Exits,
-    ) -> Option<State> {
-        let compared = self.expression(frame, value, &mut state)?;
-        // The states in which a case is entered by its test.
-        let mut entries: Vec<Option<State>> = cases.iter().map(|_| None).collect();
-        let mut left = Some(state);
-        for (index, (test, _)) in cases.iter().enumerate() {
-            let Some(test) = test else { continue };
-            let Some(mut state) = left.take() else { break };
-            let Some(case) = self.expression(frame, test, &mut state) else { break };
-            let matches = Tested::of(self.comparison(&compared, &case, false), &state);
-            match matches.truth {
-                Some(true) => entries[index] = Some(state),
-                Some(false) => left = Some(state),
-                None => {
-                    let decides = if compared.is_literal() { test } else { value };
-                    let (one, other) = self.part(frame, decides, &matches, state, ConditionKind::Test)?;
-                    (entries[index], left) = (Some(one), Some(other));
-                }
-            }
-        }
-        if let Some(default) = cases.iter().position(|(test, _)| test.is_none()) {
-            entries[default] = left.take();
-        }
-        let mut inner = Exits::default();
-        let mut running = None;
-        for ((_, body), entry) in cases.iter().zip(entries) {
-            running = self.meet(running, entry);
-            running = match running {
-                Some(state) => self.steps(frame, body, state, &mut inner),
-                None => None,
-            };
-        }
-        running = self.meet(running, left);
-        let broken = self.take_breaks(&mut inner);
-        self.pass_on(inner, exits);
-        self.meet(running, broken)
-    }
-
-    /// Whether two values are equal, as a value.
-    pub(super) fn comparison(&self, one: &Value, two: &Value, negated: bool) -> Value {
-        match (one, two) {
-            (Value::Global(name), Value::Text(text)) | (Value::Text(text), Value::Global(name))
-                if name.starts_with("process.env.") =>
-            {
-                Value::Test(Rc::new((Fact::Is(name.clone(), text.clone()), !negated)))
-            }
-            // `switch (true) { case test: … }`
-            (Value::Boolean(truth), Value::Test(test)) | (Value::Test(test), Value::Boolean(truth)) => {
-                Value::Test(Rc::new((test.0.clone(), (test.1 == *truth) != negated)))
-            }
-            _ => equal(one, two).map_or(Value::External, |equal| Value::Boolean(equal != negated)),
-        }
-    }
-
-    fn guarded(
-        &mut self,
-        frame: &Frame,
-        block: &[Step],
-        catch: Option<&(Option<Pattern>, Vec<Step>)>,
-        finally: Option<&[Step]>,
-        state: State,
-        exits: &mut Exits,
-    ) -> Option<State> {
-        let mut inner = Exits::default();
-        self.catchers.push(Catcher::default());
-        let mut after = self.steps(frame, block, state, &mut inner);
-        let mut thrown = self.catchers.pop().unwrap_or_default();
-        if let Some((binding, body)) = catch
-            && let Some(mut state) = thrown.state.take()
-        {
-            // If the block can also end well, what is caught is the exception.
-            let is_exception = after.is_some() || inner.returns.is_some() || !inner.jumps.is_empty();
-            let is_exception = is_exception && !thrown.is_test && self.holds(Rule::FailureIsException);
-            self.failed += usize::from(is_exception);
-            self.catchers.push(Catcher::default());
-            let caught = match binding {
-                Some(binding) => self.assign(frame, binding, Value::Any, &mut state),
-                None => Some(()),
-            };
-            let caught = match caught {
-                Some(()) => self.steps(frame, body, state, &mut inner),
-                None => None,
-            };
-            thrown = self.catchers.pop().unwrap_or_default();
-            self.failed -= usize::from(is_exception);
-            after = self.meet(after, caught);
-        }
-        let Some(finally) = finally else {
-            if let Some(state) = thrown.state {
-                self.throw(state);
-            }
-            self.pass_on(inner, exits);
-            return after;
-        };
-        let after = match after {
-            Some(state) => self.steps(frame, finally, state, exits),
-            None => None,
-        };
-        if let Some(state) = thrown.state
-            && let Some(state) = self.steps(frame, finally, state, exits)
-        {
-            self.throw(state);
-        }
-        if let Some((state, value)) = inner.returns.take()
-            && let Some(state) = self.steps(frame, finally, state, exits)
-        {
-            self.leave_with(exits, state, value);
-        }
-        for (is_continue, label, state) in std::mem::take(&mut inner.jumps) {
-            if let Some(state) = self.steps(frame, finally, state, exits) {
-                exits.jumps.push((is_continue, label, state));
-            }
-        }
-        after
-    }
-
-    // Loops.
-
-    fn looped(&mut self, frame: &Frame, looped: &Rc<Loop>, mut state: State, exits: &mut Exits) -> Option<State> {
-        let mut inner = Exits::default();
-        let after = match &looped.kind {
-            LoopKind::While { test, update } => {
-                self.while_loop(frame, looped, test.as_ref(), update.as_ref(), state, &mut inner)
-            }
-            LoopKind::DoWhile(test) => self.do_while(frame, looped, test, state, &mut inner),
-            LoopKind::In { target, object } => {
-                let object = self.expression(frame, object, &mut state)?;
-                let finds = !matches!(object, Value::Object(id) if !self.finds(id, &state));
-                if finds && state.is_empty(&object) {
-                    return Some(state);
-                }
-                self.rounds(frame, looped, state, &mut inner, |this, state| {
-                    this.assign(frame, target, Value::External, state)
-                })
-            }
-            LoopKind::Of { target, iterable, is_await } => {
-                let value = self.expression(frame, iterable, &mut state)?;
-                let value = self.iterated(frame, &value, &mut state, iterable.at)?;
-                if *is_await {
-                    self.suspend(&mut state);
-                }
-                if let Some(elements) = self.elements(&value, &state) {
-                    self.each(frame, looped, target, elements, state, &mut inner)
-                } else if let Some(generator) = self.generator(&value, &state) {
-                    return self.over_generator(frame, looped, &generator, state, exits);
-                } else {
-                    self.rounds(frame, looped, state, &mut inner, |this, state| {
-                        if *is_await {
-                            this.suspend(state);
-                        }
-                        this.assign(frame, target, Value::External, state)
-                    })
-                }
-            }
-        };
-        let left = self.take_breaks(&mut inner);
-        self.pass_on(inner, exits);
-        self.meet(after, left)
-    }
-
-    /// One round, with what `continue` leads to.
-    pub(super) fn round(&mut self, frame: &Frame, looped: &Loop, state: State, exits: &mut Exits) -> Option<State> {
-        let after = self.steps(frame, &looped.body, state, exits);
-        let continued = self.take_jumps(exits, |is_continue, label| {
-            is_continue && label.is_none_or(|label| looped.labels.contains(label))
-        });
-        self.meet(after, continued)
-    }
-
-    /// Elements that are known, one after the other.
-    fn each(
-        &mut self,
-        frame: &Frame,
-        looped: &Rc<Loop>,
-        target: &Pattern,
-        elements: Vec<Value>,
-        mut state: State,
-        exits: &mut Exits,
-    ) -> Option<State> {
-        for element in elements {
-            self.assign(frame, target, element, &mut state)?;
-            state = self.round(frame, looped, state, exits)?;
-        }
-        Some(state)
-    }
-
-    /// A loop whose number of rounds is not known: none, or any.
-    fn rounds(
-        &mut self,
-        frame: &Frame,
-        looped: &Rc<Loop>,
-        state: State,
-        exits: &mut Exits,
-        mut begin: impl FnMut(&mut Self, &mut State) -> Option<()>,
-    ) -> Option<State> {
-        let condition = self.condition(frame, looped.at, ConditionKind::Loop);
-        let mut head = state;
-        for round in 0..=MOST_ROUNDS {
-            let Some(mut inside) = self.copy(&head) else { break };
-            inside.path.push(&condition);
-            let after = match begin(self, &mut inside) {
-                Some(()) => self.round(frame, looped, inside, exits),
-                None => None,
-            };
-            let Some(after) = after else { break };
-            if !self.holds(Rule::LoopMayNotRun) {
-                return Some(after);
-            }
-            let Some(next) = self.next_head(&head, after, round) else { break };
-            head = next;
-        }
-        (!self.exhausted).then_some(head)
-    }
-
-    /// The state in which the next round of a loop begins; `None` where a further one changes nothing.
-    fn next_head(&mut self, head: &State, ended: State, round: usize) -> Option<State> {
-        let copy = self.copy(head)?;
-        let mut joined = self.meet(Some(copy), Some(ended))?;
-        if joined.is_same(head) {
-            return None;
-        }
-        if round + 1 >= MOST_ROUNDS {
-            self.forget(&mut joined);
-        }
-        Some(joined)
-    }
-
-    fn while_loop(
-        &mut self,
-        frame: &Frame,
-        looped: &Rc<Loop>,
-        test: Option<&Expression>,
-        update: Option<&Expression>,
-        state: State,
-        exits: &mut Exits,
-    ) -> Option<State> {
-        let mut head = state;
-        let mut after = None;
-        for round in 0..=MOST_ROUNDS + 1 {
-            let mut inside = self.copy(&head)?;
-            // The first round may be certain, where those after it are not.
-            let mut is_certain = round == 0;
-            if let Some(test) = test {
-                let Some(tested) = self.tested(frame, test, &mut inside) else { return after };
-                match tested.truth {
-                    Some(true) => {}
-                    Some(false) => return self.meet(after, Some(inside)),
-                    None => {
-                        let (one, other) = self.part(frame, test, &tested, inside, ConditionKind::Loop)?;
-                        after = self.meet(after, Some(other));
-                        inside = one;
-                        is_certain = false;
-                    }
-                }
-            }
-            let mut ended = self.round(frame, looped, inside, exits);
-            if let (Some(state), Some(update)) = (&mut ended, update)
-                && self.expression(frame, update, state).is_none()
-            {
-                ended = None;
-            }
-            let Some(ended) = ended else { return after };
-            if is_certain {
-                head = ended;
-                continue;
-            }
-            let Some(next) = self.next_head(&head, ended, round) else { return after };
-            head = next;
-        }
-        after
-    }
-
-    fn do_while(
-        &mut self,
-        frame: &Frame,
-        looped: &Rc<Loop>,
-        test: &Expression,
-        state: State,
-        exits: &mut Exits,
-    ) -> Option<State> {
-        let mut head = state;
-        let mut after = None;
-        for round in 0..=MOST_ROUNDS + 1 {
-            let inside = self.copy(&head)?;
-            let Some(mut ended) = self.round(frame, looped, inside, exits) else { return after };
-            let Some(tested) = self.tested(frame, test, &mut ended) else { return after };
-            match tested.truth {
-                Some(true) => {}
-                Some(false) => return self.meet(after, Some(ended)),
-                None => {
-                    let (one, other) = self.part(frame, test, &tested, ended, ConditionKind::Loop)?;
-                    after = self.meet(after, Some(other));
-                    ended = one;
-                }
-            }
-            // The first round is certain.
-            if round == 0 {
-                head = ended;
-                continue;
-            }
-            let Some(next) = self.next_head(&head, ended, round) else { return after };
-            head = next;
-        }
-        after
     }
 
     /// Takes for unknown what code that is not followed may have changed.

@@ -349,25 +349,25 @@ impl State {
         })
     }
 
-    /// Whether going on from one is going on from the other.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    /// Whether going on from here is going on from an earlier state: nothing that it knows has changed. What was made
+    /// since can be reached only by what has changed.
+    pub(super) fn is_same(&self, earlier: &Self) -> bool {
+        let cells = || earlier.cells.iter().all(|(cell, value)| self.cells.get(cell) == Some(value));
         let objects = || {
-            self.objects.len() == other.objects.len()
-                && self
-                    .objects
-                    .iter()
-                    .zip(other.objects.iter())
-                    .all(|((one, this), (two, that))| one == two && (Rc::ptr_eq(this, that) || this.is_same(that)))
+            earlier
+                .objects
+                .iter()
+                .all(|(id, that)| self.objects.get(id).is_some_and(|this| Rc::ptr_eq(this, that) || this.is_same(that)))
         };
-        self.reach == other.reach
-            && (Rc::ptr_eq(&self.cells, &other.cells) || self.cells == other.cells)
-            && (Rc::ptr_eq(&self.objects, &other.objects) || objects())
-            && self.unstable == other.unstable
-            && self.facts == other.facts
-            && self.contradicts == other.contradicts
-            && self.pending == other.pending
-            && self.soon == other.soon
-            && self.packages == other.packages
+        self.reach == earlier.reach
+            && (Rc::ptr_eq(&self.cells, &earlier.cells) || cells())
+            && (Rc::ptr_eq(&self.objects, &earlier.objects) || objects())
+            && self.unstable == earlier.unstable
+            && self.facts == earlier.facts
+            && self.contradicts == earlier.contradicts
+            && self.pending == earlier.pending
+            && self.soon == earlier.soon
+            && self.packages == earlier.packages
     }
 
     /// Takes everything for unknown that code which is not followed may have changed.

@@ -7,7 +7,7 @@ use std::{
 
 use presentry_rewriter::{
     ChangeKind, EntryLoading, ExportKind, ExportStyle, InitTrust, InlinedInstrumentation, MemorySources, ModulePath,
-    Outcome, Plan, Request, Sources as _, Target, exports, package_imports, plan, prove, prove_with, resolve,
+    Outcome, Plan, Request, Sources as _, Target, exports, package_imports, plan, prove, resolve,
 };
 
 use crate::{
@@ -27,15 +27,8 @@ pub(crate) fn request(build: &Build) -> Request {
         inlined: InlinedInstrumentation::TakeOut,
         compile_cache: None,
         guard: true,
-        trust: trust(build),
+        trust: InitTrust::Proof,
     }
-}
-
-/// One build calls `ufo` for the options of `init`: it walks objects by names that are computed, which the proof does not
-/// follow. The start is vouched for, as `--trust-init` does.
-fn trust(build: &Build) -> InitTrust {
-    let calls_ufo = build.id == "node-server.nitropack-2.9.7.shared-ufo.sdk-dynamic";
-    if calls_ufo { InitTrust::Vouched } else { InitTrust::Proof }
 }
 
 /// The builds that are refused, each with its reason. Everything else must be rewritten.
@@ -158,7 +151,7 @@ fn the_original_fails_the_proof_and_the_result_passes() {
         let before = prove(&build.sources, &build.entry);
         assert!(!before.holds() || build.mode == Mode::DynamicImport, "{} holds as built", build.id);
         proven_by_the_sdk += usize::from(before.holds());
-        let after = prove_with(&applied(build.sources.clone(), planned), &build.entry, trust(build));
+        let after = prove(&applied(build.sources.clone(), planned), &build.entry);
         assert!(after.holds(), "{}: {}", build.id, show_diagnostics(&after.failures));
         assert_eq!(after.instrumentation, Some(request(build).instrumentation), "{}", build.id);
     }

@@ -31,6 +31,9 @@ fn options_that_are_put_together() {
          S.init({ serverName: hostname(), tracesSampleRate: os.cpus().length > 1 ? 1 : 0.5 });",
         "const environments = new Map([['production', 0.1], ['staging', 1]]);
          Sentry.init({ tracesSampleRate: environments.get(process.env.NODE_ENV) ?? 0 });",
+        "const clean = (text) => text.trim(); const tags = {}; const sentry = { start() { Sentry.init({ initialScope: { tags }, tracesSampleRate: 1 }); } };
+         for (const part of (process.env.SENTRY_TAGS ?? '').split(',')) { const [name, value = ''] = part.split('='); tags[clean(name)] = clean(value); }
+         sentry.start();",
         "const sampler = ({ name, inheritOrSampleWith }) => name.includes('/health') ? 0 : inheritOrSampleWith(0.2);
          Sentry.init({ tracesSampler: sampler });",
     ]);

@@ -1,0 +1,305 @@
+//! What is assigned to bindings, patterns and properties.
+
+use std::rc::Rc;
+
+use presentry_parser::{Assignment, Expression, ExpressionKind as Kind, MemberKind, Name, Pattern, is_defined_by_node};
+
+use super::{
+    decisions::Tested,
+    evaluator::{Evaluator, Frame},
+    expressions::NOWHERE,
+    expressions::{is_always_there, method},
+    rules::Rule,
+    state::State,
+    value::{Arguments, ClassValue, Guard, Object, ObjectKind, Slot, Value, known},
+};
+
+impl Evaluator<'_> {
+    pub(super) fn assignment(
+        &mut self,
+        frame: &Frame,
+        target: &Pattern,
+        assignment: Assignment,
+        value: &Expression,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Value> {
+        if assignment == Assignment::Plain {
+            let value = self.expression(frame, value, state)?;
+            self.assign(frame, target, value.clone(), state)?;
+            return Some(value);
+        }
+        let old = match target {
+            Pattern::Slot(slot) => self.read(frame, *slot, state)?,
+            Pattern::Member(member) => self.expression(frame, member, state)?,
+            _ => Value::Any,
+        };
+        let goes_on = match assignment {
+            Assignment::Arithmetic | Assignment::Plain => {
+                self.expression(frame, value, state)?;
+                self.assign(frame, target, Value::External, state)?;
+                return Some(Value::External);
+            }
+            Assignment::IfTrue => state.truth(&old),
+            Assignment::IfFalse => state.truth(&old).map(|truth| !truth),
+            Assignment::IfNullish => old.is_nullish(),
+        };
+        let give = |this: &mut Self, state: &mut State| {
+            let value = this.expression(frame, value, state)?;
+            this.assign(frame, target, value.clone(), state)?;
+            Some(value)
+        };
+        match goes_on {
+            Some(false) => Some(old),
+            Some(true) => give(self, state),
+            None => self.fork(frame, expression, (&Tested::UNKNOWN, true), state, give, |_, _| Some(old)),
+        }
+    }
+
+    pub(super) fn assign(&mut self, frame: &Frame, pattern: &Pattern, value: Value, state: &mut State) -> Option<()> {
+        self.burn(1)?;
+        match pattern {
+            Pattern::Slot(slot) => {
+                if let Some(cell) = frame.scope.cell(*slot) {
+                    state.set(cell, value);
+                }
+            }
+            Pattern::Constant if !self.holds(Rule::ConstantsStay) => {}
+            Pattern::Constant => {
+                self.throw(state.clone());
+                return None;
+            }
+            Pattern::Global(name) if self.set_exports(frame, name, &value) => {}
+            Pattern::Global(name) => {
+                if !is_defined_by_node(name) {
+                    self.fail_by_name(state, frame.place(NOWHERE));
+                }
+                self.escape(&value, state);
+                state.doubt_facts();
+                self.set_global(name);
+            }
+            Pattern::Member(member) => self.assign_member(frame, member, value, state)?,
+            Pattern::Default { target, value: default } => match value.is_undefined() {
+                Some(false) => self.assign(frame, target, value, state)?,
+                Some(true) => {
+                    let value = self.expression(frame, default, state)?;
+                    self.assign(frame, target, value, state)?;
+                }
+                None => {
+                    let value = self.fork(
+                        frame,
+                        default,
+                        (&Tested::UNKNOWN, true),
+                        state,
+                        |this, state| this.expression(frame, default, state),
+                        |_, _| Some(value),
+                    )?;
+                    self.assign(frame, target, value, state)?;
+                }
+            },
+            Pattern::Object { properties, rest } => {
+                if matches!(value, Value::Undefined | Value::Null) {
+                    self.throw(state.clone());
+                    return None;
+                }
+                self.may_be_nullish(frame, &value, state, NOWHERE);
+                for (name, target) in properties {
+                    let name = self.name(frame, name, state)?;
+                    let member = self.member(&value, name.as_deref(), state)?;
+                    self.assign(frame, target, member, state)?;
+                }
+                if let Some(rest) = rest {
+                    let left = self.rest_of(&value, properties, state);
+                    self.assign(frame, rest, left, state)?;
+                }
+            }
+            Pattern::Array { elements, rest } => {
+                let value = self.iterated(frame, &value, state, NOWHERE)?;
+                let known = self.elements(&value, state);
+                if known.is_none()
+                    && let Some(generator) = self.generator(&value, state)
+                {
+                    if rest.is_some() {
+                        self.run_whole(&generator, None, state)?;
+                    } else if !elements.is_empty() {
+                        self.run_first(&generator, state)?;
+                    }
+                }
+                let unknown = if matches!(value, Value::External) { Value::External } else { Value::Any };
+                for (index, element) in elements.iter().enumerate() {
+                    let Some(element) = element else { continue };
+                    let value = match &known {
+                        Some(known) => known.get(index).cloned().unwrap_or(Value::Undefined),
+                        None => unknown.clone(),
+                    };
+                    self.assign(frame, element, value, state)?;
+                }
+                if let Some(rest) = rest {
+                    let left = match known {
+                        Some(known) => self.array(known.into_iter().skip(elements.len()).collect(), false, state),
+                        None => unknown,
+                    };
+                    self.assign(frame, rest, left, state)?;
+                }
+            }
+            Pattern::Opaque => {
+                self.escape(&value, state);
+                self.forget(state);
+            }
+        }
+        Some(())
+    }
+
+    fn rest_of(&mut self, value: &Value, taken: &[(Name, Pattern)], state: &mut State) -> Value {
+        match value {
+            Value::Object(_) => {
+                let id = self.allocate(state, Object::new(ObjectKind::Plain));
+                self.copy_into(id, value, state);
+                if let Some(object) = state.object_mut(id) {
+                    for (name, _) in taken {
+                        match known(name) {
+                            Some(name) => {
+                                object.slots.remove(&name);
+                            }
+                            None => object.open = true,
+                        }
+                    }
+                }
+                Value::Object(id)
+            }
+            // What is left of a namespace has its other exports.
+            Value::Namespace(_) => value.clone(),
+            Value::Package(_, path) if crate::sdk::is_whole(path) => value.clone(),
+            Value::External | Value::Global(_) | Value::Package(..) => Value::External,
+            _ => Value::Any,
+        }
+    }
+
+    pub(super) fn assign_member(
+        &mut self,
+        frame: &Frame,
+        member: &Expression,
+        value: Value,
+        state: &mut State,
+    ) -> Option<()> {
+        let Kind::Member { object, name, .. } = &member.kind else {
+            self.escape(&value, state);
+            return Some(());
+        };
+        let object = self.expression(frame, object, state)?;
+        let name = self.name(frame, name, state)?;
+        if let Value::Object(id) = &object
+            && let Some(object) = state.object(*id)
+        {
+            if object.guard == Guard::Frozen && !object.open && !frame.code.is_script {
+                self.throws(state, frame.place(member.at));
+                return None;
+            }
+            if object.guard != Guard::None || object.open {
+                self.fail(state, frame.place(member.at));
+            }
+        }
+        match &object {
+            Value::Object(id) => {
+                self.set_property(frame, *id, &object, name.as_deref(), value, state)?;
+            }
+            Value::Class(class) => {
+                self.set_property(frame, class.statics, &object, name.as_deref(), value, state)?;
+            }
+            Value::Undefined | Value::Null => {
+                self.throws(state, frame.place(member.at));
+                return None;
+            }
+            Value::Any => {
+                self.escape(&value, state);
+                self.forget(state);
+            }
+            Value::Global(of) if matches!(&**of, "globalThis" | "global") => {
+                self.escape(&value, state);
+                state.doubt_facts();
+                self.set_global(name.as_deref().unwrap_or_default());
+            }
+            // In an ES module.
+            Value::Namespace(_) | Value::Text(_) | Value::Number(_) | Value::Boolean(_) if !frame.code.is_script => {
+                self.throws(state, frame.place(member.at));
+                return None;
+            }
+            object => {
+                if !matches!(object, Value::Global(name) if is_always_there(name)) {
+                    self.fail(state, frame.place(member.at));
+                }
+                self.escape(&value, state);
+                match object {
+                    Value::Global(name) if &**name == "process.env" => state.forget_facts(),
+                    _ => state.doubt_facts(),
+                }
+            }
+        }
+        Some(())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn set_property(
+        &mut self,
+        frame: &Frame,
+        id: u32,
+        this: &Value,
+        name: Option<&str>,
+        value: Value,
+        state: &mut State,
+    ) -> Option<()> {
+        let Some(object) = state.object(id) else { return Some(()) };
+        if object.open {
+            self.escape(&value, state);
+            return Some(());
+        }
+        let setter = match name.and_then(|name| object.slots.get(name)) {
+            Some(Slot::Accessor { set, .. }) => Some(set.clone()),
+            Some(Slot::Value(_)) => None,
+            None if object.prototype.is_some() => {
+                let prototype = object.prototype.map(Value::Object);
+                prototype.iter().for_each(|prototype| self.escape(prototype, state));
+                None
+            }
+            None => object.class.clone().and_then(|class| setter(&class, name)).map(Some),
+        };
+        match setter {
+            Some(Some(Value::Closure(setter))) => {
+                self.call_closure(&setter, this.clone(), Arguments::of(vec![value]), state, false)?;
+            }
+            Some(Some(_)) => self.escape(&value, state),
+            // An error in an ES module, and nothing in CommonJS.
+            Some(None) if !frame.code.is_script => {
+                self.throw(state.clone());
+                return None;
+            }
+            Some(None) => {
+                if let Some(catcher) = self.catchers.last_mut() {
+                    catcher.is_test = true;
+                }
+                self.throw(state.clone());
+            }
+            None => self.put(id, name, Slot::Value(value), state),
+        }
+        if let Some(object) = state.object_mut(id)
+            && let ObjectKind::Array(length) = &mut object.kind
+        {
+            *length = None;
+        }
+        Some(())
+    }
+}
+
+fn setter(class: &Rc<ClassValue>, name: Option<&str>) -> Option<Value> {
+    let mut class = class.clone();
+    loop {
+        let members = &class.code.steps.classes[class.class].members;
+        for (index, member) in members.iter().enumerate().filter(|(_, member)| !member.is_static) {
+            if let (MemberKind::Setter(function), true) = (&member.kind, class.names[index].as_deref() == name) {
+                return Some(Value::Closure(Rc::new(method(&class, *function, false))));
+            }
+        }
+        let Value::Class(parent) = &class.parent else { return None };
+        class = parent.clone();
+    }
+}

@@ -1,0 +1,289 @@
+//! Properties that are read: of objects, classes, namespaces and the host.
+
+use std::rc::Rc;
+
+use presentry_parser::MemberKind;
+
+use super::{
+    callbacks::OF_EMITTERS,
+    evaluator::{Evaluator, Frame},
+    expressions::method,
+    host::global,
+    state::State,
+    value::{Arguments, ClassValue, ObjectKind, Slot, Value},
+};
+
+/// What every object has.
+const OF_EVERY_OBJECT: &[&str] =
+    &["toString", "valueOf", "hasOwnProperty", "constructor", "isPrototypeOf", "propertyIsEnumerable", "__proto__"];
+
+/// The methods of arrays that are followed.
+const OF_ARRAYS: &[&str] = &[
+    "forEach",
+    "map",
+    "filter",
+    "some",
+    "every",
+    "find",
+    "findIndex",
+    "findLast",
+    "flatMap",
+    "reduce",
+    "push",
+    "at",
+    "unshift",
+    "pop",
+    "shift",
+    "slice",
+    "concat",
+    "includes",
+    "join",
+    "entries",
+    "values",
+    "keys",
+    "sort",
+    "reverse",
+    "splice",
+    "fill",
+    "indexOf",
+    "flat",
+    "reduceRight",
+    "toSorted",
+    "toReversed",
+    "with",
+];
+
+impl Evaluator<'_> {
+    pub(super) fn member(&mut self, object: &Value, name: Option<&str>, state: &mut State) -> Option<Value> {
+        self.burn(1)?;
+        let Some(name) = name else {
+            return Some(match object {
+                Value::External
+                | Value::Global(_)
+                | Value::Text(_)
+                | Value::Number(_)
+                | Value::Boolean(_)
+                | Value::Test(_) => Value::External,
+                Value::Package(specifier, _) if !crate::sdk::is_of_sentry(specifier) => Value::External,
+                Value::Undefined | Value::Null => {
+                    self.throw(state.clone());
+                    return None;
+                }
+                Value::Object(_) if state.is_plain(object, 0) => Value::External,
+                _ => Value::Any,
+            });
+        };
+        let method = |object: &Value| Value::Method(Rc::new((object.clone(), name.into())));
+        Some(match object {
+            Value::Any | Value::Uninitialised => Value::Any,
+            Value::Text(_) if matches!(name, "replace" | "replaceAll") => method(object),
+            Value::External | Value::Text(_) | Value::Number(_) | Value::Boolean(_) | Value::Test(_) => Value::External,
+            Value::Undefined | Value::Null => {
+                self.throw(state.clone());
+                return None;
+            }
+            Value::Namespace(module) => self.export(&module.clone(), name, state),
+            Value::Package(specifier, path) => {
+                if matches!(name, "call" | "apply" | "bind") && !path.is_empty() {
+                    return Some(method(object));
+                }
+                const LONGEST: usize = 8;
+                if path.len() >= LONGEST {
+                    return Some(Value::External);
+                }
+                let path: Rc<[Rc<str>]> = path.iter().cloned().chain([Rc::from(name)]).collect();
+                super::host::of_host(specifier, &path)
+                    .map_or_else(|| Value::Package(specifier.clone(), path.clone()), |name| global(&name))
+            }
+            Value::Global(of) => match &**of {
+                "globalThis" | "global" => self.global_property(name, state),
+                of if matches!(name, "call" | "apply" | "bind") && of != "Reflect" => method(object),
+                of if of.len() > 80 => Value::External,
+                of => Value::Global(format!("{of}.{name}").into()),
+            },
+            Value::Closure(_) | Value::Bound(_) | Value::Method(_) => match name {
+                "call" | "apply" | "bind" => method(object),
+                "name" | "length" | "prototype" | "toString" => Value::External,
+                _ => Value::Any,
+            },
+            Value::Require(_) => match name {
+                "call" | "apply" | "bind" => method(object),
+                "main" => Value::Undefined,
+                _ => Value::External,
+            },
+            Value::Promise(_) | Value::Client => method(object),
+            Value::Settle(id) => {
+                self.may_settle(*id);
+                Value::External
+            }
+            Value::Class(class) => {
+                let mut class = class.clone();
+                loop {
+                    if !self.finds(class.statics, state) {
+                        return Some(Value::Any);
+                    }
+                    let found = state.object(class.statics).and_then(|object| object.slots.get(name).cloned());
+                    if let Some(slot) = found {
+                        return self.slot_value(slot, object, state);
+                    }
+                    if state.object(class.statics).is_none_or(|object| object.open) {
+                        return Some(Value::Any);
+                    }
+                    if matches!(name, "call" | "apply" | "bind") {
+                        return Some(method(object));
+                    }
+                    match &class.parent {
+                        Value::Class(parent) => class = parent.clone(),
+                        Value::Undefined => return Some(Value::Undefined),
+                        _ => return Some(Value::Any),
+                    }
+                }
+            }
+            Value::Object(id) => self.property(*id, object, name, state)?,
+        })
+    }
+
+    pub(super) fn slot_value(&mut self, slot: Slot, this: &Value, state: &mut State) -> Option<Value> {
+        match slot {
+            Slot::Value(value) => Some(value),
+            Slot::Accessor { get: Some(Value::Closure(get)), .. } => {
+                self.call_closure(&get, this.clone(), Arguments::default(), state, false)
+            }
+            Slot::Accessor { get: Some(_), .. } => Some(Value::Any),
+            Slot::Accessor { get: None, .. } => Some(Value::Undefined),
+        }
+    }
+
+    pub(super) fn property(&mut self, id: u32, this: &Value, name: &str, state: &mut State) -> Option<Value> {
+        let Some(object) = state.object(id).cloned() else { return Some(Value::Any) };
+        if matches!(object.kind, ObjectKind::Collection { .. }) {
+            let method = || Value::Method(Rc::new((this.clone(), name.into())));
+            return Some(if name == "size" { Value::External } else { method() });
+        }
+        if object.open {
+            return Some(Value::Any);
+        }
+        let has_methods = matches!(object.kind, ObjectKind::Array(_) | ObjectKind::Storage);
+        if !has_methods && !self.finds(id, state) {
+            return Some(Value::Any);
+        }
+        if let Some(slot) = object.slots.get(name) {
+            return self.slot_value(slot.clone(), this, state);
+        }
+        let method = |object: &Value| Value::Method(Rc::new((object.clone(), name.into())));
+        match &object.kind {
+            ObjectKind::Array(_) if OF_ARRAYS.contains(&name) => return Some(method(this)),
+            ObjectKind::Array(_) if name == "length" => return Some(Value::External),
+            ObjectKind::Array(None) => return Some(Value::Any),
+            ObjectKind::Iterator(_) => return Some(method(this)),
+            ObjectKind::Emitter if OF_EMITTERS.contains(&name) => return Some(method(this)),
+            ObjectKind::Emitter => return Some(Value::External),
+            ObjectKind::Storage => return Some(method(this)),
+            // A method of an iterator is not followed.
+            ObjectKind::Elements => {
+                self.escape(this, state);
+                return Some(Value::Any);
+            }
+            _ => {}
+        }
+        if name.starts_with('#') {
+            let found = match &object.class {
+                Some(class) => self.class_member(class, this, name, state)?,
+                None => Value::Undefined,
+            };
+            // A private name that an object does not have is an error.
+            if matches!(found, Value::Undefined) {
+                self.throw(state.clone());
+                return None;
+            }
+            return Some(found);
+        }
+        if let Some(prototype) = object.prototype {
+            return self.property(prototype, this, name, state);
+        }
+        if let Some(class) = &object.class {
+            return self.class_member(class, this, name, state);
+        }
+        if object.has_unnamed || OF_EVERY_OBJECT.contains(&name) {
+            return Some(Value::External);
+        }
+        Some(Value::Undefined)
+    }
+
+    /// What an instance of a class has by its class.
+    fn class_member(
+        &mut self,
+        class: &Rc<ClassValue>,
+        this: &Value,
+        name: &str,
+        state: &mut State,
+    ) -> Option<Value> {
+        let mut class = class.clone();
+        loop {
+            let code = class.code.clone();
+            let members = &code.steps.classes[class.class].members;
+            for (index, member) in members.iter().enumerate().rev().filter(|(_, member)| !member.is_static) {
+                match &class.names[index] {
+                    None => return Some(Value::Any),
+                    Some(known) if &**known != name => continue,
+                    Some(_) => {}
+                }
+                match member.kind {
+                    MemberKind::Method(function) => {
+                        return Some(Value::Closure(Rc::new(method(&class, function, false))));
+                    }
+                    MemberKind::Getter(function) => {
+                        let getter = Rc::new(method(&class, function, false));
+                        return self.call_closure(&getter, this.clone(), Arguments::default(), state, false);
+                    }
+                    MemberKind::Setter(_) | MemberKind::Field(_) | MemberKind::Block(_) => {}
+                }
+            }
+            match &class.parent {
+                Value::Class(parent) => class = parent.clone(),
+                Value::Undefined if OF_EVERY_OBJECT.contains(&name) => return Some(Value::External),
+                Value::Undefined => return Some(Value::Undefined),
+                Value::Package(specifier, path) if crate::sdk::is_client(specifier, path) => {
+                    return Some(Value::Method(Rc::new((Value::Client, name.into()))));
+                }
+                Value::Package(..) | Value::Global(_) | Value::External => return Some(Value::External),
+                _ => return Some(Value::Any),
+            }
+        }
+    }
+
+    pub(super) fn super_member(&mut self, frame: &Frame, name: Option<&str>) -> Value {
+        let Some(closure) = &frame.closure else { return Value::Any };
+        let (Some(name), Some(Value::Class(parent))) = (name, &closure.parent) else {
+            return match &closure.parent {
+                Some(Value::Package(specifier, path)) if crate::sdk::is_client(specifier, path) => {
+                    Value::Method(Rc::new((Value::Client, name.unwrap_or_default().into())))
+                }
+                Some(Value::Package(..) | Value::Global(_) | Value::External) => Value::External,
+                _ => Value::Any,
+            };
+        };
+        let mut class = parent.clone();
+        loop {
+            let code = class.code.clone();
+            let members = &code.steps.classes[class.class].members;
+            let found = members.iter().enumerate().rev().find(|(index, member)| {
+                member.is_static == closure.is_static
+                    && class.names[*index].as_deref().is_none_or(|known| known == name)
+            });
+            if let Some((index, member)) = found {
+                return match (&class.names[index], &member.kind) {
+                    (Some(_), MemberKind::Method(function)) => {
+                        Value::Closure(Rc::new(method(&class, *function, member.is_static)))
+                    }
+                    _ => Value::Any,
+                };
+            }
+            match &class.parent {
+                Value::Class(parent) => class = parent.clone(),
+                Value::Undefined => return Value::Undefined,
+                _ => return Value::Any,
+            }
+        }
+    }
+}
