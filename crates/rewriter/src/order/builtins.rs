@@ -744,10 +744,9 @@ impl Evaluator<'_> {
                 if may_refuse(name) && !arguments.values.iter().all(Value::is_literal) {
                     self.fail(state, frame.place(expression.at));
                 }
-                for value in &arguments.values {
-                    if !matches!(value, Value::Object(_)) || name.starts_with("console") {
-                        continue;
-                    }
+                // These read no property.
+                let only_looks = name.starts_with("console") || matches!(name, "Object.keys" | "Array.isArray");
+                for value in arguments.values.iter().filter(|value| matches!(value, Value::Object(_)) && !only_looks) {
                     self.escape(value, state);
                 }
                 Some(Value::External)

@@ -255,13 +255,7 @@ impl Evaluator<'_> {
     }
 
     /// Binds the parameters of a call.
-    fn enter(
-        &mut self,
-        closure: &Rc<Closure>,
-        this: Value,
-        arguments: Arguments,
-        state: &mut State,
-    ) -> Option<Frame> {
+    fn enter(&mut self, closure: &Rc<Closure>, this: Value, arguments: Arguments, state: &mut State) -> Option<Frame> {
         let code = closure.code.clone();
         let function = &code.steps.functions[closure.function];
         let scope = self.scope(state, &code, &function.locals, Some(closure.scope.clone()));

@@ -548,13 +548,7 @@ impl Evaluator<'_> {
     }
 
     /// The right operand of `in` or `instanceof`.
-    fn must_be_object(
-        &mut self,
-        frame: &Frame,
-        value: &Value,
-        state: &State,
-        expression: &Expression,
-    ) -> Option<()> {
+    fn must_be_object(&mut self, frame: &Frame, value: &Value, state: &State, expression: &Expression) -> Option<()> {
         match value {
             Value::Undefined | Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::Test(_) => {
                 self.throws(state, frame.place(expression.at));
@@ -623,12 +617,7 @@ impl Evaluator<'_> {
         Some(arguments)
     }
 
-    fn type_of(
-        &mut self,
-        frame: &Frame,
-        operand: &Expression,
-        state: &mut State,
-    ) -> Option<Option<&'static str>> {
+    fn type_of(&mut self, frame: &Frame, operand: &Expression, state: &mut State) -> Option<Option<&'static str>> {
         // `typeof` of a name that nothing declares is no error.
         let value = match &operand.kind {
             Kind::Global(name) if COMMONJS_ALONE.contains(&name.as_str()) => {

@@ -211,13 +211,7 @@ impl Evaluator<'_> {
     }
 
     /// What an instance of a class has by its class.
-    fn class_member(
-        &mut self,
-        class: &Rc<ClassValue>,
-        this: &Value,
-        name: &str,
-        state: &mut State,
-    ) -> Option<Value> {
+    fn class_member(&mut self, class: &Rc<ClassValue>, this: &Value, name: &str, state: &mut State) -> Option<Value> {
         let mut class = class.clone();
         loop {
             let code = class.code.clone();

@@ -34,6 +34,8 @@ fn options_that_are_put_together() {
         "const clean = (text) => text.trim(); const tags = {}; const sentry = { start() { Sentry.init({ initialScope: { tags }, tracesSampleRate: 1 }); } };
          for (const part of (process.env.SENTRY_TAGS ?? '').split(',')) { const [name, value = ''] = part.split('='); tags[clean(name)] = clean(value); }
          sentry.start();",
+        "const query = { a: 1, b: () => 2 }; const text = Object.keys(query).map((key) => `${key}=${query[key]}`).join('&');
+         const sentry = { query, start() { Sentry.init({ initialScope: { tags: { text } }, tracesSampleRate: 1 }); } }; sentry.start(); query.b();",
         "const sampler = ({ name, inheritOrSampleWith }) => name.includes('/health') ? 0 : inheritOrSampleWith(0.2);
          Sentry.init({ tracesSampler: sampler });",
     ]);
