@@ -1,6 +1,6 @@
 //! Why Node would not link a module of the build: then it evaluates neither that module nor what imports it.
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::rc::Rc;
 
 use presentry_parser::{ImportName, ModuleRequest, Span, commonjs_error};
 
@@ -69,10 +69,9 @@ pub(crate) fn unlinkable<'p>(
 /// Whether Node would link a module of the build that is loaded at run time. What cannot be read is not linked.
 pub(crate) fn is_linked(graph: &Graph<'_>, module: &ModulePath) -> bool {
     let Ok(closure) = graph.closure(module) else { return false };
-    let modules: BTreeSet<&ModulePath> = closure.paths().collect();
     graph.is_file(module)
-        && modules.iter().all(|path| why_not_alone(graph, path).is_none())
-        && unlinkable(graph, modules).is_ok_and(|found| found.is_none())
+        && why_not_alone(graph, module).is_none()
+        && unlinkable(graph, closure.paths()).is_ok_and(|found| found.is_none())
 }
 
 fn why_not(graph: &Graph<'_>, importer: &Module, request: &ModuleRequest) -> Result<Option<Unlinked>, Box<Diagnostic>> {

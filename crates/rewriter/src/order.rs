@@ -205,6 +205,7 @@ impl Evaluator<'_> {
         self.fuel = evaluator::FUEL / 4;
         self.exhausted = false;
         let mut state = state.unwrap_or_else(State::new);
+        state.watch = None;
         let linked: Vec<_> = self.modules.values().filter_map(|run| run.linked.clone()).collect();
         for (code, scope) in linked {
             let mut slots: Vec<usize> = code.steps.names.values().copied().collect();

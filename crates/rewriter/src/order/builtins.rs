@@ -407,6 +407,7 @@ impl Evaluator<'_> {
                     "map" => self.array(results, false, state),
                     "forEach" => Value::Undefined,
                     "some" | "every" | "findIndex" => Value::External,
+                    "filter" | "find" | "findLast" if state.is_plain(receiver, 0) => Value::External,
                     _ => Value::Any,
                 })
             }

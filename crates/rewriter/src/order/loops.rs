@@ -50,11 +50,13 @@ impl Evaluator<'_> {
                 } else if let Some(generator) = self.generator(&value, &state) {
                     return self.over_generator(frame, looped, &generator, state, exits);
                 } else {
+                    // What is not known may be a function of the modules.
+                    let element = if matches!(value, Value::External) { Value::External } else { Value::Any };
                     self.rounds(frame, looped, state, &mut inner, |this, state| {
                         if *is_await {
                             this.suspend(state);
                         }
-                        this.assign(frame, target, Value::External, state)
+                        this.assign(frame, target, element.clone(), state)
                     })
                 }
             }

@@ -346,6 +346,13 @@ impl Evaluator<'_> {
                     self.fail(state, place);
                     return Some(Self::promise(Reach::NOTHING, Value::External));
                 }
+                if is_json(&file) {
+                    let imports = &frame.code.module.record.dynamic_imports;
+                    if imports.iter().any(|import| import.span == expression.at && !import.has_options) {
+                        return Some(Self::rejected());
+                    }
+                    self.fail(state, place.clone());
+                }
                 match self.of_bundle(&file) {
                     Some(name) => {
                         self.load_package(&name, place, state);

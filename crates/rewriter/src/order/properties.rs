@@ -163,8 +163,12 @@ impl Evaluator<'_> {
         if object.open {
             return Some(Value::Any);
         }
-        let has_methods = matches!(object.kind, ObjectKind::Array(_) | ObjectKind::Storage);
-        if !has_methods && !self.finds(id, state) {
+        let is_method = match object.kind {
+            ObjectKind::Array(_) => name == "length" || OF_ARRAYS.contains(&name),
+            ObjectKind::Storage => true,
+            _ => false,
+        };
+        if !self.finds(id, state) && (!is_method || object.slots.contains_key(name)) {
             return Some(Value::Any);
         }
         if let Some(slot) = object.slots.get(name) {

@@ -101,7 +101,8 @@ import './start.mjs'; import './a.json';
 import './start.mjs'; import 'node:nothing';
 --- fourth.mjs
 import { none } from './start.mjs';";
-    for module in ["./first.mjs", "./second.mjs", "./third.mjs", "./fourth.mjs", "./b.json", "./c.cjs", "./none.mjs"] {
+    let modules = ["./first.mjs", "./second.mjs", "./third.mjs", "./fourth.mjs", "./none.mjs", "./a.json", "./b.json"];
+    for module in modules.into_iter().chain(["./c.cjs"]) {
         let after = format!(
             "import * as S from '@sentry/node'; try {{ await import('{module}'); S.init({{}}); }} catch {{}}{files}"
         );
@@ -118,6 +119,11 @@ import { none } from './start.mjs';";
             &[&format!("{required} try {{ require('{module}'); S.init({{}}); }} catch {{}}{files}")],
         );
     }
+    // Where the options are given they are taken to be right.
+    let options = format!(
+        "import * as S from '@sentry/node'; try {{ await import('./a.json', {{ with: {{ type: 'json' }} }}); S.init({{}}); }} catch {{}}{files}"
+    );
+    conditional(&[&options]);
     // Packages may lie outside of the build.
     conditional(&["import * as S from '@sentry/node'; try { await import('none'); S.init({}); } catch {}"]);
 }
