@@ -12,7 +12,8 @@ pub(super) static CODE: Code = Code {
     summary: "a file that the server needs to start is not in the build",
     explanation: r#"Node ends with `ERR_MODULE_NOT_FOUND`. A static import of the entry, of the instrumentation or of
 the runtime that the entry awaits names the file. A rebuild brings back what was deleted or left
-behind when the output was copied.
+behind when the output was copied. A directory is not a file that can be imported, and no version of
+Node has a module with an unknown name such as `node:nothing`.
 
 The SDK copies `instrument.server.mjs` into the build, but not the chunks that Vite split off it
 when the app uses the same local module: they are left in `.vinxi/build/ssr/assets`."#,

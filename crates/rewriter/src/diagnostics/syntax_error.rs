@@ -9,7 +9,8 @@ pub(super) static CODE: Code = Code {
     name: "syntax-error",
     severity: Severity::Error,
     summary: "a module of the build cannot be parsed",
-    explanation: r#"A module that matters for the proof is not a valid ECMAScript module. Node would refuse it, too.
+    explanation: r#"A module that matters for the proof is not a valid ECMAScript module, or the instrumentation imports
+a file that is neither JSON nor CommonJS, as Node takes it. Node would refuse it, too.
 
 Some valid modules are refused as well, with the words *nested too deeply*. Some shapes of
 4 MB would take minutes or gigabytes, so presentry does not parse them: about 15,000 brackets in one
