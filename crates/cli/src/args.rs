@@ -273,13 +273,8 @@ pub(crate) struct RewriteArgs {
     #[arg(long, alias = "no-trace")]
     pub(crate) no_collect: bool,
 
-    /// Packages that the build lacks are supplied where the server runs: they are neither collected nor missing
-    #[arg(long)]
-    pub(crate) packages_elsewhere: bool,
-
-    /// Vouch for the start of Sentry where it cannot be proven; `presentry trace` shows whether it is true
-    #[arg(long)]
-    pub(crate) trust_init: bool,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 
     /// Treat warnings as errors
     #[arg(long)]
@@ -300,11 +295,6 @@ impl RewriteArgs {
         }
     }
 
-    /// What a start of Sentry counts for that cannot be proven.
-    pub(crate) fn trust(&self) -> InitTrust {
-        trust(self.trust_init)
-    }
-
     /// Whether libraries are injected ahead of time.
     pub(crate) fn ahead(&self) -> Ahead {
         match self.instrument_ahead {
@@ -320,19 +310,13 @@ impl RewriteArgs {
     }
 }
 
-/// What a start of Sentry counts for that cannot be proven.
-fn trust(vouched: bool) -> InitTrust {
-    if vouched { InitTrust::Vouched } else { InitTrust::Proof }
-}
-
 impl RewriteArgs {
     /// A rewrite of the build that is inspected, as no flag says otherwise.
     pub(crate) fn of_inspect(args: &InspectArgs) -> Self {
         let matches = Self::augment_args(clap::Command::new("rewrite")).get_matches_from(["rewrite"]);
         let defaults = Self::from_arg_matches(&matches).expect("every argument has a default");
-        let TrustArgs { packages_elsewhere, trust_init } = args.trust;
         let (build, instrumentation) = (args.build.clone(), args.instrumentation.clone());
-        Self { build, instrumentation, packages_elsewhere, trust_init, ..defaults }
+        Self { build, instrumentation, trust: args.trust, ..defaults }
     }
 }
 
@@ -352,11 +336,11 @@ pub(crate) struct CheckArgs {
 /// What is not asked of the build itself.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct TrustArgs {
-    /// Packages that the build lacks are supplied where the server runs
+    /// Packages that the build lacks are supplied where the server runs: they are neither collected nor missing
     #[arg(long)]
     pub(crate) packages_elsewhere: bool,
 
-    /// Vouch for the start of Sentry where it cannot be proven
+    /// Vouch for the start of Sentry where it cannot be proven; `presentry trace` shows whether it is true
     #[arg(long)]
     pub(crate) trust_init: bool,
 }
@@ -364,7 +348,7 @@ pub(crate) struct TrustArgs {
 impl TrustArgs {
     /// What a start of Sentry counts for that cannot be proven.
     pub(crate) fn trust(self) -> InitTrust {
-        trust(self.trust_init)
+        if self.trust_init { InitTrust::Vouched } else { InitTrust::Proof }
     }
 }
 
@@ -752,6 +736,57 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What a command takes, a row for each argument: those of the `groups`, or all but those.
+    fn table(command: &clap::Command, groups: &[clap::Id], of_groups: bool) -> String {
+        let mut table = "| argument | what it does |\n|---|---|\n".to_owned();
+        let arguments = command.get_arguments().filter(|argument| groups.contains(argument.get_id()) == of_groups);
+        for argument in arguments.filter(|argument| !argument.is_hide_set()) {
+            let mut what = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            let values = argument.get_possible_values();
+            for value in
+                values.iter().filter(|value| argument.get_action().takes_values() && value.get_help().is_some())
+            {
+                what += &format!("<br>`{}`: {}", value.get_name(), value.get_help().expect("it has one"));
+            }
+            let default = argument.get_default_values().iter().filter_map(|value| value.to_str());
+            let default = default.filter(|_| argument.get_action().takes_values()).collect::<Vec<_>>().join(", ");
+            if !default.is_empty() {
+                what += &format!(" [default: {default}]");
+            }
+            let short = argument.get_short().map(|short| format!("`-{short}`, ")).unwrap_or_default();
+            let shown = argument.to_string().replace("[=<", "[=").replace('<', "").replace(">]", "]").replace('>', "");
+            table += &format!("| {short}`{}` | {} |\n", shown.replace('|', "\\|"), what.replace('|', "\\|"));
+        }
+        table
+    }
+
+    #[test]
+    fn the_page_of_options_lists_every_argument() {
+        const START: &str =
+            "<!-- From here on generated from `crates/cli/src/args.rs`; `UPDATE_EXPECT=1` writes it anew. -->\n";
+        let mut commands = Cli::command();
+        commands.build();
+        let ids = |command: clap::Command| command.get_arguments().map(|one| one.get_id().clone()).collect::<Vec<_>>();
+        let of_builds = [
+            ids(BuildArgs::augment_args(clap::Command::new(""))),
+            ids(ReportArgs::augment_args(clap::Command::new(""))),
+            ids(OutputArgs::augment_args(clap::Command::new(""))),
+        ];
+        let mut hidden = of_builds.concat();
+        hidden.extend(["help", "version"].map(clap::Id::from));
+        let mut page = "\n## Every command on a build\n\n".to_owned();
+        page += &table(commands.find_subcommand("check").expect("a command"), &of_builds.concat(), true);
+        for command in commands.get_subcommands() {
+            let name = command.get_name();
+            if command.get_arguments().any(|one| !hidden.contains(one.get_id())) && name != "help" {
+                page += &format!("\n## `presentry {name}`\n\n{}", table(command, &hidden, false));
+            }
+        }
+        let path = "../../../docs/options.md";
+        let by_hand = include_str!("../../../docs/options.md").split(START).next().unwrap_or_default();
+        expect_test::expect_file![path].assert_eq(&format!("{by_hand}{START}{page}"));
     }
 
     #[test]

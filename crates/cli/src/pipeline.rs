@@ -311,7 +311,7 @@ pub(crate) fn would_do(view: &View<'_>, plan: &Plan) -> Result<Ended, Failure> {
 fn keep_sdk_wrapper(view: &View<'_>, proof: &Proof, report: &mut Report) -> Result<Ended, Failure> {
     let place = &view.build.place;
     report.tried_proof(place, proof);
-    let supply = Supply::of(view.build, view.args.packages_elsewhere);
+    let supply = Supply::of(view.build, view.args.trust.packages_elsewhere);
     let lacks = packages::lacks(&view.modules, place, &view.args.build.app, proof, supply)?;
     let in_runtime = init_in_runtime::warning(view.build, proof);
     allow(view, proof.warnings.iter().cloned().chain(lacks).chain(in_runtime).collect())?;
@@ -337,7 +337,7 @@ fn request(args: &RewriteArgs, build: &Build) -> Result<Request, Failure> {
         exports,
         mode: args.mode.into(),
         inlined: InlinedInstrumentation::TakeOut,
-        trust: args.trust(),
+        trust: args.trust.trust(),
         compile_cache: args.compile_cache.clone(),
         guard: !args.no_guard,
     })

@@ -130,7 +130,7 @@ fn checked(place: &Place, view: &View, proof: &Proof) -> Result<Checked, Failure
 /// app. A build that someone else has made right stays as it is.
 fn complete(of: &passes::View<'_>, plan: &Plan) -> Result<Completion, Failure> {
     let (place, app, output) = (&of.build.place, of.args.build.app.as_path(), of.output);
-    let reporter = Reporter { place, app, supply: Supply::of(of.build, of.args.packages_elsewhere) };
+    let reporter = Reporter { place, app, supply: Supply::of(of.build, of.args.trust.packages_elsewhere) };
     let (view, first) = (plan.over(of)?, plan.loaded_first(of));
     let asks = plan.remaining.as_ref().map(Remaining::asks);
     let bundle = asks.as_ref();

@@ -95,6 +95,25 @@ const READING: [&str; 22] = [
     "values",
 ];
 
+/// What every visitor here does: types are no values, and the stack grows with the tree.
+macro_rules! visit_values_in_depth {
+    () => {
+        fn visit_expr(&mut self, expr: &Expr) {
+            descend(|| expr.visit_children_with(self));
+        }
+
+        fn visit_stmt(&mut self, stmt: &Stmt) {
+            descend(|| stmt.visit_children_with(self));
+        }
+
+        fn visit_pat(&mut self, pat: &Pat) {
+            descend(|| pat.visit_children_with(self));
+        }
+
+        fn visit_ts_type(&mut self, _: &TsType) {}
+    };
+}
+
 /// The declarations of a file. A name that is declared twice counts from where it is first.
 #[derive(Default)]
 struct Declarations {
@@ -168,19 +187,7 @@ impl Visit for Declarations {
         declared.visit_children_with(self);
     }
 
-    fn visit_expr(&mut self, expr: &Expr) {
-        descend(|| expr.visit_children_with(self));
-    }
-
-    fn visit_stmt(&mut self, stmt: &Stmt) {
-        descend(|| stmt.visit_children_with(self));
-    }
-
-    fn visit_pat(&mut self, pat: &Pat) {
-        descend(|| pat.visit_children_with(self));
-    }
-
-    fn visit_ts_type(&mut self, _: &TsType) {}
+    visit_values_in_depth!();
 }
 
 #[derive(Default)]
@@ -475,19 +482,7 @@ impl Visit for Resolver {
         }
     }
 
-    fn visit_expr(&mut self, expr: &Expr) {
-        descend(|| expr.visit_children_with(self));
-    }
-
-    fn visit_stmt(&mut self, stmt: &Stmt) {
-        descend(|| stmt.visit_children_with(self));
-    }
-
-    fn visit_pat(&mut self, pat: &Pat) {
-        descend(|| pat.visit_children_with(self));
-    }
-
-    fn visit_ts_type(&mut self, _: &TsType) {}
+    visit_values_in_depth!();
 
     fn visit_var_declarator(&mut self, declarator: &VarDeclarator) {
         if let Some(init) = &declarator.init {
@@ -664,19 +659,7 @@ impl Visit for Mentioned {
         self.0.push(name.to_id());
     }
 
-    fn visit_expr(&mut self, expr: &Expr) {
-        descend(|| expr.visit_children_with(self));
-    }
-
-    fn visit_stmt(&mut self, stmt: &Stmt) {
-        descend(|| stmt.visit_children_with(self));
-    }
-
-    fn visit_pat(&mut self, pat: &Pat) {
-        descend(|| pat.visit_children_with(self));
-    }
-
-    fn visit_ts_type(&mut self, _: &TsType) {}
+    visit_values_in_depth!();
 }
 
 /// An expression without parentheses and without what TypeScript adds to it.
