@@ -178,6 +178,8 @@ impl Evaluator<'_> {
         match &object.kind {
             ObjectKind::Array(_) if OF_ARRAYS.contains(&name) => return Some(method(this)),
             ObjectKind::Array(_) if name == "length" => return Some(Value::External),
+            // Its other methods are not followed.
+            ObjectKind::Array(_) if !name.bytes().all(|byte| byte.is_ascii_digit()) => return Some(Value::Any),
             ObjectKind::Array(None) => return Some(Value::Any),
             ObjectKind::Iterator(_) => return Some(method(this)),
             ObjectKind::Emitter if OF_EMITTERS.contains(&name) => return Some(method(this)),

@@ -86,6 +86,7 @@ fn wrappers_of_the_start() {
            static get instance() { return Telemetry.#instance ??= new Telemetry({ tracesSampleRate: 1 }); }
            start() { Sentry.init({ ...this.#options }); return this; } }
          Telemetry.instance.start();",
+        "Sentry.init({ tracesSampleRate: 1 }); [1].lastIndexOf(1); [1][Symbol.iterator]();",
         "class Tracer { constructor(options) { this.options = options; this.init(); } init() { Sentry.init(this.options); } }
          export const tracer = new Tracer({ tracesSampleRate: 1 });",
         "class Base { start() { this.onStart(); } onStart() {} } class WithSentry extends Base { onStart() { Sentry.init({ tracesSampleRate: 1 }); } } new WithSentry().start();",
