@@ -142,7 +142,7 @@ impl State {
         })
     }
 
-    /// Takes it for true, or for false, from here on. `believed` is what it is if nothing has changed on the way.
+    /// Counts it as true, or as false, from here on. `believed` is what it is if nothing has changed on the way.
     pub(super) fn assume(&mut self, value: &Value, truth: bool, believed: Option<bool>) {
         self.contradicts |= believed.is_some_and(|believed| believed != truth);
         let (fact, holds) = match value {
