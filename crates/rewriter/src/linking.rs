@@ -26,17 +26,17 @@ pub(crate) struct Unlinkable {
 /// Why Node cannot satisfy a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unlinked {
-    /// There is no such file. A directory is none.
+    /// There is no such file. A directory does not count as one.
     Missing,
     /// Node has no such module of its own.
     NoBuiltin,
     /// The module does not export this name.
     NoExport(String),
-    /// The file is JSON, and the import does not say so.
+    /// The file is JSON, and the import lacks the attribute.
     NoAttribute,
-    /// The import says that the file is JSON, and it is another kind.
+    /// The import has the attribute of JSON, and the file is of another kind.
     WrongAttribute,
-    /// The text is not JSON, or not the kind of script that Node takes the file for.
+    /// The text is not JSON, or not the kind of script that Node treats the file as.
     Syntax(String),
     /// Node does not know the extension.
     UnknownExtension,

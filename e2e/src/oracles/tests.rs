@@ -594,7 +594,7 @@ fn a_build_sends_the_spans_that_it_sends_under_import() {
     // A control that sends the same shows that the oracle sees nothing, and so does a reference without a span.
     fails(judge(&reference, &[("the build without a parser", &reference)]), "no control: the build without a parser");
     fails(as_imported(&scenario, &unrewritten(), &[], &unrewritten()), "no span of a library arrives");
-    // What the platform loads for itself is no matter of the build.
+    // The build cannot change what the platform loads for itself.
     let Start::Host(mut host) = on("firebase-gen2").start else { unreachable!() };
     host.platform_spans = vec!["auto.db.postgresjs".to_owned()];
     let scenario = Scenario { start: Start::Host(host), ..scenario };

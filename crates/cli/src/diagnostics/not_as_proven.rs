@@ -13,7 +13,7 @@ findings, and the verdict of the build:
 
 - *Sentry has no client.* Nothing called `init`. The build is not the one that was proven, or
   `--trust-init` vouched for a start that does not happen here. Under a condition
-  (`init-conditional`) this is no finding: the condition does not hold.
+  (`init-conditional`) the guard stays silent: the condition does not hold.
 - *Sentry started only after the runtime was loaded.* There was no client when the facade came to
   the runtime, and there is one now. Libraries that were loaded in between have no spans.
 - *Sentry does not listen to the channels in the libraries.* They were injected ahead of time, and
@@ -22,6 +22,7 @@ findings, and the verdict of the build:
   version of Node.js, or in this runtime.
 
 `presentry trace` shows the same start in full, with the variables that it is given. A client that
-sends nothing, without a DSN or with `enabled: false`, counts as one; libraries are then no finding.
+sends nothing, without a DSN or with `enabled: false`, counts as one. The guard then skips
+the libraries.
 Rewrite with `--no-guard` to be rid of the guard."#,
 };

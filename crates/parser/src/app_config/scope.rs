@@ -95,7 +95,7 @@ const READING: [&str; 22] = [
     "values",
 ];
 
-/// What every visitor here does: types are no values, and the stack grows with the tree.
+/// What every visitor here does: it leaves out types, and its stack grows with the tree.
 macro_rules! visit_values_in_depth {
     () => {
         fn visit_expr(&mut self, expr: &Expr) {
