@@ -44,7 +44,6 @@ pub(crate) use self::{
 use self::{
     evaluator::{Changing, Evaluator},
     packages::Follow,
-    state::Stage,
     state::State,
     targets::Targets,
     value::{ObjectId, Value},
@@ -169,7 +168,7 @@ fn ended(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
         evaluator.look_at_what_was_not_called(end.clone());
     }
     let conditions = end.map(|state| state.conditions.iter().cloned().collect()).unwrap_or_default();
-    let evaluated = evaluator.modules.iter().filter(|(_, run)| run.linked.is_some() && run.stage != Stage::Linked);
+    let evaluated = evaluator.modules.iter().filter(|(_, run)| run.is_run);
     let evaluated = evaluated.map(|(path, _)| path.clone()).collect();
     let package_names_build = evaluator.package_names_build;
     let log = evaluator.log;

@@ -9,6 +9,7 @@ use super::{
     evaluator::{Evaluator, Frame},
     expressions::NOWHERE,
     expressions::{is_always_there, method},
+    properties::Prototype,
     rules::Rule,
     state::State,
     value::{Arguments, ClassValue, Guard, Object, ObjectKind, Slot, Value, known},
@@ -69,7 +70,7 @@ impl Evaluator<'_> {
                 self.throw(state.clone());
                 return None;
             }
-            Pattern::Global(name) if self.set_exports(frame, name, &value) => {}
+            Pattern::Global(name) if self.set_exports(frame, name, &value, state) => {}
             Pattern::Global(name) => {
                 if !is_defined_by_node(name) {
                     self.fail_by_name(state, frame.place(NOWHERE));
@@ -261,7 +262,7 @@ impl Evaluator<'_> {
                 prototype.iter().for_each(|prototype| self.escape(prototype, state));
                 None
             }
-            None => object.class.clone().and_then(|class| setter(&class, name)).map(Some),
+            None => object.class.clone().and_then(|class| self.setter(&class, name, state)),
         };
         match setter {
             Some(Some(Value::Closure(setter))) => {
@@ -288,18 +289,28 @@ impl Evaluator<'_> {
         }
         Some(())
     }
-}
 
-fn setter(class: &Rc<ClassValue>, name: Option<&str>) -> Option<Value> {
-    let mut class = class.clone();
-    loop {
-        let members = &class.code.steps.classes[class.class].members;
-        for (index, member) in members.iter().enumerate().filter(|(_, member)| !member.is_static) {
-            if let (MemberKind::Setter(function), true) = (&member.kind, class.names[index].as_deref() == name) {
-                return Some(Value::Closure(Rc::new(method(&class, *function, false))));
+    /// What an assignment to a property of an instance calls, if its class has an accessor of this name.
+    fn setter(&self, class: &Rc<ClassValue>, name: Option<&str>, state: &State) -> Option<Option<Value>> {
+        let mut class = class.clone();
+        loop {
+            match self.prototype_now(&class, state) {
+                Prototype::Unknown => return Some(Some(Value::Any)),
+                Prototype::Read(prototype) => match name.and_then(|name| prototype.slots.get(name)) {
+                    Some(Slot::Accessor { set, .. }) => return Some(set.clone()),
+                    Some(Slot::Value(_)) => return None,
+                    None => {}
+                },
+                Prototype::AsDeclared => {}
             }
+            let members = &class.code.steps.classes[class.class].members;
+            for (index, member) in members.iter().enumerate().filter(|(_, member)| !member.is_static) {
+                if let (MemberKind::Setter(function), true) = (&member.kind, class.names[index].as_deref() == name) {
+                    return Some(Some(Value::Closure(Rc::new(method(&class, *function, false)))));
+                }
+            }
+            let Value::Class(parent) = &class.parent else { return None };
+            class = parent.clone();
         }
-        let Value::Class(parent) = &class.parent else { return None };
-        class = parent.clone();
     }
 }

@@ -620,6 +620,11 @@ impl Evaluator<'_> {
                 }
                 Some(Value::Object(self.allocate(state, made)))
             }
+            "Object.getPrototypeOf" | "Reflect.getPrototypeOf" => match arguments.get(0) {
+                object @ Value::Object(_) => self.member(&object, Some("__proto__"), state),
+                Value::Class(class) if !matches!(class.parent, Value::Undefined) => Some(class.parent.clone()),
+                _ => Some(self.call_external(frame, &arguments, state, expression)),
+            },
             "Object.keys" if self.names_of(&arguments.get(0), state).is_some() => {
                 let names = self.names_of(&arguments.get(0), state)?;
                 Some(self.array(names, false, state))

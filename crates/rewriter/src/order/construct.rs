@@ -34,14 +34,12 @@ impl Evaluator<'_> {
                     self.throws(state, frame.place(expression.at));
                     return None;
                 }
-                let this = Value::Object(self.allocate(state, Object::new(ObjectKind::Plain)));
                 // What its prototype has is not followed.
-                if let Value::Object(id) = &this
-                    && closure.code.module.text.contains(".prototype")
-                    && let Some(object) = state.object_mut(*id)
-                {
-                    object.open = true;
-                }
+                let mut prototype = Object::new(ObjectKind::Plain);
+                prototype.open = true;
+                let mut object = Object::new(ObjectKind::Plain);
+                object.prototype = Some(self.allocate(state, prototype));
+                let this = Value::Object(self.allocate(state, object));
                 let value = self.call_closure(closure, this.clone(), arguments, state, false)?;
                 Some(if matches!(value, Value::Undefined) { this } else { value })
             }

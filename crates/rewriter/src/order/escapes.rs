@@ -78,6 +78,10 @@ impl Evaluator<'_> {
     fn escape_members(&mut self, class: &Rc<ClassValue>, this: &Value, state: &mut State) {
         let mut class = class.clone();
         loop {
+            let prototype = state.object(class.statics).and_then(|statics| statics.slots.get("prototype").cloned());
+            if let Some(Slot::Value(prototype)) = prototype {
+                self.escape(&prototype, state);
+            }
             let code = class.code.clone();
             for member in code.steps.classes[class.class].members.iter().filter(|member| !member.is_static) {
                 if let MemberKind::Method(function) | MemberKind::Getter(function) | MemberKind::Setter(function) =
@@ -93,7 +97,7 @@ impl Evaluator<'_> {
 
     fn escape_closure(&mut self, closure: &Rc<Closure>, this: Value, state: &mut State) {
         let key = (closure.code.module.path.clone(), closure.function, closure.scope.id, state.reach);
-        if !self.escaped.insert(key) {
+        if !Rc::make_mut(&mut state.escaped).insert(key) {
             return;
         }
         let parameters = closure.code.steps.functions[closure.function].parameters.len();
@@ -146,6 +150,7 @@ impl Evaluator<'_> {
                 state.reach = state.reach.perhaps(after.reach);
             }
             state.unsettle(&after);
+            Rc::make_mut(&mut state.escaped).extend(after.escaped.iter().cloned());
             for pending in after.pending.iter() {
                 if !state.pending.contains(pending) {
                     Rc::make_mut(&mut state.pending).push(pending.clone());
@@ -158,11 +163,9 @@ impl Evaluator<'_> {
     pub(super) fn later(&mut self, function: &Value, state: &mut State) {
         // What it starts is shown as too late, whenever it is called.
         let mut unused = state.clone();
-        let escaped = self.escaped.clone();
         self.in_timer += 1;
         self.escape(function, &mut unused);
         self.in_timer -= 1;
-        self.escaped = escaped;
         let pending = Pending::Callback(function.clone());
         if !state.pending.contains(&pending) {
             Rc::make_mut(&mut state.pending).push(pending);

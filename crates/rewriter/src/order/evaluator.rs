@@ -135,7 +135,6 @@ pub(super) struct Evaluator<'g> {
     pub(super) bases: Vec<Reach>,
     /// In how many modules that run beside others the code is.
     pub(super) beside: usize,
-    pub(super) escaped: BTreeSet<(ModulePath, usize, u32, Reach)>,
     /// Bindings that something assigns besides their declaration.
     pub(super) reassigned: BTreeSet<CellId>,
     /// Objects that are changed after code has read them which may run at another time. What they hold then is not known.
@@ -198,7 +197,6 @@ impl<'g> Evaluator<'g> {
             loose: 0,
             bases: Vec::new(),
             beside: 0,
-            escaped: BTreeSet::new(),
             reassigned: BTreeSet::new(),
             changing: Changing::default(),
             watch: Rc::default(),

@@ -48,7 +48,7 @@ impl Evaluator<'_> {
             Kind::Slot(slot) => self.read(frame, *slot, state)?,
             Kind::Global(name) if name == "arguments" && frame.closure.is_some() => frame.arguments.clone(),
             Kind::Global(name) if COMMONJS_ALONE.contains(&name.as_str()) => {
-                let Some(value) = self.of_script(frame, name) else {
+                let Some(value) = self.of_script(frame, name, state) else {
                     self.throws(state, frame.place(expression.at));
                     return None;
                 };
@@ -80,7 +80,7 @@ impl Evaluator<'_> {
             }
             Kind::SuperMember(name) => {
                 let name = self.name(frame, name, state)?;
-                self.super_member(frame, name.as_deref())
+                self.super_member(frame, name.as_deref(), state)
             }
             Kind::Call { callee, arguments, optional } => {
                 let optional = *optional;
@@ -256,7 +256,7 @@ impl Evaluator<'_> {
             return Some(Value::Any);
         }
         match state.cells.get(&cell) {
-            Some(Value::Uninitialised) if is_loose || self.is_circular(&frame.code.module.path) => {
+            Some(Value::Uninitialised) if is_loose || self.is_circular(&frame.code.module.path, state) => {
                 self.fail(state, frame.place(NOWHERE));
                 Some(Value::Any)
             }
@@ -621,7 +621,7 @@ impl Evaluator<'_> {
         // `typeof` of a name that nothing declares is no error.
         let value = match &operand.kind {
             Kind::Global(name) if COMMONJS_ALONE.contains(&name.as_str()) => {
-                self.of_script(frame, name).unwrap_or(Value::Undefined)
+                self.of_script(frame, name, state).unwrap_or(Value::Undefined)
             }
             Kind::Global(name) => global(name),
             _ => self.expression(frame, operand, state)?,

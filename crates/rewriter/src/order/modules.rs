@@ -11,7 +11,7 @@ use super::{
     packages::{code, followed},
     reach::Reach,
     rules::Rule,
-    state::{ModuleRun, Script, Stage, State},
+    state::{Evaluated, ModuleRun, Script, State},
     value::{Code, Object, ObjectKind, Scope, Slot, Value},
 };
 use crate::{
@@ -28,11 +28,15 @@ impl Evaluator<'_> {
     /// The code and the bindings of a module; `None` where it is not one whose steps are known.
     pub(super) fn link(&mut self, path: &ModulePath, state: &mut State) -> Option<(Rc<Code>, Rc<Scope>)> {
         if let Some(run) = self.modules.get(path) {
-            return run.linked.clone();
+            let linked = run.linked.clone();
+            if let Some(script) = run.script {
+                self.begin_script(script, state);
+            }
+            return linked;
         }
         let linked = self.read_module(path, state);
         let script = linked.as_ref().filter(|(code, _)| code.is_script).map(|_| self.script(state));
-        let run = ModuleRun { stage: Stage::Linked, linked: linked.clone(), is_circular: false, script };
+        let run = ModuleRun { linked: linked.clone(), is_run: false, is_circular: false, script };
         self.modules.insert(path.clone(), run);
         linked
     }
@@ -49,30 +53,43 @@ impl Evaluator<'_> {
     }
 
     fn script(&mut self, state: &mut State) -> Script {
-        let exports = Value::Object(self.allocate(state, Object::new(ObjectKind::Plain)));
+        let script = Script { module: self.fresh(), exports: self.fresh(), binding: self.fresh() };
+        self.begin_script(script, state);
+        script
+    }
+
+    /// Gives a CommonJS file what it has before it runs, on a way on which it has not run.
+    fn begin_script(&self, script: Script, state: &mut State) {
+        if state.cells.contains_key(&script.binding) {
+            return;
+        }
+        let exports = Value::Object(script.exports);
         let mut module = Object::new(ObjectKind::Plain);
         module.set("exports", exports.clone());
-        Script { module: self.allocate(state, module), exports }
+        let objects = Rc::make_mut(&mut state.objects);
+        objects.insert(script.module, Rc::new(module));
+        objects.insert(script.exports, Rc::new(Object::new(ObjectKind::Plain)));
+        state.set(script.binding, exports);
     }
 
     /// A name that every CommonJS file has; `None` elsewhere.
-    pub(super) fn of_script(&self, frame: &Frame, name: &str) -> Option<Value> {
+    pub(super) fn of_script(&self, frame: &Frame, name: &str, state: &State) -> Option<Value> {
         let path = &frame.code.module.path;
-        let script = self.modules.get(path)?.script.as_ref()?;
+        let script = self.modules.get(path)?.script?;
         Some(match name {
             "require" => Value::Require(path.clone()),
             "module" => Value::Object(script.module),
-            "exports" => script.exports.clone(),
+            "exports" => state.cells.get(&script.binding).cloned().unwrap_or(Value::Any),
             _ => Value::External,
         })
     }
 
     /// `exports = …`
-    pub(super) fn set_exports(&mut self, frame: &Frame, name: &str, value: &Value) -> bool {
-        let run = self.modules.get_mut(&frame.code.module.path);
-        match run.and_then(|run| run.script.as_mut()) {
+    pub(super) fn set_exports(&self, frame: &Frame, name: &str, value: &Value, state: &mut State) -> bool {
+        let script = self.modules.get(&frame.code.module.path).and_then(|run| run.script);
+        match script {
             Some(script) if name == "exports" => {
-                script.exports = value.clone();
+                state.set(script.binding, value.clone());
                 true
             }
             _ => false,
@@ -81,7 +98,7 @@ impl Evaluator<'_> {
 
     /// What a CommonJS file exports; `None` for ES modules.
     fn exported(&mut self, path: &ModulePath, state: &mut State) -> Option<Value> {
-        let module = self.modules.get(path)?.script.as_ref()?.module;
+        let module = self.modules.get(path)?.script?.module;
         Some(match state.object(module) {
             Some(object) if !object.open => match object.slots.get("exports") {
                 Some(Slot::Value(value)) => value.clone(),
@@ -98,39 +115,48 @@ impl Evaluator<'_> {
 
     /// Whether the bindings of a module may be read before they are initialised, or were never: it is part of a circle,
     /// or is not evaluated here.
-    pub(super) fn is_circular(&self, path: &ModulePath) -> bool {
-        self.modules.get(path).is_none_or(|run| run.is_circular || run.stage == Stage::Linked)
+    pub(super) fn is_circular(&self, path: &ModulePath, state: &State) -> bool {
+        let is_begun = || self.evaluating.contains(path) || state.evaluated.contains_key(path);
+        self.modules.get(path).is_none_or(|run| run.is_circular || !is_begun())
     }
 
-    /// Evaluates a module and, before it, what it imports.
+    /// Evaluates a module and, before it, what it imports, if that has not been done.
     pub(super) fn module(&mut self, path: &ModulePath, state: &mut State) -> Option<()> {
-        stacker::maybe_grow(256 * 1024, 4 * 1024 * 1024, || self.module_here(path, state))
-    }
-
-    fn module_here(&mut self, path: &ModulePath, state: &mut State) -> Option<()> {
         self.burn(1)?;
         let linked = self.link(path, state);
-        if let Some(run) = self.modules.get_mut(path) {
-            match run.stage {
-                Stage::Evaluated => return Some(()),
-                Stage::Evaluating => {
-                    run.is_circular = true;
-                    return Some(());
+        if self.evaluating.contains(path) {
+            if let Some(run) = self.modules.get_mut(path) {
+                run.is_circular = true;
+            }
+            return Some(());
+        }
+        let evaluated = state.evaluated.get(path).copied();
+        if evaluated == Some(Evaluated::Surely) {
+            return Some(());
+        }
+        if let Some((code, scope)) = linked {
+            let before = evaluated.and_then(|_| self.copy(state));
+            let end = stacker::maybe_grow(256 * 1024, 4 * 1024 * 1024, || self.body(&code, scope, state));
+            match before {
+                None => end?,
+                // On some ways to here it was evaluated before, and has done once what it does now.
+                Some(mut before) => {
+                    before.reach = end.map_or(before.reach, |()| state.reach);
+                    let after = end.map(|()| std::mem::replace(state, State::new()));
+                    *state = self.meet(Some(before), after)?;
                 }
-                Stage::Linked => run.stage = Stage::Evaluating,
             }
         }
-        let (code, scope) = match linked {
-            Some(linked) => linked,
-            None => {
-                if let Some(run) = self.modules.get_mut(path) {
-                    run.stage = Stage::Evaluated;
-                }
-                return Some(());
-            }
-        };
-        self.evaluating.push(path.clone());
-        let result = self.requests(&code, state).and_then(|()| {
+        Rc::make_mut(&mut state.evaluated).insert(path.clone(), Evaluated::Surely);
+        Some(())
+    }
+
+    fn body(&mut self, code: &Rc<Code>, scope: Rc<Scope>, state: &mut State) -> Option<()> {
+        self.evaluating.push(code.module.path.clone());
+        if let Some(run) = self.modules.get_mut(&code.module.path) {
+            run.is_run = true;
+        }
+        let result = self.requests(code, state).and_then(|()| {
             let frame =
                 Frame { code: code.clone(), scope, this: Value::Undefined, arguments: Value::External, closure: None };
             let before = std::mem::replace(state, State::new());
@@ -138,9 +164,6 @@ impl Evaluator<'_> {
             Some(())
         });
         self.evaluating.pop();
-        if let Some(run) = self.modules.get_mut(path) {
-            run.stage = Stage::Evaluated;
-        }
         result
     }
 
@@ -155,7 +178,7 @@ impl Evaluator<'_> {
         for (specifier, at) in requests {
             let target = self.graph.resolve(&code.module.path, &specifier);
             let place = Place { module: code.module.path.clone(), span: at };
-            let waits = self.waits(&target);
+            let waits = self.waits(&target, state);
             if !waits && waiting.is_none() {
                 self.request(&target, place, state)?;
                 continue;
@@ -180,11 +203,11 @@ impl Evaluator<'_> {
     }
 
     /// Whether a module, or one that it imports, has a top-level `await`.
-    fn waits(&self, target: &Target) -> bool {
+    fn waits(&self, target: &Target, state: &State) -> bool {
         let Target::File(path) = target else { return false };
         let Ok(closure) = self.graph.closure(path) else { return true };
         closure.paths().any(|path| {
-            let is_done = self.modules.get(path).is_some_and(|run| run.stage == Stage::Evaluated);
+            let is_done = state.evaluated.get(path) == Some(&Evaluated::Surely);
             let module = self.graph.load(path).ok().flatten();
             !is_done && module.is_some_and(|module| !module.record.top_level_awaits.is_empty())
         })

@@ -10,7 +10,7 @@ use super::{
     expressions::method,
     host::global,
     state::State,
-    value::{Arguments, ClassValue, ObjectKind, Slot, Value},
+    value::{Arguments, ClassValue, Object, ObjectKind, Slot, Value},
 };
 
 /// What every object has.
@@ -52,6 +52,16 @@ const OF_ARRAYS: &[&str] = &[
     "toReversed",
     "with",
 ];
+
+/// What has become of the prototype of a class.
+pub(super) enum Prototype {
+    /// Nothing has read it.
+    AsDeclared,
+    /// It is this object, and its properties come before what is declared.
+    Read(Rc<Object>),
+    /// Something that is not followed may have changed it.
+    Unknown,
+}
 
 impl Evaluator<'_> {
     pub(super) fn member(&mut self, object: &Value, name: Option<&str>, state: &mut State) -> Option<Value> {
@@ -133,7 +143,10 @@ impl Evaluator<'_> {
                         return Some(method(object));
                     }
                     match &class.parent {
+                        _ if name == "prototype" => return Some(self.prototype(&class, state)),
+                        _ if matches!(name, "name" | "length") => return Some(Value::External),
                         Value::Class(parent) => class = parent.clone(),
+                        Value::Undefined if OF_EVERY_OBJECT.contains(&name) => return Some(Value::External),
                         Value::Undefined => return Some(Value::Undefined),
                         _ => return Some(Value::Any),
                     }
@@ -205,7 +218,10 @@ impl Evaluator<'_> {
             return Some(found);
         }
         if let Some(prototype) = object.prototype {
-            return self.property(prototype, this, name, state);
+            return match name {
+                "__proto__" => Some(Value::Object(prototype)),
+                _ => self.property(prototype, this, name, state),
+            };
         }
         if let Some(class) = &object.class {
             return self.class_member(class, this, name, state);
@@ -216,10 +232,45 @@ impl Evaluator<'_> {
         Some(Value::Undefined)
     }
 
+    /// The prototype of a class. It is an object from when it is first read, and a static property of the class.
+    fn prototype(&mut self, class: &Rc<ClassValue>, state: &mut State) -> Value {
+        let mut prototype = Object::new(ObjectKind::Plain);
+        prototype.class = Some(class.clone());
+        let prototype = Value::Object(self.allocate(state, prototype));
+        self.put(class.statics, Some("prototype"), Slot::Value(prototype.clone()), state);
+        prototype
+    }
+
+    /// What has become of the prototype of a class since it was declared.
+    pub(super) fn prototype_now(&self, class: &ClassValue, state: &State) -> Prototype {
+        let known = |id| state.object(id).filter(|object| !object.open && self.finds(id, state));
+        match known(class.statics).map(|statics| statics.slots.get("prototype")) {
+            Some(None) => Prototype::AsDeclared,
+            Some(Some(Slot::Value(Value::Object(id)))) => {
+                known(*id).map_or(Prototype::Unknown, |prototype| Prototype::Read(prototype.clone()))
+            }
+            Some(Some(_)) | None => Prototype::Unknown,
+        }
+    }
+
     /// What an instance of a class has by its class.
     fn class_member(&mut self, class: &Rc<ClassValue>, this: &Value, name: &str, state: &mut State) -> Option<Value> {
+        match name {
+            "constructor" => return Some(Value::Class(class.clone())),
+            "__proto__" => return self.member(&Value::Class(class.clone()), Some("prototype"), state),
+            _ => {}
+        }
         let mut class = class.clone();
         loop {
+            match self.prototype_now(&class, state) {
+                Prototype::Unknown => return Some(Value::Any),
+                Prototype::Read(prototype) => {
+                    if let Some(slot) = prototype.slots.get(name) {
+                        return self.slot_value(slot.clone(), this, state);
+                    }
+                }
+                Prototype::AsDeclared => {}
+            }
             let code = class.code.clone();
             let members = &code.steps.classes[class.class].members;
             for (index, member) in members.iter().enumerate().rev().filter(|(_, member)| !member.is_static) {
@@ -252,7 +303,7 @@ impl Evaluator<'_> {
         }
     }
 
-    pub(super) fn super_member(&mut self, frame: &Frame, name: Option<&str>) -> Value {
+    pub(super) fn super_member(&mut self, frame: &Frame, name: Option<&str>, state: &State) -> Value {
         let Some(closure) = &frame.closure else { return Value::Any };
         let (Some(name), Some(Value::Class(parent))) = (name, &closure.parent) else {
             return match &closure.parent {
@@ -265,6 +316,9 @@ impl Evaluator<'_> {
         };
         let mut class = parent.clone();
         loop {
+            if !matches!(self.prototype_now(&class, state), Prototype::AsDeclared) {
+                return Value::Any;
+            }
             let code = class.code.clone();
             let members = &code.steps.classes[class.class].members;
             let found = members.iter().enumerate().rev().find(|(index, member)| {

@@ -5,6 +5,8 @@ use std::{
     rc::Rc,
 };
 
+use presentry_parser::FunctionId;
+
 use super::{
     condition::Condition,
     log::EarlyPackage,
@@ -13,12 +15,14 @@ use super::{
     value::{CellId, Code, Fact, Found, Object, ObjectId, ObjectKind, Scope, Slot, Value},
     watch::Watch,
 };
+use crate::sources::ModulePath;
 
-/// How far a module has come.
+/// A module that was linked.
 #[derive(Debug)]
 pub(super) struct ModuleRun {
-    pub(super) stage: Stage,
     pub(super) linked: Option<(Rc<Code>, Rc<Scope>)>,
+    /// Whether its body was run on some way.
+    pub(super) is_run: bool,
     /// Whether it is part of a circle, so that its bindings may be read before they are initialised.
     pub(super) is_circular: bool,
     /// What CommonJS has.
@@ -26,20 +30,21 @@ pub(super) struct ModuleRun {
 }
 
 /// What a CommonJS file has besides its bindings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Script {
     /// The object `module`.
     pub(super) module: ObjectId,
+    /// The object that `exports` holds at first.
+    pub(super) exports: ObjectId,
     /// What `exports` holds.
-    pub(super) exports: Value,
+    pub(super) binding: CellId,
 }
 
-/// How far a module has come.
+/// On which of the ways to a point a module was evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    Linked,
-    Evaluating,
-    Evaluated,
+pub(super) enum Evaluated {
+    Surely,
+    Perhaps,
 }
 
 /// What may still happen: it is taken into account whenever other code can run.
@@ -57,6 +62,8 @@ pub(super) struct State {
     pub(super) reach: Reach,
     pub(super) cells: Rc<BTreeMap<CellId, Value>>,
     pub(super) objects: Rc<BTreeMap<ObjectId, Rc<Object>>>,
+    /// The modules that were evaluated on the way.
+    pub(super) evaluated: Rc<BTreeMap<ModulePath, Evaluated>>,
     /// Bindings that code may assign at any time.
     pub(super) unstable: Rc<BTreeSet<CellId>>,
     pub(super) conditions: Rc<BTreeSet<Condition>>,
@@ -68,6 +75,8 @@ pub(super) struct State {
     /// starts on it counts for nothing.
     pub(super) contradicts: bool,
     pub(super) pending: Rc<Vec<Pending>>,
+    /// The functions that were handed to code that is not followed, with what had happened then: what they do is counted.
+    pub(super) escaped: Rc<BTreeSet<(ModulePath, FunctionId, u32, Reach)>>,
     /// The functions that run before the code goes on behind its next `await`.
     pub(super) soon: Rc<Vec<Value>>,
     /// The packages that were loaded while Sentry had not started.
@@ -84,12 +93,14 @@ impl State {
             reach: Reach::NOTHING,
             cells: Rc::default(),
             objects: Rc::default(),
+            evaluated: Rc::default(),
             unstable: Rc::default(),
             conditions: Rc::default(),
             path: Path::default(),
             facts: Rc::default(),
             contradicts: false,
             pending: Rc::default(),
+            escaped: Rc::default(),
             soon: Rc::default(),
             packages: Rc::default(),
             watch: None,
@@ -234,6 +245,9 @@ impl State {
                 }
             }
         }
+        if !Rc::ptr_eq(&self.evaluated, &other.evaluated) {
+            self.join_evaluated(&other);
+        }
         if !Rc::ptr_eq(&self.unstable, &other.unstable) {
             Rc::make_mut(&mut self.unstable).extend(other.unstable.iter().copied());
         }
@@ -246,6 +260,9 @@ impl State {
                     Rc::make_mut(&mut self.pending).push(pending.clone());
                 }
             }
+        }
+        if !Rc::ptr_eq(&self.escaped, &other.escaped) {
+            Rc::make_mut(&mut self.escaped).retain(|function| other.escaped.contains(function));
         }
         if !Rc::ptr_eq(&self.soon, &other.soon) {
             Rc::make_mut(&mut self.soon).retain(|function| other.soon.contains(function));
@@ -266,6 +283,19 @@ impl State {
             }
             _ => false,
         });
+    }
+
+    /// A module that was evaluated on one of two ways was perhaps evaluated.
+    fn join_evaluated(&mut self, other: &Self) {
+        let evaluated = Rc::make_mut(&mut self.evaluated);
+        for (path, here) in evaluated.iter_mut() {
+            if other.evaluated.get(path) != Some(&Evaluated::Surely) {
+                *here = Evaluated::Perhaps;
+            }
+        }
+        for path in other.evaluated.keys() {
+            evaluated.entry(path.clone()).or_insert(Evaluated::Perhaps);
+        }
     }
 
     fn adopt_objects(&mut self, other: &Self) {
@@ -362,6 +392,7 @@ impl State {
         self.reach == earlier.reach
             && (Rc::ptr_eq(&self.cells, &earlier.cells) || cells())
             && (Rc::ptr_eq(&self.objects, &earlier.objects) || objects())
+            && self.evaluated == earlier.evaluated
             && self.unstable == earlier.unstable
             && self.facts == earlier.facts
             && self.contradicts == earlier.contradicts

@@ -69,6 +69,13 @@ pub(crate) fn conditional(instrumentations: &[&str]) {
     check(Verdict::UnderCondition, None, instrumentations);
 }
 
+/// Wrong, or right on some paths alone: whatever the words, it must not be called proven.
+#[track_caller]
+pub(crate) fn not_proven(instrumentation: &str) {
+    let proof = proof(&format!("import * as Sentry from '@sentry/node'; {instrumentation}"));
+    assert_eq!(proof.verdict, Verdict::NotProven, "{instrumentation}");
+}
+
 pub(crate) fn refused(code: &str, instrumentations: &[&str]) {
     check(Verdict::NotProven, Some(code), instrumentations);
 }

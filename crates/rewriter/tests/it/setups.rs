@@ -1,6 +1,6 @@
 //! Right setups as people write them in `instrument.server.ts`, each with the verdict that it has to have.
 
-use crate::order::{conditional, proven, refused};
+use crate::order::{conditional, not_proven, proven, refused};
 
 #[test]
 fn options_that_are_put_together() {
@@ -115,6 +115,74 @@ fn wrappers_of_the_start() {
         "if (!globalThis.__sentryStarted) { globalThis.__sentryStarted = true; Sentry.init({ tracesSampleRate: 1 }); }",
         "try { console.log('starting'); Sentry.init({ integrations: [new globalThis.Custom()], tracesSampleRate: 1 }); } catch (error) { console.error('Sentry did not start', error); }",
     ]);
+}
+
+#[test]
+fn callbacks_that_are_handed_out_on_several_paths() {
+    for instrumentation in [
+        "import { on } from 'bus'; import { load } from './load.mjs'; if (process.env.X) { on(load); process.exit(0); } on(load); Sentry.init({});",
+        "import { on } from 'bus'; import { load } from './load.mjs'; if (process.env.X) { on(load); process.exit(0); } else { on(load); } Sentry.init({});",
+        "import { on } from 'bus'; import { load } from './load.mjs'; process.env.X ? (on(load), process.exit(0)) : on(load); Sentry.init({});",
+    ] {
+        not_proven(instrumentation);
+    }
+}
+
+#[test]
+fn modules_that_are_loaded_on_several_paths() {
+    for instrumentation in [
+        "if (process.env.X) { await import('./warm.mjs'); process.exit(0); } await import('./warm.mjs'); Sentry.init({});",
+        "if (process.env.X) { await import('./warm.mjs'); process.exit(0); } else { await import('./warm.mjs'); } Sentry.init({});",
+        "process.env.X ? (await import('./warm.mjs'), process.exit(0)) : await import('./warm.mjs'); Sentry.init({});",
+        "const { load } = await import('./load.mjs'); if (process.env.X) { await load(); process.exit(0); } await load(); Sentry.init({});",
+        "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
+         if (process.env.X) { require('./warm.cjs'); process.exit(0); } require('./warm.cjs'); Sentry.init({});
+--- warm.cjs
+require('./chunks/nitro.mjs');",
+    ] {
+        not_proven(instrumentation);
+    }
+    proven(&[
+        "if (process.env.X) { await import('./begin.mjs'); } else { await import('./begin.mjs'); }
+--- begin.mjs
+import * as Sentry from '@sentry/node';
+Sentry.init({ tracesSampleRate: 1 });",
+        "if (process.env.X) { await import('./begin.mjs'); process.exit(0); } await import('./begin.mjs');
+--- begin.mjs
+import * as Sentry from '@sentry/node';
+Sentry.init({ tracesSampleRate: 1 });",
+    ]);
+}
+
+#[test]
+fn prototypes() {
+    proven(&[
+        "class Tracer { start() { Sentry.init({ tracesSampleRate: 1 }); } } Tracer.prototype.start.call(null);",
+        "class Tracer {} Tracer.prototype.start = () => Sentry.init({ tracesSampleRate: 1 }); new Tracer().start();",
+        "class Tracer { start() {} } Tracer.prototype.start = () => { Sentry.init({ tracesSampleRate: 1 }); }; class Web extends Tracer {} new Web().start();",
+        "class Tracer { start() { Sentry.init({ tracesSampleRate: 1 }); } } console.log(Tracer.name.toLowerCase(), Tracer.prototype.end); new Tracer().start();",
+        "class Tracer { start() { Sentry.init({ tracesSampleRate: 1 }); } } const tracer = new Tracer(); tracer.constructor.prototype.start();",
+        "class Tracer { start() { Sentry.init({ tracesSampleRate: 1 }); } } Object.assign(Tracer.prototype, { stop() {} }); const tracer = new Tracer(); tracer.stop(); tracer.start();",
+        "function Tracer() { this.start = () => Sentry.init({ tracesSampleRate: 1 }); } Tracer.prototype.stop = () => {}; new Tracer().start();",
+    ]);
+    for instrumentation in [
+        "class Tracer { start() { Sentry.init({}); } } Tracer.prototype.start = () => {}; new Tracer().start();",
+        "class Tracer { start() { Sentry.init({}); } } const tracer = new Tracer(); Tracer.prototype.start = () => {}; tracer.start();",
+        "class Tracer { start() { Sentry.init({}); } } new Tracer().constructor.prototype.start = () => {}; new Tracer().start();",
+        "class Tracer { start() { Sentry.init({}); } } Object.getPrototypeOf(new Tracer()).start = () => {}; new Tracer().start();",
+        "class Tracer { start() { Sentry.init({}); } } new Tracer().__proto__.start = () => {}; new Tracer().start();",
+        "class Tracer { start() { Sentry.init({}); } } Reflect.getPrototypeOf(new Tracer()).start = () => {}; new Tracer().start();",
+        "class Tracer { start() { Sentry.init({}); } } Object.defineProperty(Tracer.prototype, 'start', { value() {} }); new Tracer().start();",
+        "class Tracer { start() { Sentry.init({}); } } Object.assign(Tracer.prototype, { start() {} }); new Tracer().start();",
+        "class Tracer { start() { Sentry.init({}); } } class Web extends Tracer { begin() { super.start(); } } Tracer.prototype.start = () => {}; new Web().begin();",
+        "class Tracer { start() { Sentry.init({}); } } Object.setPrototypeOf(Tracer.prototype, null); delete Tracer.prototype.start; new Tracer().start?.();",
+        "class Tracer { set rate(value) { Sentry.init({}); } } Object.defineProperty(Tracer.prototype, 'rate', { set() {} }); new Tracer().rate = 1;",
+        "class Tracer { start() { Sentry.init({}); } } const { prototype } = Tracer; prototype.start = () => {}; new Tracer().start();",
+        "class Tracer { start() { Sentry.init({}); } } Reflect.set(Tracer.prototype, 'start', () => {}); new Tracer().start();",
+        "class Tracer { start() { Sentry.init({}); } } Tracer['proto' + 'type'].start = () => {}; new Tracer().start();",
+    ] {
+        not_proven(instrumentation);
+    }
 }
 
 /// Right, and still refused: which of several functions is called is not followed where a name decides.
