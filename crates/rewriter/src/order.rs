@@ -8,6 +8,7 @@ mod assignments;
 mod builtins;
 mod callbacks;
 mod calls;
+mod choices;
 mod collections;
 mod condition;
 mod construct;

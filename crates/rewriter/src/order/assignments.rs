@@ -12,7 +12,7 @@ use super::{
     properties::Prototype,
     rules::Rule,
     state::State,
-    value::{Arguments, ClassValue, Guard, Object, ObjectKind, Slot, Value, known},
+    value::{Arguments, ClassValue, Guard, Object, ObjectId, ObjectKind, Slot, Value, known},
 };
 
 impl Evaluator<'_> {
@@ -207,6 +207,9 @@ impl Evaluator<'_> {
             Value::Class(class) => {
                 self.set_property(frame, class.statics, &object, name.as_deref(), value, state)?;
             }
+            Value::Closure(function) if name.as_deref().is_none_or(|name| name == "prototype") => {
+                self.set_prototype_of_function(function, &value, state);
+            }
             Value::Undefined | Value::Null => {
                 self.throws(state, frame.place(member.at));
                 return None;
@@ -257,11 +260,7 @@ impl Evaluator<'_> {
         let setter = match name.and_then(|name| object.slots.get(name)) {
             Some(Slot::Accessor { set, .. }) => Some(set.clone()),
             Some(Slot::Value(_)) => None,
-            None if object.prototype.is_some() => {
-                let prototype = object.prototype.map(Value::Object);
-                prototype.iter().for_each(|prototype| self.escape(prototype, state));
-                None
-            }
+            None if object.prototype.is_some() => self.inherited_setter(object.prototype, name, state),
             None => object.class.clone().and_then(|class| self.setter(&class, name, state)),
         };
         match setter {
@@ -288,6 +287,32 @@ impl Evaluator<'_> {
             *length = None;
         }
         Some(())
+    }
+
+    /// What an assignment to a property that an object does not have calls, if a prototype of it has an accessor.
+    fn inherited_setter(
+        &mut self,
+        mut prototype: Option<ObjectId>,
+        name: Option<&str>,
+        state: &mut State,
+    ) -> Option<Option<Value>> {
+        while let Some(id) = prototype {
+            let Some(object) = state.object(id).filter(|object| !object.open && self.finds(id, state)) else {
+                self.escape(&Value::Object(id), state);
+                return None;
+            };
+            match name.map(|name| object.slots.get(name)) {
+                Some(Some(Slot::Accessor { set, .. })) => return Some(set.clone()),
+                Some(Some(Slot::Value(_))) => return None,
+                Some(None) => {}
+                None => return Some(Some(Value::Any)),
+            }
+            if let Some(class) = &object.class {
+                return self.setter(class, name, state);
+            }
+            prototype = object.prototype;
+        }
+        None
     }
 
     /// What an assignment to a property of an instance calls, if its class has an accessor of this name.

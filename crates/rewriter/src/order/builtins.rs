@@ -396,18 +396,41 @@ impl Evaluator<'_> {
                     }
                     results.push(self.call(frame, &function, arguments.get(1), given, state, expression, false)?);
                 }
-                let kept =
-                    results.iter().zip(&all).map(|(result, element)| Some((state.truth(result)?, element.clone())));
-                let kept: Option<Vec<(bool, Value)>> = kept.collect();
                 Some(match name {
-                    "filter" if kept.is_some() => {
-                        let kept = kept.into_iter().flatten().filter(|(is_kept, _)| *is_kept);
-                        self.array(kept.map(|(_, element)| element).collect(), false, state)
+                    "filter" => {
+                        let mut kept = Vec::new();
+                        for (result, element) in results.iter().zip(all) {
+                            let is_kept = match state.truth(result) {
+                                Some(truth) => truth,
+                                // One of two values, of which only the truth counts.
+                                None => match self.one_of(
+                                    frame,
+                                    expression.at,
+                                    vec![element.clone(), Value::Undefined],
+                                    state,
+                                ) {
+                                    Value::Undefined => false,
+                                    value if value == element => true,
+                                    _ => {
+                                        return Some(if state.is_plain(receiver, 0) {
+                                            Value::External
+                                        } else {
+                                            Value::Any
+                                        });
+                                    }
+                                },
+                            };
+                            kept.extend(is_kept.then_some(element));
+                        }
+                        self.array(kept, false, state)
+                    }
+                    "find" | "findLast" => {
+                        let values = all.into_iter().chain([Value::Undefined]).collect();
+                        self.one_of(frame, expression.at, values, state)
                     }
                     "map" => self.array(results, false, state),
                     "forEach" => Value::Undefined,
                     "some" | "every" | "findIndex" => Value::External,
-                    "filter" | "find" | "findLast" if state.is_plain(receiver, 0) => Value::External,
                     _ => Value::Any,
                 })
             }

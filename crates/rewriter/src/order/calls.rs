@@ -41,7 +41,7 @@ impl Evaluator<'_> {
                     self.short_circuit(&object_value, frame, object, state)?;
                 }
                 let name = self.name(frame, name, state)?;
-                (self.member(&object_value, name.as_deref(), state)?, object_value)
+                (self.looked_up(frame, &object_value, name.as_deref(), callee.at, state)?, object_value)
             }
             Kind::SuperMember(_) => (self.expression(frame, callee, state)?, frame.this.clone()),
             _ => (self.expression(frame, callee, state)?, Value::Undefined),

@@ -80,7 +80,10 @@ impl Evaluator<'_> {
             }
             ("get", Ok(at)) if is_map => Some(at.map_or(Value::Undefined, |at| entries[at].1.clone())),
             ("has", Ok(at)) => Some(Value::Boolean(at.is_some())),
-            ("get", Err(())) if is_map => Some(entries.iter().fold(Value::Undefined, |any, (_, value)| any.or(value))),
+            ("get", Err(())) if is_map => {
+                let values = entries.into_iter().map(|(_, value)| value).chain([Value::Undefined]).collect();
+                Some(self.one_of(frame, expression.at, values, state))
+            }
             ("has", Err(())) => Some(Value::External),
             ("values" | "keys" | "entries", _) => Some(self.iterator(name, entries, state)),
             ("set" | "add", Ok(at)) if entries.len() < MOST => {

@@ -34,11 +34,8 @@ impl Evaluator<'_> {
                     self.throws(state, frame.place(expression.at));
                     return None;
                 }
-                // What its prototype has is not followed.
-                let mut prototype = Object::new(ObjectKind::Plain);
-                prototype.open = true;
                 let mut object = Object::new(ObjectKind::Plain);
-                object.prototype = Some(self.allocate(state, prototype));
+                object.prototype = Some(self.prototype_of_function(closure, state));
                 let this = Value::Object(self.allocate(state, object));
                 let value = self.call_closure(closure, this.clone(), arguments, state, false)?;
                 Some(if matches!(value, Value::Undefined) { this } else { value })

@@ -22,7 +22,12 @@ impl Evaluator<'_> {
             return;
         }
         match value {
-            Value::Closure(closure) => self.escape_closure(closure, Value::External, state),
+            Value::Closure(closure) => {
+                self.escape_closure(closure, Value::External, state);
+                if let Some(prototype) = state.prototypes.get(&closure.key()).copied() {
+                    self.escape(&Value::Object(prototype), state);
+                }
+            }
             Value::Object(id) => {
                 let Some(object) = state.object(*id).cloned() else { return };
                 if object.open {
@@ -96,7 +101,7 @@ impl Evaluator<'_> {
     }
 
     fn escape_closure(&mut self, closure: &Rc<Closure>, this: Value, state: &mut State) {
-        let key = (closure.code.module.path.clone(), closure.function, closure.scope.id, state.reach);
+        let key = (closure.key(), state.reach);
         if !Rc::make_mut(&mut state.escaped).insert(key) {
             return;
         }

@@ -9,6 +9,7 @@ use std::{
 use presentry_parser::{Loop, SlotId, Span};
 
 use super::{
+    choices::Choices,
     condition::{Condition, ConditionKind, Place},
     log::Log,
     packages::Follow,
@@ -55,21 +56,8 @@ pub(super) struct Exits {
     pub(super) jumps: Vec<(bool, Option<String>, State)>,
 }
 
-/// Where a step leads.
-pub(super) enum Ways {
-    One(State),
-    /// On either side of a test that is not known.
-    Two(Box<State>, Box<State>),
-}
-
-impl Ways {
-    pub(super) fn of(one: Option<State>, two: Option<State>) -> Option<Self> {
-        match (one, two) {
-            (Some(one), Some(two)) => Some(Self::Two(Box::new(one), Box::new(two))),
-            (one, two) => one.or(two).map(Self::One),
-        }
-    }
-}
+/// The states in which a body goes on, one for each way that may be followed by itself.
+pub(super) type Ways = Vec<State>;
 
 /// A `try` that is open, or something else that a failure does not leave.
 #[derive(Debug, Default)]
@@ -158,6 +146,8 @@ pub(super) struct Evaluator<'g> {
     pub(super) shorts: Vec<Option<State>>,
     /// A generator that never came to its end.
     pub(super) left_generator: Option<Activation>,
+    /// What the lookups of the step that is run give, where the step is run once for each.
+    pub(super) choices: Option<Choices>,
     /// How many decisions are being followed to the end of their bodies without joining their two ways.
     pub(super) ways: usize,
     next: u32,
@@ -209,6 +199,7 @@ impl<'g> Evaluator<'g> {
             globals: BTreeSet::new(),
             shorts: Vec::new(),
             left_generator: None,
+            choices: None,
             ways: 0,
             next: 0,
             log: Log::default(),

@@ -76,7 +76,7 @@ impl Evaluator<'_> {
                 }
                 let name = self.name(frame, name, state)?;
                 self.may_be_nullish(frame, &value, state, expression.at);
-                self.member(&value, name.as_deref(), state)?
+                self.looked_up(frame, &value, name.as_deref(), expression.at, state)?
             }
             Kind::SuperMember(name) => {
                 let name = self.name(frame, name, state)?;

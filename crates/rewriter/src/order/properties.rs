@@ -10,7 +10,7 @@ use super::{
     expressions::method,
     host::global,
     state::State,
-    value::{Arguments, ClassValue, Object, ObjectKind, Slot, Value},
+    value::{Arguments, ClassValue, Closure, Object, ObjectId, ObjectKind, Slot, Value},
 };
 
 /// What every object has.
@@ -113,7 +113,11 @@ impl Evaluator<'_> {
             },
             Value::Closure(_) | Value::Bound(_) | Value::Method(_) => match name {
                 "call" | "apply" | "bind" => method(object),
-                "name" | "length" | "prototype" | "toString" => Value::External,
+                "prototype" => match object {
+                    Value::Closure(closure) => Value::Object(self.prototype_of_function(closure, state)),
+                    _ => Value::External,
+                },
+                "name" | "length" | "toString" => Value::External,
                 _ => Value::Any,
             },
             Value::Require(_) => match name {
@@ -230,6 +234,35 @@ impl Evaluator<'_> {
             return Some(Value::External);
         }
         Some(Value::Undefined)
+    }
+
+    /// What the instances of a function have. It is an object from when it is first read.
+    pub(super) fn prototype_of_function(&mut self, function: &Rc<Closure>, state: &mut State) -> ObjectId {
+        if let Some(prototype) = state.prototypes.get(&function.key()) {
+            return *prototype;
+        }
+        let mut prototype = Object::new(ObjectKind::Plain);
+        prototype.set("constructor", Value::Closure(function.clone()));
+        // It may have been assigned meanwhile.
+        prototype.open = state.detached || self.loose > 0;
+        let prototype = self.allocate(state, prototype);
+        Rc::make_mut(&mut state.prototypes).insert(function.key(), prototype);
+        prototype
+    }
+
+    /// `Function.prototype = value`
+    pub(super) fn set_prototype_of_function(&mut self, function: &Rc<Closure>, value: &Value, state: &mut State) {
+        match value {
+            Value::Object(id) if !state.prototypes.contains_key(&function.key()) => {
+                Rc::make_mut(&mut state.prototypes).insert(function.key(), *id);
+            }
+            // Some instances may have the one, and some the other.
+            _ => {
+                self.escape(value, state);
+                let prototype = self.prototype_of_function(function, state);
+                self.escape(&Value::Object(prototype), state);
+            }
+        }
     }
 
     /// The prototype of a class. It is an object from when it is first read, and a static property of the class.

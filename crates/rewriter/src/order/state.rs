@@ -5,14 +5,12 @@ use std::{
     rc::Rc,
 };
 
-use presentry_parser::FunctionId;
-
 use super::{
     condition::Condition,
     log::EarlyPackage,
     path::{Parted, Path},
     reach::Reach,
-    value::{CellId, Code, Fact, Found, Object, ObjectId, ObjectKind, Scope, Slot, Value},
+    value::{CellId, Code, Fact, Found, FunctionKey, Object, ObjectId, ObjectKind, Scope, Slot, Value},
     watch::Watch,
 };
 use crate::sources::ModulePath;
@@ -62,6 +60,8 @@ pub(super) struct State {
     pub(super) reach: Reach,
     pub(super) cells: Rc<BTreeMap<CellId, Value>>,
     pub(super) objects: Rc<BTreeMap<ObjectId, Rc<Object>>>,
+    /// The prototypes of functions that were read or set.
+    pub(super) prototypes: Rc<BTreeMap<FunctionKey, ObjectId>>,
     /// The modules that were evaluated on the way.
     pub(super) evaluated: Rc<BTreeMap<ModulePath, Evaluated>>,
     /// Bindings that code may assign at any time.
@@ -76,7 +76,7 @@ pub(super) struct State {
     pub(super) contradicts: bool,
     pub(super) pending: Rc<Vec<Pending>>,
     /// The functions that were handed to code that is not followed, with what had happened then: what they do is counted.
-    pub(super) escaped: Rc<BTreeSet<(ModulePath, FunctionId, u32, Reach)>>,
+    pub(super) escaped: Rc<BTreeSet<(FunctionKey, Reach)>>,
     /// The functions that run before the code goes on behind its next `await`.
     pub(super) soon: Rc<Vec<Value>>,
     /// The packages that were loaded while Sentry had not started.
@@ -93,6 +93,7 @@ impl State {
             reach: Reach::NOTHING,
             cells: Rc::default(),
             objects: Rc::default(),
+            prototypes: Rc::default(),
             evaluated: Rc::default(),
             unstable: Rc::default(),
             conditions: Rc::default(),
@@ -245,6 +246,9 @@ impl State {
                 }
             }
         }
+        if !Rc::ptr_eq(&self.prototypes, &other.prototypes) {
+            self.join_prototypes(&other);
+        }
         if !Rc::ptr_eq(&self.evaluated, &other.evaluated) {
             self.join_evaluated(&other);
         }
@@ -283,6 +287,22 @@ impl State {
             }
             _ => false,
         });
+    }
+
+    /// A prototype that one of two ways has not read is empty there.
+    fn join_prototypes(&mut self, other: &Self) {
+        let both =
+            [(self.prototypes.clone(), other.prototypes.clone()), (other.prototypes.clone(), self.prototypes.clone())];
+        for (here, there) in &both {
+            for (function, id) in here.iter().filter(|(function, id)| there.get(*function) != Some(*id)) {
+                let is_elsewhere = there.contains_key(function);
+                if let Some(object) = self.object_mut(*id) {
+                    *object = object.or(&Object::new(ObjectKind::Plain));
+                    object.open |= is_elsewhere;
+                }
+                Rc::make_mut(&mut self.prototypes).entry(function.clone()).or_insert(*id);
+            }
+        }
     }
 
     /// A module that was evaluated on one of two ways was perhaps evaluated.
@@ -392,6 +412,7 @@ impl State {
         self.reach == earlier.reach
             && (Rc::ptr_eq(&self.cells, &earlier.cells) || cells())
             && (Rc::ptr_eq(&self.objects, &earlier.objects) || objects())
+            && self.prototypes == earlier.prototypes
             && self.evaluated == earlier.evaluated
             && self.unstable == earlier.unstable
             && self.facts == earlier.facts
@@ -423,6 +444,15 @@ impl State {
     /// Says of the bindings and objects that another state has changed that they may change at any time.
     pub(super) fn unsettle(&mut self, changed: &Self) {
         self.keep_facts_of(changed);
+        for (function, id) in changed.prototypes.iter() {
+            if self.prototypes.get(function) == Some(id) {
+                continue;
+            }
+            let mut unknown = Object::new(ObjectKind::Plain);
+            unknown.open = true;
+            Rc::make_mut(&mut self.objects).insert(*id, Rc::new(unknown));
+            Rc::make_mut(&mut self.prototypes).insert(function.clone(), *id);
+        }
         let mut cells = Vec::new();
         for (cell, value) in self.cells.iter() {
             if changed.cells.get(cell).is_some_and(|other| other != value) {

@@ -23,27 +23,26 @@ impl Evaluator<'_> {
     ) -> Option<State> {
         for (index, step) in steps.iter().enumerate() {
             self.burn(1)?;
-            state = match self.step(frame, step, state, exits)? {
-                Ways::One(only) => only,
-                Ways::Two(one, two) if self.stay_apart(&one, &two) => {
-                    // Each function is known on its own way alone.
-                    let rest = &steps[index + 1..];
-                    self.ways += 1;
-                    let one = self.steps(frame, rest, *one, exits);
-                    let two = self.steps(frame, rest, *two, exits);
-                    self.ways -= 1;
-                    return self.meet(one, two);
-                }
-                Ways::Two(one, two) => self.meet(Some(*one), Some(*two))?,
-            };
+            let mut ways = self.step_on_each_way(frame, step, state, exits)?;
+            if ways.len() > 1 && self.stay_apart(&ways) {
+                // Each function is known on its own way alone.
+                let rest = &steps[index + 1..];
+                let decisions = ways.len().ilog2() as usize;
+                self.ways += decisions;
+                let ends: Vec<_> = ways.into_iter().map(|way| self.steps(frame, rest, way, exits)).collect();
+                self.ways -= decisions;
+                return ends.into_iter().fold(None, |all, end| self.meet(all, end));
+            }
+            let first = ways.remove(0);
+            state = ways.into_iter().try_fold(first, |all, way| self.meet(Some(all), Some(way)))?;
         }
         Some(state)
     }
 
-    /// Whether joining two ways would lose a function that one of them binds. Few ways are followed beside each other.
-    fn stay_apart(&self, one: &State, two: &State) -> bool {
-        const MOST_WAYS: usize = 4;
-        self.ways < MOST_WAYS && self.fuel > FUEL / 2 && one.loses_by_joining(two)
+    /// Whether joining ways would lose a function that one of them binds. Few ways are followed beside each other.
+    fn stay_apart(&self, ways: &[State]) -> bool {
+        const MOST_DECISIONS: usize = 4;
+        self.ways < MOST_DECISIONS && self.fuel > FUEL / 2 && ways[1..].iter().any(|way| ways[0].loses_by_joining(way))
     }
 
     pub(super) fn step(&mut self, frame: &Frame, step: &Step, mut state: State, exits: &mut Exits) -> Option<Ways> {
@@ -68,7 +67,7 @@ impl Evaluator<'_> {
                     None => Value::Undefined,
                 };
                 if !self.holds(Rule::ReturnEnds) {
-                    return Some(Ways::One(state));
+                    return Some(vec![state]);
                 }
                 self.leave_with(exits, state, value);
                 None
@@ -97,7 +96,7 @@ impl Evaluator<'_> {
                 self.meet(after, left)
             }
         };
-        end.map(Ways::One)
+        end.map(|state| vec![state])
     }
 
     fn choice(
@@ -110,16 +109,16 @@ impl Evaluator<'_> {
     ) -> Option<Ways> {
         let tested = self.tested(frame, test, &mut state)?;
         match tested.truth {
-            Some(true) => self.steps(frame, then, state, exits).map(Ways::One),
-            Some(false) => self.steps(frame, otherwise, state, exits).map(Ways::One),
+            Some(true) => self.steps(frame, then, state, exits).map(|state| vec![state]),
+            Some(false) => self.steps(frame, otherwise, state, exits).map(|state| vec![state]),
             None => {
                 let (state, other) = self.part(frame, test, &tested, state, ConditionKind::Test)?;
                 let one = self.steps(frame, then, state, exits);
                 let two = self.steps(frame, otherwise, other, exits);
                 if !self.holds(Rule::BranchesPart) && one.is_some() {
-                    return one.map(Ways::One);
+                    return one.map(|state| vec![state]);
                 }
-                Ways::of(one, two)
+                ways(one, two)
             }
         }
     }
@@ -143,10 +142,10 @@ impl Evaluator<'_> {
                 let left_value = self.expression(frame, left, &mut state)?;
                 let (goes_on, assumed) = self.goes_on(*operator, &left_value, &state);
                 match goes_on {
-                    Some(true) => return bind(self, right, state).map(Ways::One),
+                    Some(true) => return bind(self, right, state).map(|state| vec![state]),
                     Some(false) => {
                         self.assign(frame, target, left_value, &mut state)?;
-                        return Some(Ways::One(state));
+                        return Some(vec![state]);
                     }
                     None => {}
                 }
@@ -155,18 +154,18 @@ impl Evaluator<'_> {
                     if assumed.1 { (one, two) } else { (std::mem::replace(&mut two, State::new()), one) };
                 let one = bind(self, right, one);
                 let two = self.assign(frame, target, left_value, &mut two).map(|()| two);
-                return Ways::of(one, two);
+                return ways(one, two);
             }
-            _ => return bind(self, value, state).map(Ways::One),
+            _ => return bind(self, value, state).map(|state| vec![state]),
         };
         let tested = self.tested(frame, test, &mut state)?;
         if let Some(truth) = tested.truth {
-            return bind(self, if truth { then } else { otherwise }, state).map(Ways::One);
+            return bind(self, if truth { then } else { otherwise }, state).map(|state| vec![state]);
         }
         let (state, other) = self.part(frame, test, &tested, state, ConditionKind::Test)?;
         let one = bind(self, then, state);
         let two = bind(self, otherwise, other);
-        Ways::of(one, two)
+        ways(one, two)
     }
 
     pub(super) fn condition(&self, frame: &Frame, at: Span, kind: ConditionKind) -> Condition {
@@ -342,4 +341,9 @@ impl Evaluator<'_> {
         }
         after
     }
+}
+
+fn ways(one: Option<State>, two: Option<State>) -> Option<Ways> {
+    let ways: Ways = one.into_iter().chain(two).collect();
+    (!ways.is_empty()).then_some(ways)
 }

@@ -62,6 +62,15 @@ pub(super) struct Closure {
     pub(super) class: Option<Rc<ClassValue>>,
 }
 
+/// What tells one function from others: its text, and what it closes over.
+pub(super) type FunctionKey = (ModulePath, FunctionId, u32);
+
+impl Closure {
+    pub(super) fn key(&self) -> FunctionKey {
+        (self.code.module.path.clone(), self.function, self.scope.id)
+    }
+}
+
 /// A class that was evaluated.
 #[derive(Debug)]
 pub(super) struct ClassValue {

@@ -1,6 +1,6 @@
 //! Right setups as people write them in `instrument.server.ts`, each with the verdict that it has to have.
 
-use crate::order::{conditional, not_proven, proven, refused};
+use crate::order::{conditional, not_proven, not_surely_proven, proven};
 
 #[test]
 fn options_that_are_put_together() {
@@ -164,6 +164,18 @@ fn prototypes() {
         "class Tracer { start() { Sentry.init({ tracesSampleRate: 1 }); } } const tracer = new Tracer(); tracer.constructor.prototype.start();",
         "class Tracer { start() { Sentry.init({ tracesSampleRate: 1 }); } } Object.assign(Tracer.prototype, { stop() {} }); const tracer = new Tracer(); tracer.stop(); tracer.start();",
         "function Tracer() { this.start = () => Sentry.init({ tracesSampleRate: 1 }); } Tracer.prototype.stop = () => {}; new Tracer().start();",
+        "function Tracer() {} Tracer.prototype.start = function () { Sentry.init({ tracesSampleRate: 1 }); return this; }; const tracer = new Tracer(); tracer.start();",
+        "const Tracer = (function () { function Tracer(options) { this.options = options; } Tracer.prototype.start = function () { Sentry.init(this.options); }; return Tracer; })();
+         new Tracer({ tracesSampleRate: 1 }).start();",
+        "function Tracer() {} Tracer.prototype = { start() { Sentry.init({ tracesSampleRate: 1 }); } }; new Tracer().start();",
+        "function Base() {} Base.prototype.start = () => Sentry.init({ tracesSampleRate: 1 }); function Tracer() { Base.call(this); }
+         Tracer.prototype = Object.create(Base.prototype); Tracer.prototype.constructor = Tracer; new Tracer().start();",
+        "function Tracer() {} Object.defineProperty(Tracer.prototype, 'rate', { set(value) { Sentry.init({ tracesSampleRate: value }); } }); new Tracer().rate = 1;",
+        "import { Tracer } from './tracer.cjs'; new Tracer({ tracesSampleRate: 1 }).start();
+--- tracer.cjs
+'use strict'; Object.defineProperty(exports, '__esModule', { value: true }); exports.Tracer = void 0;
+const Sentry = require('@sentry/node');
+function Tracer(options) { this.options = options; } Tracer.prototype.start = function start() { Sentry.init(this.options); }; exports.Tracer = Tracer;",
     ]);
     for instrumentation in [
         "class Tracer { start() { Sentry.init({}); } } Tracer.prototype.start = () => {}; new Tracer().start();",
@@ -179,22 +191,50 @@ fn prototypes() {
         "class Tracer { set rate(value) { Sentry.init({}); } } Object.defineProperty(Tracer.prototype, 'rate', { set() {} }); new Tracer().rate = 1;",
         "class Tracer { start() { Sentry.init({}); } } const { prototype } = Tracer; prototype.start = () => {}; new Tracer().start();",
         "class Tracer { start() { Sentry.init({}); } } Reflect.set(Tracer.prototype, 'start', () => {}); new Tracer().start();",
+        "function Tracer() {} Tracer.prototype.start = () => Sentry.init({}); Tracer.prototype.start = () => {}; new Tracer().start();",
+        "function Tracer() {} Tracer.prototype.start = () => Sentry.init({}); new Tracer().constructor.prototype.start = () => {}; new Tracer().start();",
+        "function Tracer() {} Tracer.prototype.start = () => Sentry.init({}); const tracer = new Tracer(); Tracer.prototype = { start() {} }; new Tracer().start();",
+        "function Tracer() {} Tracer.prototype.start = () => Sentry.init({}); Object.getPrototypeOf(new Tracer()).start = () => {}; new Tracer().start();",
+        "function Tracer() {} if (process.env.X) { Tracer.prototype = { start() { Sentry.init({}); } }; } new Tracer().start?.();",
+        "function Tracer() {} const other = { start() {} }; Tracer.prototype.start = () => Sentry.init({}); Object.setPrototypeOf(Tracer, other); Tracer['proto' + 'type'] = other; new Tracer().start();",
+        "import { on } from 'bus'; function Tracer() {} on(() => { Tracer.prototype.start = () => {}; }); Tracer.prototype.start = () => Sentry.init({}); new Tracer().start();",
         "class Tracer { start() { Sentry.init({}); } } Tracer['proto' + 'type'].start = () => {}; new Tracer().start();",
     ] {
-        not_proven(instrumentation);
+        not_surely_proven(instrumentation);
     }
 }
 
-/// Right, and still refused: which of several functions is called is not followed where a name decides.
 #[test]
-fn left_to_trust_init() {
-    refused(
-        "sentry-not-started",
-        &[
-            "const providers = { sentry: () => Sentry.init({ tracesSampleRate: 1 }), none: () => {} }; (providers[process.env.APM] ?? providers.none)();",
-            "const providers = new Map([['sentry', () => Sentry.init({ tracesSampleRate: 1 })]]); providers.get(process.env.APM)?.();",
-        ],
-    );
+fn functions_that_are_looked_up() {
+    conditional(&[
+        "const providers = { sentry: () => Sentry.init({ tracesSampleRate: 1 }), none: () => {} }; (providers[process.env.APM] ?? providers.none)();",
+        "const providers = { sentry: () => Sentry.init({ tracesSampleRate: 1 }), none: () => {} }; providers[process.env.APM]?.();",
+        "const providers = { sentry: { start() { Sentry.init({ tracesSampleRate: 1 }); } }, none: { start() {} } };
+         const provider = providers[process.env.APM ?? 'none'] ?? providers.none; provider.start();",
+        "const providers = new Map([['sentry', () => Sentry.init({ tracesSampleRate: 1 })]]); providers.get(process.env.APM)?.();",
+        "const providers = new Map([['sentry', () => Sentry.init({ tracesSampleRate: 1 })], ['none', () => {}]]);
+         const start = providers.get(process.env.APM); if (start) start();",
+        "const providers = [{ name: 'sentry', start() { Sentry.init({ tracesSampleRate: 1 }); } }, { name: 'none', start() {} }];
+         const found = providers.find((one) => one.name === process.env.APM); found?.start();",
+        "const providers = [{ on: process.env.SENTRY, start() { Sentry.init({ tracesSampleRate: 1 }); } }, { on: process.env.OTHER, start() {} }];
+         for (const provider of providers.filter((one) => one.on)) provider.start();",
+        "const providers = [{ on: process.env.SENTRY, start() { Sentry.init({ tracesSampleRate: 1 }); } }]; providers.filter((one) => one.on).forEach((one) => one.start());",
+    ]);
+    proven(&[
+        "const start = { production: () => Sentry.init({ tracesSampleRate: 0.1 }), development: () => Sentry.init({ tracesSampleRate: 1 }) };
+         (start[process.env.NODE_ENV] ?? start.development)?.(); Sentry.init({ tracesSampleRate: 1 });",
+        "const rates = { production: 0.1, development: 1 }; Sentry.init({ tracesSampleRate: rates[process.env.NODE_ENV] ?? 1 });",
+        "const providers = new Map([['a', () => Sentry.init({ tracesSampleRate: 1 })], ['b', () => Sentry.init({ tracesSampleRate: 0 })]]);
+         const start = providers.get(process.env.APM) ?? providers.get('a'); start();",
+    ]);
+    for instrumentation in [
+        "import { load } from './load.mjs'; const steps = { sentry: () => Sentry.init({}), warm: load }; await steps[process.env.STEP]?.(); Sentry.init({});",
+        "import { load } from './load.mjs'; const steps = new Map([['a', load], ['b', () => {}]]); await steps.get(process.env.STEP)?.(); Sentry.init({});",
+        "import { load } from './load.mjs'; const steps = [load, () => {}]; await steps.find((one) => one.name === process.env.STEP)?.(); Sentry.init({});",
+        "import { load } from './load.mjs'; const steps = [() => {}, load]; for (const step of steps.filter((one) => process.env[one.name])) await step(); Sentry.init({});",
+    ] {
+        not_proven(instrumentation);
+    }
 }
 
 #[test]

@@ -88,7 +88,7 @@ type Body = Vec<Statement>;
 type Wrap = fn(&mut Writer, Scope, u32) -> Body;
 
 /// The ways, and how often each is taken.
-const WRAPS: [(u32, Wrap); 14] = [
+const WRAPS: [(u32, Wrap); 15] = [
     (9, Writer::noisy),
     (5, Writer::block),
     (12, Writer::branch),
@@ -102,7 +102,8 @@ const WRAPS: [(u32, Wrap); 14] = [
     (16, Writer::other_module),
     (5, Writer::package),
     (6, Writer::class),
-    (4, Writer::switched),
+    (6, Writer::switched),
+    (7, Writer::shared),
 ];
 
 /// The program of a seed.
@@ -911,7 +912,55 @@ impl Writer {
         body
     }
 
+    /// A function that a name decides on.
+    fn looked_up(&mut self, depth: u32) -> Body {
+        let variable = self.one(&self.variables.clone());
+        let inner = self.start(FUNCTION, depth);
+        let (o, name) = (self.name("all"), format!("process.env.{variable}"));
+        let other = self.one(&["() => {}", "() => Date.now()"]);
+        match self.below(8) {
+            0 => vec![s![format!("({{ \"{VALUE}\": () => "), inner, format!(" }})[{name}]?.();")]],
+            1 => vec![
+                s![format!("const {o} = {{ \"{VALUE}\": () => "), inner, format!(", other: {other} }};")],
+                s![format!("({o}[{name}] ?? {o}.other)();")],
+            ],
+            2 => vec![
+                s![
+                    format!("const {o} = {{ \"{VALUE}\": {{ run: () => "),
+                    inner,
+                    format!(" }}, other: {{ run: {other} }} }};")
+                ],
+                s![format!("const {o}_ = {o}[{name} ?? \"other\"]; {o}_.run();")],
+            ],
+            3 => vec![s![format!("new Map([[\"{VALUE}\", () => "), inner, format!("]]).get({name})?.();")]],
+            4 => vec![
+                s![
+                    format!("const {o} = [{{ name: \"{VALUE}\", run: () => "),
+                    inner,
+                    format!(" }}, {{ name: \"other\", run: {other} }}];")
+                ],
+                s![format!("{o}.find((one) => one.name === {name})?.run();")],
+            ],
+            5 => vec![
+                s![
+                    format!("const {o} = [{{ on: {name}, run: () => "),
+                    inner,
+                    format!(" }}, {{ on: true, run: {other} }}];")
+                ],
+                s![format!("for (const one of {o}.filter((one) => one.on)) one.run();")],
+            ],
+            6 => vec![
+                s![format!("const {o} = [{other}, () => "), inner, format!("];")],
+                s![format!("{o}[Number({name} === \"{VALUE}\")]();")],
+            ],
+            _ => vec![s![format!("[() => "), inner, format!("].filter(() => {name}).forEach((run) => run());")]],
+        }
+    }
+
     fn switched(&mut self, scope: Scope, depth: u32) -> Body {
+        if self.chance(40) {
+            return self.looked_up(depth);
+        }
         let variable = self.one(&self.variables.clone());
         let inner = self.start(scope.block(), depth);
         let other = self.harmless();
@@ -1006,6 +1055,44 @@ impl Writer {
             17 => s![&name, ": try ", inner, format!(" finally {{ break {name}; }}")],
             18 => s!["try ", first(s![calm], inner), " catch {}"],
             _ => s!["try ", vec![throws], " catch { try ", inner, " catch {} }"],
+        });
+        body
+    }
+
+    /// A module, or a function that other code is handed, on two paths of which one may end.
+    fn shared(&mut self, scope: Scope, depth: u32) -> Body {
+        let is_risky = self.chance(40);
+        let (mut body, condition) = self.condition();
+        let name = self.name("shared");
+        let used = match self.below(4) {
+            0..=1 if scope.awaits => {
+                let path = self.module_path();
+                self.module(&path, |writer| if is_risky { writer.hazard(TOP) } else { writer.start(TOP, depth) });
+                format!("await import(\"{}\")", self.specifier(&path))
+            }
+            form => {
+                let inner = if is_risky { self.hazard(FUNCTION) } else { self.start(FUNCTION, depth) };
+                body.push(s![format!("const {name} = () => "), inner, ";"]);
+                match form {
+                    // Node calls it, which is not followed, so a start in it is refused.
+                    0 if is_risky => format!("new Float64Array(1).forEach({name})"),
+                    1 if is_risky => format!("setTimeout({name}, 1)"),
+                    2 => format!("[1].forEach({name})"),
+                    _ => format!("{name}()"),
+                }
+            }
+        };
+        let end = match self.below(4) {
+            0 if scope.returns => "return;",
+            0..=2 => "throw new Error(\"out\");",
+            _ => "",
+        };
+        let (used, first) = (format!("{used};"), format!("{used}; {end}"));
+        body.push(match self.below(5) {
+            0..=1 => s!["if (", condition, ") { ", first, " } ", used],
+            2 => s!["if (", condition, ") { ", first, " } else { ", used, " }"],
+            3 => s!["try { if (", condition, ") { ", first, " } } catch {} ", used],
+            _ => s![format!("for (const {name} of [1, 2]) {{ if ("), condition, ") { ", first, " } ", used, " }"],
         });
         body
     }
@@ -1556,7 +1643,25 @@ impl Writer {
     fn class(&mut self, scope: Scope, depth: u32) -> Body {
         let inner = self.start(FUNCTION, depth);
         let (c, o) = (self.name("Telemetry"), self.name("t"));
-        match self.below(16) {
+        match self.below(20) {
+            16 => vec![
+                s![format!("class {c} {{}}")],
+                s![format!("{c}.prototype.start = () => "), inner, ";"],
+                s![format!("new {c}().start();")],
+            ],
+            17 => vec![
+                s![format!("class {c} {{ start() "), inner, " }"],
+                s![format!("const {o} = new {c}(); {c}.prototype.start = () => {{}}; {o}.start();")],
+            ],
+            18 => vec![
+                s![format!("class {c} {{ start() "), inner, " }"],
+                s![format!("Object.assign(Object.getPrototypeOf(new {c}()), {{ stop() {{}} }}); new {c}().start();")],
+            ],
+            19 => vec![
+                s![format!("function {c}() {{}}")],
+                s![format!("{c}.prototype.start = () => "), inner, ";"],
+                s![format!("new {c}().start();")],
+            ],
             0..=1 => {
                 // Neither `await` nor `return` may stand in a static block.
                 vec![s![format!("class {c} {{ static {{ (() => "), inner, ")(); } }"]]

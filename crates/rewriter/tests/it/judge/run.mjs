@@ -14,9 +14,13 @@ const tick = () => Atomics.add(clock, 0, 1) + 1;
 
 const { runs, variables, value, runtime } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const seen = runs.map(() => ({}));
+// The runs that were left behind: the environment is that of others by now, so what they come to later is not theirs.
+const left = new Set();
 // The first time that something happened is what counts.
 const note = (number, what, time = tick()) => {
-  if (seen[number] && !(seen[number][what] <= time)) seen[number][what] = time;
+  if (!seen[number] || seen[number][what] <= time) return;
+  seen[number][what] = time;
+  if (left.has(number)) seen[number].stale = true;
 };
 const number = (url) => Number(/\/(\d+)\/server\//.exec(String(url))?.[1] ?? NaN);
 
@@ -94,6 +98,7 @@ for (const group of groups.values()) {
     await Promise.race([done, sleep(20)]);
   }
   for (let round = 0; round < 30 && open.size > 0; round++) await sleep(20);
+  for (const run of open) left.add(positions.get(run));
 }
 // The timers that nothing awaits.
 await sleep(80);
