@@ -38,7 +38,11 @@ impl Lowering {
                     .iter()
                     .map(|element| match element {
                         Some(element) => self.argument(element),
-                        None => Argument { is_spread: false, value: undefined(span(array.span)) },
+                        // Callbacks leave a hole out, so it is as a spread whose elements are not known.
+                        None => Argument {
+                            is_spread: true,
+                            value: Expression { at: span(array.span), kind: Kind::Text(String::new()) },
+                        },
                     })
                     .collect(),
             ),

@@ -53,6 +53,9 @@ fn may_refuse(name: &str) -> bool {
     matches!(name, "JSON.stringify" | "Object.keys" | "import.meta.resolve")
 }
 
+/// The methods that change an array in place.
+const CHANGE_ARRAYS: &[&str] = &["push", "pop", "shift", "unshift", "splice", "sort", "reverse", "fill", "copyWithin"];
+
 impl Evaluator<'_> {
     /// `a.then(f)` and the like in the operand of `await`, with what `a` is when it is no promise.
     #[allow(clippy::type_complexity)]
@@ -365,6 +368,16 @@ impl Evaluator<'_> {
                 return self.call_storage(frame, name, arguments, state, expression, awaited);
             }
             _ => {}
+        }
+        if CHANGE_ARRAYS.contains(&name) {
+            match state.object(id).map(|object| object.guard) {
+                Some(Guard::Frozen) => {
+                    self.throws(state, frame.place(expression.at));
+                    return None;
+                }
+                Some(Guard::Doubtful) => self.fail(state, frame.place(expression.at)),
+                Some(Guard::None) | None => {}
+            }
         }
         let elements = self.elements(receiver, state);
         if matches!(name, "sort" | "toSorted")

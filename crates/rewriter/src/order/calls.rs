@@ -78,6 +78,11 @@ impl Evaluator<'_> {
                 let (receiver, name) = (method.0.clone(), method.1.clone());
                 self.call_method(frame, &receiver, &name, arguments, state, expression, awaited)?
             }
+            // They call what they are called on.
+            Value::Global(name) if matches!(&**name, "Function.prototype.call" | "Function.prototype.apply") => {
+                let name = name.rsplit_once('.').map_or("", |(_, name)| name);
+                self.call_method(frame, &this, name, arguments, state, expression, awaited)?
+            }
             Value::Global(name) => self.call_global(frame, name, arguments, state, expression, awaited)?,
             Value::Package(specifier, path) => {
                 self.call_package(frame, specifier, path, &arguments, state, expression)?

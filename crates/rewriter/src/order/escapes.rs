@@ -30,11 +30,16 @@ impl Evaluator<'_> {
             }
             Value::Object(id) => {
                 let Some(object) = state.object(*id).cloned() else { return };
-                if object.open {
+                if object.is_handed_out {
                     return;
+                }
+                if object.open && self.targets.is_dangerous {
+                    // It may hold any function.
+                    state.reach = state.reach.perhaps(Reach::LOADED);
                 }
                 if let Some(object) = state.object_mut(*id) {
                     object.open = true;
+                    object.is_handed_out = true;
                 }
                 for slot in object.slots.values() {
                     match slot {

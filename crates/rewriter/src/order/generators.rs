@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use presentry_parser::{Expression, ExpressionKind as Kind, Loop, LoopKind};
+use presentry_parser::{Expression, ExpressionKind as Kind, Loop, LoopKind, Step};
 
 use super::{
     evaluator::{Activation, Consumer, Evaluator, Exits, Frame},
@@ -119,7 +119,7 @@ impl Evaluator<'_> {
             }
             Activation::Whole(Some(consumer)) => {
                 let consumer = consumer.clone();
-                self.consume(&consumer, value, state)?;
+                self.consume(&consumer, value, state, (frame, expression))?;
                 Some(Value::External)
             }
             Activation::Whole(None) => Some(Value::External),
@@ -127,23 +127,35 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Runs one round of the loop over a generator.
-    fn consume(&mut self, consumer: &Rc<RefCell<Consumer>>, value: Value, state: &mut State) -> Option<()> {
+    /// Runs one round of the loop over a generator, which has come to this `yield`.
+    fn consume(
+        &mut self,
+        consumer: &Rc<RefCell<Consumer>>,
+        value: Value,
+        state: &mut State,
+        (generator, at): (&Frame, &Expression),
+    ) -> Option<()> {
         let (frame, looped) = {
             let consumer = consumer.try_borrow().ok()?;
             (consumer.frame.clone(), consumer.looped.clone())
         };
         let LoopKind::Of { target, .. } = &looped.kind else { return None };
         // The loop stands outside of the generator: its ends are not the generator's.
-        let generator = self.activations.pop()?;
+        let activation = self.activations.pop()?;
         let mut exits = Exits::default();
         let mut inside = std::mem::replace(state, State::new());
         let after = match self.assign(&frame, target, value, &mut inside) {
             Some(()) => self.round(&frame, &looped, inside, &mut exits),
             None => None,
         };
-        let left = self.take_breaks(&mut exits);
-        self.activations.push(generator);
+        let mut left = self.take_breaks(&mut exits);
+        if has_finally(generator) {
+            // What stands there runs as the loop ends.
+            let returned = exits.returns.iter_mut().map(|(state, _)| state);
+            let jumped = exits.jumps.iter_mut().map(|(_, _, state)| state);
+            left.iter_mut().chain(returned).chain(jumped).for_each(|state| self.unknown_code(generator, at, state));
+        }
+        self.activations.push(activation);
         if let Ok(mut consumer) = consumer.try_borrow_mut() {
             let before = consumer.breaks.take();
             consumer.breaks = join(before, left);
@@ -230,4 +242,21 @@ impl Evaluator<'_> {
         }
         Some(result)
     }
+}
+
+/// Whether a function has a `finally`, outside of the functions in it.
+fn has_finally(frame: &Frame) -> bool {
+    fn any(steps: &[Step]) -> bool {
+        steps.iter().any(|step| match step {
+            Step::If { then, otherwise, .. } => any(then) || any(otherwise),
+            Step::Loop(looped) => any(&looped.body),
+            Step::Switch { cases, .. } => cases.iter().any(|(_, body)| any(body)),
+            Step::Try { block, catch, finally } => {
+                finally.is_some() || any(block) || catch.as_ref().is_some_and(|(_, body)| any(body))
+            }
+            Step::Label { body, .. } => any(body),
+            Step::Bind { .. } | Step::Evaluate(_) | Step::Return { .. } | Step::Throw(_) | Step::Jump { .. } => false,
+        })
+    }
+    frame.closure.as_ref().is_some_and(|closure| any(&closure.code.steps.functions[closure.function].body))
 }

@@ -107,7 +107,9 @@ impl Evaluator<'_> {
             }
             Value::Global(of) => match &**of {
                 "globalThis" | "global" => self.global_property(name, state),
-                of if matches!(name, "call" | "apply" | "bind") && of != "Reflect" => method(object),
+                of if matches!(name, "call" | "apply" | "bind") && !matches!(of, "Reflect" | "Function.prototype") => {
+                    method(object)
+                }
                 of if of.len() > 80 => Value::External,
                 of => Value::Global(format!("{of}.{name}").into()),
             },

@@ -364,6 +364,8 @@ pub(super) struct Object {
     pub(super) prototype: Option<ObjectId>,
     /// Whether something that is not followed may have changed it.
     pub(super) open: bool,
+    /// Whether code that is not followed has it, so that what its functions do is counted.
+    pub(super) is_handed_out: bool,
     /// Whether it has properties whose names are not known, with values that are not functions of the modules.
     pub(super) has_unnamed: bool,
     /// Whether it has properties that may not be enumerable.
@@ -401,6 +403,7 @@ impl Object {
             class: None,
             prototype: None,
             open: false,
+            is_handed_out: false,
             has_unnamed: false,
             has_hidden: false,
             guard: Guard::None,
@@ -416,6 +419,7 @@ impl Object {
     pub(super) fn or(&self, other: &Self) -> Self {
         let mut joined = self.clone();
         joined.open |= other.open;
+        joined.is_handed_out &= other.is_handed_out;
         joined.has_unnamed |= other.has_unnamed;
         joined.has_hidden |= other.has_hidden;
         if self.guard != other.guard {
@@ -462,6 +466,7 @@ impl Object {
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.open == other.open
+            && self.is_handed_out == other.is_handed_out
             && self.has_unnamed == other.has_unnamed
             && self.has_hidden == other.has_hidden
             && self.guard == other.guard

@@ -100,7 +100,8 @@ for (const group of groups.values()) {
   for (let round = 0; round < 30 && open.size > 0; round++) await sleep(20);
   for (const run of open) left.add(positions.get(run));
 }
-// The timers that nothing awaits.
+// The timers that nothing awaits, and what happens as the process ends.
+left.clear();
 await sleep(80);
 for (const run of seen) writeSync(1, JSON.stringify(run) + "\n");
 process.exit(0);
