@@ -184,7 +184,10 @@ impl<'a> Scanner<'a> {
         }
         while let Some(&byte) = self.text.get(self.at) {
             match byte {
-                b' ' | b'\t' | 0x0b | 0x0c => self.at += 1,
+                b' ' | b'\t' | 0x0b | 0x0c => {
+                    let rest = &self.text[self.at..];
+                    self.at += rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len()).max(1);
+                }
                 b'\n' | b'\r' => {
                     self.on_new_line = true;
                     self.at += 1;
@@ -303,8 +306,7 @@ impl<'a> Scanner<'a> {
 
     fn word(&mut self) -> Option<()> {
         let rest = &self.text[self.at..];
-        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
-        let length = rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());
+        let length = rest.iter().position(|byte| !IS_WORD[usize::from(*byte)]).unwrap_or(rest.len());
         // An escape, or a letter beyond ASCII.
         if rest.get(length).is_some_and(|byte| *byte == b'\\' || !byte.is_ascii()) {
             return None;
@@ -313,6 +315,10 @@ impl<'a> Scanner<'a> {
         let word = &rest[..length];
         if self.before == Before::Dot {
             self.before = Before::Operand;
+            return Some(());
+        }
+        if length > LONGEST_WORD {
+            self.before = if self.before == Before::Class { Before::ClassName } else { Before::Operand };
             return Some(());
         }
         self.note(word);
@@ -464,6 +470,20 @@ impl<'a> Scanner<'a> {
         Some(())
     }
 }
+
+/// The length of `instanceof`, the longest word that tells something.
+const LONGEST_WORD: usize = 10;
+
+/// Which bytes words are made of.
+const IS_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
+        byte += 1;
+    }
+    table
+};
 
 /// Whether a text starts with U+2028 or U+2029, which end a line.
 fn is_separator(text: &[u8]) -> bool {

@@ -479,9 +479,7 @@ impl Evaluator<'_> {
                         }
                     }
                     _ => {
-                        for value in &arguments.values {
-                            self.escape(value, state);
-                        }
+                        self.escape_all(&arguments.values, state);
                         if let Some(object) = state.object_mut(id) {
                             object.open = true;
                         }
@@ -500,15 +498,11 @@ impl Evaluator<'_> {
                 Some(self.iterator(name, pairs, state))
             }
             "at" | "values" | "entries" | "keys" | "slice" | "concat" | "flat" | "toReversed" | "toSorted" | "with" => {
-                for value in &arguments.values {
-                    self.escape(value, state);
-                }
+                self.escape_all(&arguments.values, state);
                 Some(Value::Any)
             }
             _ => {
-                for value in &arguments.values {
-                    self.escape(value, state);
-                }
+                self.escape_all(&arguments.values, state);
                 // It may be changed in place.
                 if let Some(object) = state.object_mut(id)
                     && matches!(object.kind, ObjectKind::Array(_))
@@ -605,9 +599,7 @@ impl Evaluator<'_> {
                 })
             }
             "setTimeout" | "setImmediate" | "setInterval" | "queueMicrotask" | "process.nextTick" => {
-                for value in arguments.values.iter().skip(1) {
-                    self.escape(value, state);
-                }
+                self.escape_all(arguments.values.iter().skip(1), state);
                 self.later(&arguments.get(0), state);
                 if &**name == "queueMicrotask" {
                     self.soon(&arguments.get(0), state);
@@ -709,9 +701,7 @@ impl Evaluator<'_> {
                 } else {
                     state.forget_facts();
                     self.fail(state, frame.place(expression.at));
-                    for value in &arguments.values {
-                        self.escape(value, state);
-                    }
+                    self.escape_all(&arguments.values, state);
                 }
                 Some(target)
             }
@@ -788,9 +778,8 @@ impl Evaluator<'_> {
                 }
                 // These read no property.
                 let only_looks = name.starts_with("console") || matches!(name, "Object.keys" | "Array.isArray");
-                for value in arguments.values.iter().filter(|value| matches!(value, Value::Object(_)) && !only_looks) {
-                    self.escape(value, state);
-                }
+                let objects = arguments.values.iter().filter(|value| matches!(value, Value::Object(_)) && !only_looks);
+                self.escape_all(objects, state);
                 Some(Value::External)
             }
             _ => Some(self.call_external(frame, &arguments, state, expression)),
@@ -811,9 +800,7 @@ impl Evaluator<'_> {
                 self.promise_of(frame, &executor, state, expression)
             }
             "Proxy" => {
-                for value in &arguments.values {
-                    self.escape(value, state);
-                }
+                self.escape_all(&arguments.values, state);
                 Some(Value::Any)
             }
             "Function" => {
@@ -826,9 +813,7 @@ impl Evaluator<'_> {
                 if !arguments.values.is_empty() {
                     self.fail(state, frame.place(expression.at));
                 }
-                for value in &arguments.values {
-                    self.escape(value, state);
-                }
+                self.escape_all(&arguments.values, state);
                 Some(Value::External)
             }
             "URL" => self.url(frame, &arguments, state, expression),
@@ -925,15 +910,11 @@ impl Evaluator<'_> {
                 self.log.required.insert(frame.place(expression.at), specifier.to_string());
             }
             self.start_at(frame.place(expression.at), state);
-            for value in &arguments.values {
-                self.escape(value, state);
-            }
+            self.escape_all(&arguments.values, state);
             return Some(Value::External);
         }
         if crate::sdk::is_of_sentry(specifier) {
-            for value in &arguments.values {
-                self.escape(value, state);
-            }
+            self.escape_all(&arguments.values, state);
             return Some(Value::External);
         }
         if !super::host::is_builtin(specifier) {

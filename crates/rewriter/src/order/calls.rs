@@ -110,9 +110,7 @@ impl Evaluator<'_> {
                 return None;
             }
             Value::Settle(id) => {
-                for value in &arguments.values {
-                    self.escape(value, state);
-                }
+                self.escape_all(&arguments.values, state);
                 self.may_settle(*id);
                 Value::Undefined
             }
@@ -130,9 +128,7 @@ impl Evaluator<'_> {
         state: &mut State,
         expression: &Expression,
     ) -> Value {
-        for value in &arguments.values {
-            self.escape(value, state);
-        }
+        self.escape_all(&arguments.values, state);
         state.doubt_facts();
         self.fail(state, frame.place(expression.at));
         Value::External
@@ -146,9 +142,7 @@ impl Evaluator<'_> {
         state: &mut State,
         expression: &Expression,
     ) -> Option<Value> {
-        for value in &arguments.values {
-            self.escape(value, state);
-        }
+        self.escape_all(&arguments.values, state);
         self.fail(state, frame.place(expression.at));
         self.unknown_code(frame, expression, state);
         Some(Value::Any)
@@ -194,9 +188,7 @@ impl Evaluator<'_> {
         }
         let path = &code.module.path;
         if !self.may_open(path, closure.function) {
-            for value in &arguments.values {
-                self.escape(value, state);
-            }
+            self.escape_all(&arguments.values, state);
             let frame = self.frame_of(closure, this, closure.scope.clone());
             let expression = Expression { at: function.at, kind: Kind::Opaque };
             // It may go on for ever.

@@ -162,9 +162,7 @@ impl Evaluator<'_> {
                 return Some(Value::External);
             }
         };
-        for value in arguments.values.iter().take(before) {
-            self.escape(value, state);
-        }
+        self.escape_all(arguments.values.iter().take(before), state);
         let function = arguments.get(before);
         let rest = arguments.values.into_iter().skip(before + 1).collect();
         let given = Arguments { values: rest, open: arguments.open };

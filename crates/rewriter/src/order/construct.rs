@@ -45,9 +45,7 @@ impl Evaluator<'_> {
                 Some(Value::Object(self.allocate(state, Object::new(ObjectKind::Storage))))
             }
             Value::Package(specifier, path) => {
-                for value in &arguments.values {
-                    self.escape(value, state);
-                }
+                self.escape_all(&arguments.values, state);
                 if crate::sdk::is_client(specifier, path) {
                     return Some(Value::Client);
                 }
@@ -149,9 +147,7 @@ impl Evaluator<'_> {
                 return None;
             }
             Value::Package(specifier, _) if crate::sdk::is_of_sentry(specifier) => {
-                for value in &arguments.values {
-                    self.escape(value, state);
-                }
+                self.escape_all(&arguments.values, state);
             }
             _ => {
                 self.call_external(frame, &arguments, state, expression);

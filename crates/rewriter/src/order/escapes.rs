@@ -45,9 +45,7 @@ impl Evaluator<'_> {
                     match slot {
                         Slot::Value(value) => self.escape(value, state),
                         Slot::Accessor { get, set } => {
-                            for value in [get, set].into_iter().flatten() {
-                                self.escape(value, state);
-                            }
+                            self.escape_all([get, set].into_iter().flatten(), state);
                         }
                     }
                 }
@@ -70,9 +68,7 @@ impl Evaluator<'_> {
                 self.escape_members(class, &Value::Any, state);
             }
             Value::Bound(bound) => {
-                for value in &bound.arguments {
-                    self.escape(value, state);
-                }
+                self.escape_all(&bound.arguments, state);
                 self.escape(&bound.function, state);
             }
             Value::Promise(promise) => self.escape(&promise.value, state),
@@ -83,6 +79,10 @@ impl Evaluator<'_> {
             }
             _ => {}
         }
+    }
+
+    pub(super) fn escape_all<'v>(&mut self, values: impl IntoIterator<Item = &'v Value>, state: &mut State) {
+        values.into_iter().for_each(|value| self.escape(value, state));
     }
 
     fn escape_members(&mut self, class: &Rc<ClassValue>, this: &Value, state: &mut State) {
