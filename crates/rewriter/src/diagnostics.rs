@@ -44,6 +44,7 @@ mod unwrappable_export;
 pub use bundle_two_copies::sdk_of_package;
 pub use instrumentation_in_runtime::init_in_runtime;
 pub use missing_module::missing_file;
+pub use sentry_not_started::call_it_in;
 pub use unknown_export::unknown_export;
 pub use unreadable::unreadable;
 
@@ -222,6 +223,8 @@ pub enum Subject {
     UnfitInstrumentation,
     /// What starts Sentry is a part of the runtime, and the labels show the calls.
     InitInRuntime,
+    /// Nothing calls `init`, and the instrumentation should.
+    NoInit,
     /// The build lacks a module that it imports.
     MissingModule,
     /// The entry does not export this name.

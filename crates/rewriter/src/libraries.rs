@@ -311,7 +311,8 @@ fn injected(graph: &Graph<'_>, sdk: &[Load]) -> Result<Option<BTreeSet<String>>,
     Ok(None)
 }
 
-/// The values of the members `name` of object literals.
+/// The values of the members `name` of object literals. What `registrationOnly` is called with gets no channels: it is
+/// transformed only so that a bundler keeps its integration.
 fn names_in(text: &str) -> impl Iterator<Item = String> {
     text.match_indices("name: ").filter_map(|(at, member)| {
         let before = text[..at].chars().next_back();
@@ -319,7 +320,8 @@ fn names_in(text: &str) -> impl Iterator<Item = String> {
         let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
         let name = value[1..].split(quote).next()?;
         let is_member = before.is_some_and(|before| before.is_whitespace() || matches!(before, '{' | ','));
-        is_member.then(|| name.to_owned())
+        let registers = text[..at].trim_end().ends_with("registrationOnly({");
+        (is_member && !registers).then(|| name.to_owned())
     })
 }
 
@@ -348,5 +350,7 @@ mod tests {
     fn names_of_a_configuration() {
         let text = r#"const m = { name: "@a/b", versionRange: "*" }; const c = [{ channelName: "q", module: { name: 'pg', x }, functionQuery: { functionName: "f" } }];"#;
         assert_eq!(names_in(text).collect::<Vec<_>>(), ["@a/b", "pg"]);
+        let text = r#"[registrationOnly({ name: "h3", versionRange: ">=2" }), x.registrationOnly({ name: "ai" }), { module: { name: "ioredis" } }]"#;
+        assert_eq!(names_in(text).collect::<Vec<_>>(), ["ioredis"]);
     }
 }

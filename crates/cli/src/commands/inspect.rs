@@ -286,8 +286,6 @@ impl Found<'_> {
 
     /// What follows from what was found.
     fn closing(&self) -> Closing {
-        let codes = |diagnostics: &[Diagnostic]| diagnostics.first().map(|diagnostic| diagnostic.code.name);
-        let refused = || codes(self.refusals()).map(|code| format!("`presentry explain {code}` tells more"));
         let closing = match self.proof.holds() {
             true => Closing::good(what_holds(self.proof)),
             false => Closing::bad("Sentry does not start first"),
@@ -295,7 +293,7 @@ impl Found<'_> {
         match self.rewrite {
             Outcome::Rewritten => closing.next("`presentry` rewrites the build, `presentry --dry-run` shows how"),
             Outcome::AlreadyFirst => closing.next(SEE_SPANS),
-            _ => refused().into_iter().fold(closing, Closing::next),
+            _ => closing.next("`presentry --dry-run` shows why it would be refused"),
         }
     }
 
@@ -386,7 +384,7 @@ impl Found<'_> {
             Outcome::AlreadyFirst => "has nothing to do".to_owned(),
             _ => {
                 let codes: Vec<&str> = self.refusals().iter().map(|diagnostic| diagnostic.code.name).collect();
-                format!("would refuse this build: {}; `presentry --dry-run` shows why", codes.join(", "))
+                format!("would refuse this build: {}", codes.join(", "))
             }
         }
     }

@@ -70,9 +70,10 @@ fn facts(args: &ReproArgs, style: &OutputArgs, output: &Output) -> Facts {
         let requests: Vec<String> = args.requests.iter().map(|request| format!("--request={request}")).collect();
         gather("trace", &requests.iter().map(String::as_str).collect::<Vec<_>>());
     }
-    if let Ok(Located::Server(build)) = locate::build(&args.build) {
-        let server = build.place.server.clone();
-        walk(&server, "", &mut facts);
+    match locate::build(&args.build) {
+        Ok(Located::Server(build)) => walk(&build.place.server.clone(), "", &mut facts),
+        Ok(Located::NoServer { .. }) => {}
+        Err(_) => output.note("no build was found: run this in the directory of the app, after the build"),
     }
     facts.machine = machine(&facts.reports);
     facts

@@ -43,6 +43,7 @@ use crate::{
         },
         verdict::Closing,
     },
+    similar::nearest,
     store::disk::DiskSources,
     trace::{
         Probe, Watched,
@@ -205,10 +206,24 @@ fn failures(run: &Run, args: &TraceArgs) -> Vec<Diagnostic> {
     }
     let is_named = |name: &str| run.libraries.iter().any(|library| library.name == name && library.lost.is_some());
     let missing = args.expected.iter().filter(|name| run.expected(name) == 0 && !is_named(name));
-    // An origin names no package.
-    let is_loaded = |name: &str| name.contains('.') || run.libraries.iter().any(|library| library.name == name);
-    failures.extend(missing.map(|name| spans_missing::expected(name, is_loaded(name), &spans::origins(spans))));
+    failures.extend(missing.map(|name| spans_missing::expected(name, &why_missing(run, name), &spans::origins(spans))));
     failures
+}
+
+/// Why no span arrived of what `--expect` names, the nearest cause first.
+fn why_missing<'a>(run: &'a Run, name: &str) -> spans_missing::Why<'a> {
+    let libraries = || run.libraries.iter().map(|library| library.name.as_str());
+    // An origin names no package.
+    let is_there = name.contains('.') || libraries().any(|library| library == name);
+    if let Some(near) = nearest(name, libraries()).filter(|_| !is_there) {
+        return spans_missing::Why::Misspelt { near };
+    }
+    let status = |sent: &Sent| sent.answered.as_ref()?.status.as_ref().ok().copied().filter(|status| *status >= 400);
+    match run.sent.iter().find_map(|sent| Some((sent.request.shown(), status(sent)?))) {
+        Some((request, status)) => spans_missing::Why::ErrorAnswer { request, status },
+        None if is_there => spans_missing::Why::Unused,
+        None => spans_missing::Why::NotLoaded,
+    }
 }
 
 /// The libraries whose spans are lost: one diagnostic for each reason.
@@ -700,7 +715,9 @@ fn show(run: &Run, report: &Report, output: &Output) {
             output.styled(&format!("\n{}", part.trim_end_matches('\n')));
         }
     }
-    for library in &report.libraries {
+    // The files of a library that is listed above are for who asks.
+    let is_listed = |library: &AheadReport| wire.libraries.iter().any(|listed| listed.name == library.name);
+    for library in report.libraries.iter().filter(|library| output.is_verbose() || !is_listed(library)) {
         output.line(printable(&ahead(library)));
     }
 }

@@ -24,8 +24,16 @@ pub(crate) fn diagnostic(app: &Path) -> Diagnostic {
     let message = format!("there is no directory `{}`", app.display());
     Diagnostic::new(&CODE, message).hint(match meant(app) {
         Some(meant) => format!("did you mean {meant}?"),
+        None if may_be_request(app) => {
+            format!("name the directory of the app; `presentry trace --request {}` sends a request", app.display())
+        }
         None => "name the directory of the app; `presentry --help` lists the commands".to_owned(),
     })
+}
+
+/// A path such as `/api/users`, with nothing of it on this machine.
+fn may_be_request(app: &Path) -> bool {
+    app.has_root() && app.parent().is_some_and(|parent| parent.parent().is_none() || !parent.is_dir())
 }
 
 /// The command, or the directory beside, whose name is near.

@@ -13,13 +13,30 @@ every place where presentry looked, which includes `server.output.dir` of `app.c
 build is elsewhere, name it with `--output-dir` or `--entry`."#,
 };
 
-/// There is no `nitro.json` in any of the places `looked` at. `entry` is there and looks like one.
-pub(crate) fn without_metadata(app: &Path, looked: &[String], entry: Option<&str>) -> Diagnostic {
+/// What there is in place of a build.
+#[derive(Debug)]
+pub(crate) enum Instead {
+    /// A file that looks like an entry.
+    Entry(String),
+    /// An app.
+    App,
+    /// Not even a `package.json`.
+    Nothing,
+}
+
+/// There is no `nitro.json` in any of the places `looked` at.
+pub(crate) fn without_metadata(app: &Path, looked: &[String], instead: &Instead) -> Diagnostic {
     let message = format!("no build found in `{}`; looked for {}", app.display(), list(looked));
-    Diagnostic::new(&CODE, message).hint(match entry {
-        Some(entry) => format!("`{entry}` is there: name it with `--entry {entry}` if it is what the platform starts"),
-        None => {
+    Diagnostic::new(&CODE, message).hint(match instead {
+        Instead::Entry(entry) => {
+            format!("`{entry}` is there: name it with `--entry {entry}` if it is what the platform starts")
+        }
+        Instead::App => {
             "build the app first, or name its output directory with `--output-dir`, or the built entry with `--entry`"
+                .to_owned()
+        }
+        Instead::Nothing => {
+            "there is no `package.json` either: run it in the directory of the app, or name that, as in `presentry my-app`"
                 .to_owned()
         }
     })

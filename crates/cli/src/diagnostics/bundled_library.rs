@@ -23,9 +23,10 @@ them, so scripts without one are not checked. A library into which the build plu
 
 /// The same of a build of Nitro 2. `file` is the first script that holds one.
 pub(crate) fn inlined(libraries: &[&str], file: &str) -> Diagnostic {
-    Diagnostic::new(&CODE, message(libraries, file)).hint(
-        "take them out of `externals.inline`, or `noExternals` out of Nitro's options (`server` in `app.config.*`), and build again",
-    )
+    let it = if libraries.len() == 1 { "it" } else { "them" };
+    Diagnostic::new(&CODE, message(libraries, file)).hint(format!(
+        "take {it} out of `externals.inline`, or `noExternals` out of Nitro's options (`server` in `app.config.*`), and build again"
+    ))
 }
 
 fn message(libraries: &[&str], place: &str) -> String {

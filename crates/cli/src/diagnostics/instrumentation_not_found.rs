@@ -29,12 +29,20 @@ pub(crate) fn configured(looked: &[String], source: &str, there: Option<&str>) -
     })
 }
 
-/// `looked` are the files that were looked for; `in_app` says that the build is one of the app at hand.
-pub(crate) fn diagnostic(looked: &[String], in_app: bool) -> Diagnostic {
-    Diagnostic::new(&CODE, format!("there is no instrumentation; looked for {}", list(looked))).hint(if in_app {
-        "write `src/instrument.server.ts` with `Sentry.init()` in it, or name the file, built or not, with `--instrumentation`"
-    } else {
-        "the build is of another app: name the file, built or not, with `--instrumentation`"
+/// `looked` are the files that were looked for; `in_app` says that the build is one of the app at hand. `meant` is a script
+/// of the app that starts Sentry, if there is one.
+pub(crate) fn diagnostic(looked: &[String], in_app: bool, meant: Option<&str>) -> Diagnostic {
+    let message = format!("there is no instrumentation; looked for {}", list(looked));
+    Diagnostic::new(&CODE, message).hint(match (meant, in_app) {
+        (Some(meant), _) => format!(
+            "`{meant}` starts Sentry: rename it to `src/instrument.server.{}`, or name it with `--instrumentation {meant}`",
+            meant.rsplit('.').next().unwrap_or("ts")
+        ),
+        (None, true) => {
+            "write `src/instrument.server.ts` with `Sentry.init()` in it, or name the file, built or not, with `--instrumentation`"
+                .to_owned()
+        }
+        (None, false) => "the build is of another app: name the file, built or not, with `--instrumentation`".to_owned(),
     })
 }
 

@@ -20,13 +20,34 @@ later than `--wait` allows are not seen. `ignoreTransactions`, `beforeSendTransa
 /// The origins that arrived, each with how many.
 type Origins = [(String, usize)];
 
-/// `--expect` names `expected`, and no span of it arrived; `loaded` where a library of this name was.
-pub(crate) fn expected(expected: &str, loaded: bool, arrived: &Origins) -> Diagnostic {
+/// What is known of why no span arrived of what `--expect` names.
+#[derive(Debug)]
+pub(crate) enum Why<'a> {
+    /// No package of this name was loaded, but one with a name that is near.
+    Misspelt { near: &'a str },
+    /// A request, as it is shown, was answered with an error.
+    ErrorAnswer { request: String, status: u16 },
+    /// No package of this name was loaded.
+    NotLoaded,
+    /// It is there, and no request used it.
+    Unused,
+}
+
+/// `--expect` names `expected`, and no span of it arrived.
+pub(crate) fn expected(expected: &str, why: &Why<'_>, arrived: &Origins) -> Diagnostic {
     let name = printable(expected);
     let message = format!("no span of `{name}` arrived; {}", instead(arrived));
-    Diagnostic::new(&CODE, message).hint(match loaded {
-        true => "name a request that uses it with `--request`".to_owned(),
-        false => format!("no package `{name}` was loaded: name a request that uses it with `--request`"),
+    Diagnostic::new(&CODE, message).hint(match why {
+        Why::Misspelt { near } => format!("no package `{name}` was loaded; did you mean `{}`?", printable(near)),
+        Why::ErrorAnswer { request, status: status @ (404 | 405) } => {
+            format!("`{}` was answered with {status}: name a request of the app with `--request`", printable(request))
+        }
+        Why::ErrorAnswer { request, status } => format!(
+            "`{}` was answered with {status}: `-v` shows what the server prints, and `--env NAME` gives it a variable of the shell",
+            printable(request)
+        ),
+        Why::NotLoaded => format!("no package `{name}` was loaded: name a request that uses it with `--request`"),
+        Why::Unused => "no request used it: name one that does with `--request`".to_owned(),
     })
 }
 

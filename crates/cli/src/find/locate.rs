@@ -13,7 +13,9 @@ use presentry_rewriter::{EntryLoading, ModulePath, diagnostics::Diagnostic};
 use crate::{
     args::BuildArgs,
     diagnostics::{
-        app_not_found, build_not_found, edge_runtime, file_not_found, outside_output, several_builds, unknown_preset,
+        app_not_found,
+        build_not_found::{self, Instead},
+        edge_runtime, file_not_found, outside_output, several_builds, unknown_preset,
     },
     failure::Failure,
     find::presets::loading_text,
@@ -433,7 +435,7 @@ fn nothing_found(app: &Path, directories: &[PathBuf], chosen: bool) -> Diagnosti
     let looked: Vec<String> =
         directories.iter().map(|directory| show(&directory.join(nitro_json::FILE_NAME))).collect();
     if chosen {
-        return build_not_found::without_metadata(app, &looked, None);
+        return build_not_found::without_metadata(app, &looked, &Instead::App);
     }
     // Builds of very old versions of Nitro, and copies that lost their metadata.
     let entries = presets::PRESETS.iter().flat_map(|preset| {
@@ -442,5 +444,10 @@ fn nothing_found(app: &Path, directories: &[PathBuf], chosen: bool) -> Diagnosti
         })
     });
     let entry = entries.map(|entry| app.join(entry)).find(|entry| entry.is_file());
-    build_not_found::without_metadata(app, &looked, entry.as_deref().map(show).as_deref())
+    let instead = match entry {
+        Some(entry) => Instead::Entry(show(&entry)),
+        None if app.join("package.json").is_file() => Instead::App,
+        None => Instead::Nothing,
+    };
+    build_not_found::without_metadata(app, &looked, &instead)
 }

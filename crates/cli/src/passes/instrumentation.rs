@@ -2,6 +2,7 @@
 //! source, compiled here. What the build lacks is given as new files; nothing is written here.
 
 mod along;
+mod at_source;
 mod dotenv;
 mod environment;
 mod resolution;
@@ -202,6 +203,7 @@ fn with(provided: Provided, inlined: InlinedInstrumentation, original: &dyn Sour
     if plan.outcome == Outcome::AlreadyFirst && !provided.files.is_empty() {
         plan.outcome = Outcome::Rewritten;
     }
+    at_source::named(&mut plan.diagnostics, &provided);
     plan.diagnostics.extend(provided.warnings.iter().cloned());
     Planned { plan, provided, inlined }
 }
@@ -414,6 +416,26 @@ fn not_found(build: &Build) -> Diagnostic {
             let there = copied.is_file().then(|| build.place.show(by_default(build)));
             instrumentation_not_found::configured(&places, &value, there.as_deref())
         }
-        Setting::Given { .. } | Setting::Unset => instrumentation_not_found::diagnostic(&places, build.app.is_some()),
+        Setting::Given { .. } | Setting::Unset => {
+            let meant = build.app.as_deref().and_then(|app| starts_sentry(build, app)).map(|file| show(&file));
+            instrumentation_not_found::diagnostic(&places, build.app.is_some(), meant.as_deref())
+        }
     }
+}
+
+/// A script of the app that may be the instrumentation under another name: it names `init` and a package of Sentry. What
+/// the browser runs does, too.
+fn starts_sentry(build: &Build, app: &Path) -> Option<PathBuf> {
+    let sources = build.options.source_directory(app);
+    let directories = [sources.clone(), sources.join("lib"), app.to_owned()];
+    let scripts = directories.iter().flat_map(|directory| fs::read_dir(directory).into_iter().flatten().flatten());
+    let is_meant = |file: &PathBuf| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let is_source = SOURCE_EXTENSIONS.iter().any(|extension| name.ends_with(&format!(".{extension}")));
+        let text = if is_source && !name.contains("client") { fs::read_to_string(file).ok() } else { None };
+        text.is_some_and(|text| text.contains("@sentry/") && text.contains("init("))
+    };
+    let mut found: Vec<PathBuf> = scripts.map(|entry| entry.path()).filter(is_meant).collect();
+    found.sort();
+    found.into_iter().next()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     printable::is_hidden,
     say::report::{LibraryReport, ProcessReport, RequestReport, SpanReport, TraceReport},
-    trace::{timeline::duration, verdict::StepKind},
+    trace::timeline::duration,
 };
 
 const INFALLIBLE: &str = "writing to a string cannot fail";
@@ -112,9 +112,8 @@ fn start(process: &ProcessReport) -> String {
         process.pid,
         escape(&process.sentence)
     );
-    for step in &process.steps {
-        let bad = step.ms.is_none() || step.step == StepKind::RuntimeBeforeHooks;
-        let class = if bad { "bad" } else { "" };
+    for step in process.steps.iter().filter(|step| step.ms.is_some() || !process.first) {
+        let class = if step.step.is_bad(step.ms, process.first) { "bad" } else { "" };
         let (track, time) = match step.ms {
             Some(ms) => (bar(0.0, ms, (0.0, last), class), duration(ms)),
             None => ("<span class=\"track\"></span>".to_owned(), "never".to_owned()),
@@ -123,7 +122,7 @@ fn start(process: &ProcessReport) -> String {
         writeln!(
             section,
             "<div class=\"row\"><span class=\"{class}\">{}{detail}</span>{track}<span class=\"ms\">{time}</span></div>",
-            step.step.label()
+            step.step.label_of_start(process.first)
         )
         .expect(INFALLIBLE);
     }

@@ -36,25 +36,39 @@ impl StepKind {
     }
 }
 
+impl StepKind {
+    /// Whether a step speaks against a start. Where Sentry was first, one that never came was not needed: libraries that
+    /// have channels need no hooks.
+    pub(crate) fn is_bad(self, ms: Option<f64>, first: bool) -> bool {
+        !first && (ms.is_none() || self == StepKind::RuntimeBeforeHooks)
+    }
+
+    /// In words, for a start in which Sentry was first or not.
+    pub(crate) fn label_of_start(self, first: bool) -> &'static str {
+        if first && self == StepKind::RuntimeBeforeHooks { "first runtime module" } else { self.label() }
+    }
+}
+
 /// The steps of a process, one on a line. A detail that does not fit goes below.
 pub(crate) fn steps(process: &Process, terminal: &Terminal) -> String {
+    let first = process.verdict.is_first();
+    let steps: Vec<&Step> = process.steps.iter().filter(|step| step.ms.is_some() || !first).collect();
     let shown = |step: &Step| step.ms.map_or_else(|| "never".to_owned(), |ms| format!("{ms:.1} ms"));
-    let width = process.steps.iter().map(|step| shown(step).len()).max().unwrap_or(0);
-    let labels = process.steps.iter().map(|step| step.kind.label().len()).max().unwrap_or(0);
+    let width = steps.iter().map(|step| shown(step).len()).max().unwrap_or(0);
+    let labels = steps.iter().map(|step| step.kind.label_of_start(first).len()).max().unwrap_or(0);
     let detail = |step: &Step| step.detail.as_deref().map(printable);
-    let details = process.steps.iter().filter_map(detail).map(|text| columns_of(&text) + 2).max().unwrap_or(0);
-    let last = process.steps.iter().filter_map(|step| step.ms).fold(0.0, f64::max);
+    let details = steps.iter().filter_map(|step| detail(step)).map(|text| columns_of(&text) + 2).max().unwrap_or(0);
+    let last = steps.iter().filter_map(|step| step.ms).fold(0.0, f64::max);
     let palette = Palette::of(terminal);
     let (quiet, bold, bad) = (palette.quiet(), palette.bold(), palette.bad());
     let room = terminal.width.unwrap_or(usize::MAX).saturating_sub(width + labels + 6);
     let is_beside = room >= SHORT_BAR + details;
     let longest = if is_beside { (room - details).min(BAR) } else { room.clamp(SHORT_BAR, BAR) };
     let mut text = String::new();
-    for step in &process.steps {
+    for step in steps {
         let time = shown(step);
-        let label = step.kind.label();
-        let is_bad = step.ms.is_none() || step.kind == StepKind::RuntimeBeforeHooks;
-        let style = if is_bad { bad } else { bold };
+        let label = step.kind.label_of_start(first);
+        let style = if step.kind.is_bad(step.ms, first) { bad } else { bold };
         let bar = bar(step.ms, last, longest);
         write!(text, "  {time:>width$}  {quiet}{bar:longest$}{quiet:#}  {style}{label}{style:#}").expect(INFALLIBLE);
         match detail(step) {

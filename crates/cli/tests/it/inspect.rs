@@ -202,7 +202,8 @@ fn what_is_in_the_way_of_a_rewrite_is_said() {
     let app = App::facade();
     app.remove(".output/server/instrument.server.mjs");
     let report = app.succeeds(&["inspect"]);
-    assert!(report.contains("would refuse this build: instrumentation-not-found; "), "{report}");
+    assert!(report.contains("would refuse this build: instrumentation-not-found\n"), "{report}");
+    assert!(report.contains("  next: `presentry --dry-run` shows why it would be refused\n"), "{report}");
     assert!(report.contains("instrumentation  none\n") && !report.contains("with --import"), "{report}");
     assert_eq!(json(&app, &["inspect"], 0)["inspection"]["import"], serde_json::Value::Null);
 }

@@ -529,6 +529,51 @@ fn where_it_looked_is_said() {
 }
 
 #[test]
+fn a_source_with_another_name_is_named() {
+    let told = |files: &[(&str, &str)]| app(files).fails(&[], 1);
+    let said = told(&[("src/instrumentation.server.mts", INSTRUMENTATION)]);
+    let hint = "hint: `src/instrumentation.server.mts` starts Sentry: rename it to `src/instrument.server.mts`, or name \
+                it with `--instrumentation src/instrumentation.server.mts`\n";
+    assert!(said.contains(hint), "{said}");
+    // What the browser runs, and what only imports Sentry.
+    let other = [("src/entry-client.ts", INSTRUMENTATION), ("src/app.ts", "import '@sentry/solidstart';")];
+    assert!(told(&other).contains("hint: write `src/instrument.server.ts`"));
+}
+
+#[test]
+fn what_is_wrong_with_a_compiled_one_is_shown_in_its_source() {
+    let later = "import * as Sentry from \"@sentry/solidstart\";\n\
+                 type Level = { of: string };\n\
+                 export function start(level: Level): void { Sentry.init({ dsn: level.of }); }\n";
+    refuses(
+        &app(&[("src/instrument.server.ts", later)]),
+        &[],
+        expect![[r#"
+            error[init-later]: Sentry starts at some later time, and the runtime does not wait for it
+             --> src/instrument.server.ts:3:45
+              |
+            3 | export function start(level: Level): void { Sentry.init({ dsn: level.of }); }
+              |                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ in a function that nothing calls
+            hint: await the call at the top level of the instrumentation, or call `Sentry.init()` there
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain init-later` tells more
+        "#]],
+    );
+    refuses(
+        &app(&[("src/instrument.server.ts", "export const started = false;\n")]),
+        &[],
+        expect![[r#"
+            error[sentry-not-started]: no module in the static closure of `index.mjs` calls `init` of a `@sentry/*` package
+            hint: call `Sentry.init()` at the top level of `src/instrument.server.ts`
+
+            ✖ refused: 1 error; nothing was changed
+              next: `presentry explain sentry-not-started` tells more
+        "#]],
+    );
+}
+
+#[test]
 fn what_cannot_be_compiled_is_shown_in_its_source() {
     let source = |text: &str| {
         app(&[

@@ -68,7 +68,9 @@ fn a_report_says_what_is_needed_and_no_secret() {
 #[test]
 fn a_report_goes_to_a_file_and_shows_an_app_without_a_build() {
     let app = App::empty();
-    app.presentry(&["repro", "--out", "report.md"]).assert().success().stdout(contains("✔ wrote `report.md`"));
+    let told = app.presentry(&["repro", "--out", "report.md"]).assert().success();
+    told.stdout(contains("✔ wrote `report.md`"))
+        .stderr(contains("note: no build was found: run this in the directory"));
     assert!(app.read("report.md").contains("**error** `build-not-found`"));
 }
 

@@ -143,6 +143,7 @@ const server = createServer((request, response) => {
   if (request.url === '/graphql') query();
   if (request.url === '/hangs') return;
   if (request.url === '/dies') process.exit(3);
+  if (request.url === '/fails') response.statusCode = 500;
   response.end(request.url);
 });
 server.listen(process.env.PORT, process.env.HOST, () => console.log('Listening'));
@@ -469,6 +470,17 @@ fn what_is_expected_has_to_arrive() {
     let stderr = app.fails(&[&expect("/")[..], &["--wait", "1"]].concat(), 1);
     let missing = "error[spans-missing]: no span of `graphql` arrived; what arrived: `auto.http.otel.http` (1)\n";
     assert!(stderr.contains(missing), "{stderr}");
+    assert!(stderr.contains("hint: no request used it: name one that does with `--request`\n"), "{stderr}");
+    let hint = |expected: &str, request: &str| {
+        let arguments = ["trace", "--wait", "1", "--expect", expected, "--request", request];
+        app.fails(&arguments, 1).lines().find(|line| line.starts_with("hint: ")).unwrap_or_default().to_owned()
+    };
+    assert_eq!(hint("grahpql", "/"), "hint: no package `grahpql` was loaded; did you mean `graphql`?");
+    let failed = hint("graphql", "/fails");
+    assert!(
+        failed.starts_with("hint: `GET /fails` was answered with 500: `-v` shows what the server prints"),
+        "{failed}"
+    );
 }
 
 #[test]

@@ -63,6 +63,22 @@ fn colours_only_where_they_are_wanted() {
 }
 
 #[test]
+fn a_wrong_directory_is_told_from_an_app_without_a_build() {
+    let app = App::empty();
+    let hint = |app: &App| app.fails(&["check"], 1).lines().nth(1).unwrap_or_default().to_owned();
+    assert!(hint(&app).starts_with("hint: there is no `package.json` either: "), "{}", hint(&app));
+    app.write("package.json", "{}");
+    assert!(hint(&app).starts_with("hint: build the app first"), "{}", hint(&app));
+}
+
+#[test]
+fn a_path_of_a_request_is_no_directory() {
+    let app = App::facade();
+    let said = app.fails(&["trace", "/api/users"], 2);
+    assert!(said.contains("`presentry trace --request /api/users` sends a request\n"), "{said}");
+}
+
+#[test]
 fn explanations() {
     let app = App::empty();
     app.presentry(&["explain", "locked"]).assert().success().stdout(starts_with("error[locked]: another presentry"));

@@ -1,6 +1,6 @@
 //! `sentry-not-started`: nothing in the static closure of the entry calls `init` of a `@sentry/*` package.
 
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic, Severity, Subject};
 use crate::{
     diagnostics::Stage,
     graph::{Edge, Graph},
@@ -31,8 +31,18 @@ pub(crate) fn sentry_not_started(entry: &ModulePath, stage: &Stage) -> Diagnosti
             "run `presentry` on the build; if it did run, call `Sentry.init()` at the top level of the instrumentation"
                 .to_owned()
         }
-        Stage::Planned(instrumentation) => format!("call `Sentry.init()` at the top level of `{instrumentation}`"),
+        Stage::Planned(instrumentation) => call_it_in(instrumentation.as_str()),
     };
     let message = format!("no module in the static closure of `{entry}` calls `init` of a `@sentry/*` package");
-    Diagnostic::new(&CODE, message).hint(hint)
+    let diagnostic = Diagnostic::new(&CODE, message).hint(hint);
+    match stage {
+        Stage::Found => diagnostic,
+        Stage::Planned(_) => diagnostic.about(Subject::NoInit),
+    }
+}
+
+/// What to do about [`Subject::NoInit`], where the instrumentation is `file`.
+#[must_use]
+pub fn call_it_in(file: &str) -> String {
+    format!("call `Sentry.init()` at the top level of `{file}`")
 }
