@@ -34,15 +34,15 @@ pub fn markdown(overview: &Overview<'_>) -> String {
         let _ = writeln!(text, "{remark}\n");
     }
     text.push_str(
-        "A row is a cell: an app, how it is built and started, and the versions that were really installed. All columns of a row were \
-         built, started and judged in one run, by the same oracles ([CONTRIBUTING.md](../CONTRIBUTING.md) says how to run a \
-         cell again). The number of an oracle stands beside a column where that oracle fails.\n\n\
+        "A row is a cell: an app, how it is built and started, and the versions that were installed. One run built, started \
+         and judged all columns of a row, with the same oracles; [CONTRIBUTING.md](../CONTRIBUTING.md) describes how to run a \
+         cell again. The numbers beside a verdict are those of the oracles that fail.\n\n\
          - **proven**: each check passes.\n\
-         - **known**: what fails is known to fail for somebody else's reason, which is below. It is not counted as proven.\n\
-         - **proven, but for the platform**: what fails, fails in the same words in the same run for the build as it was under \
-         `node --import`, too, which is how Sentry says that a server is to be started. No order of modules mends that. This \
-         counts as proven in either column.\n\
-         - **failed**, **missing**: a check fails and nobody knows why, or the cell was not run. Both count as failed.\n\n",
+         - **known**: a check fails because of an upstream bug, which is named below. This does not count as proven.\n\
+         - **proven, but for the platform**: a check fails, and in the same run it fails in the same words for the unrewritten \
+         build under `node --import`, the start that Sentry documents. The order of modules cannot mend that. This counts \
+         as proven in each column.\n\
+         - **failed**, **missing**: a check failed unexpectedly, or the cell was not run. Both count as failed.\n\n",
     );
     let titles: Vec<&str> = VERSIONS.iter().map(|(_, title)| *title).collect();
     let columns: Vec<&str> = overview.columns.iter().map(|(_, title)| title.as_str()).collect();
@@ -54,14 +54,17 @@ pub fn markdown(overview: &Overview<'_>) -> String {
     }
     text.push_str(&sdks(overview));
     if overview.without_server().next().is_some() {
-        let _ = writeln!(text, "\n## Builds that are not rewritten\n\nThe command says why, and changes nothing.\n");
+        let _ = writeln!(
+            text,
+            "\n## Builds that are not rewritten\n\nThe command gives the reason, and changes nothing.\n"
+        );
         for row in overview.without_server() {
             let _ = writeln!(text, "- `{}`: {}. {}", row.cell.id, line_text(&row.cell.about), words(row, OURS));
         }
     }
     let reasons = reasons(overview);
     if !reasons.is_empty() {
-        let _ = write!(text, "\n## What is not green, and why\n{reasons}");
+        let _ = write!(text, "\n## What fails, and why\n{reasons}");
     }
     if !overview.left_out.is_empty() {
         text.push_str("\n## Combinations that cannot be judged\n\n");

@@ -84,7 +84,7 @@ export interface TraceOptions extends BuildOptions {
   timeout?: number;
   /** The requests to send, as `"POST /api/x {}"` or as objects; `["/"]` if not given. */
   requests?: (string | TraceRequest)[];
-  /** Libraries or origins of which a span has to arrive, such as `"graphql"`. */
+  /** Libraries or origins, such as `"graphql"`: a span of each has to arrive. */
   expect?: string[];
   /** How many seconds to wait for spans after the last answer; 10 if not given. */
   wait?: number;

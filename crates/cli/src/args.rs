@@ -81,23 +81,23 @@ impl Cli {
             Some(_) => return Ok(()),
         };
         if args.mode == ModeArg::TopLevelImport && (args.exports == ExportsArg::Wrap || args.keep_sdk_wrapper) {
-            let message = "`--exports wrap` and `--keep-sdk-wrapper` are of no use with `--mode top-level-import`, which \
+            let message = "`--exports wrap` and `--keep-sdk-wrapper` cannot be used with `--mode top-level-import`, which \
                            writes no facade";
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         if args.compile_cache.is_some() && (args.mode == ModeArg::TopLevelImport || args.keep_sdk_wrapper) {
-            let message = "`--compile-cache` is a line of the facade, so it goes neither with `--mode top-level-import` \
-                           nor with `--keep-sdk-wrapper`";
+            let message = "`--compile-cache` is a line of the facade, so it cannot be used with `--mode top-level-import` \
+                           or `--keep-sdk-wrapper`";
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         if args.bundle_sdk.is_some() && !args.writes_facade() {
-            let message = "`--bundle-sdk` needs a facade, so it goes neither with `--mode top-level-import` nor with \
+            let message = "`--bundle-sdk` needs a facade, so it cannot be used with `--mode top-level-import` or \
                            `--keep-sdk-wrapper`";
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         if args.prune && args.bundling() == Bundling::No {
-            let message = "`--prune` takes out what a bundle of the SDK makes superfluous, so it goes neither with \
-                           `--no-bundle-sdk` nor with what writes no facade";
+            let message = "`--prune` removes packages that only an SDK in its packages needs, so it cannot be used with \
+                           `--no-bundle-sdk`, `--mode top-level-import` or `--keep-sdk-wrapper`";
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         if args.exports != ExportsArg::Wrap && !args.wrap.is_empty() {
@@ -191,7 +191,7 @@ fn codes() -> Vec<&'static str> {
 /// Where the build is.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BuildArgs {
-    /// The directory of the app, in which it is built
+    /// The directory of the app, where it was built
     #[arg(default_value = ".")]
     pub(crate) app: PathBuf,
 
@@ -378,7 +378,7 @@ pub(crate) struct TraceArgs {
     #[arg(long = "request", value_name = "REQUEST", value_parser = Request::from_argument)]
     pub(crate) requests: Vec<Request>,
 
-    /// A library or an origin of which a span has to arrive, as `graphql` or `auto.db` (repeatable)
+    /// A library or an origin, such as `graphql` or `auto.db`: a span of it has to arrive (repeatable)
     #[arg(long = "expect", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) expected: Vec<String>,
 
@@ -508,7 +508,7 @@ pub(crate) struct CompletionsArgs {
 /// The arguments of `presentry man`.
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// The command to have the page of, instead of the page of `presentry` itself
+    /// The command whose page to print, instead of that of `presentry`
     #[arg(value_name = "COMMAND", value_parser = ["rewrite", "check", "trace", "inspect", "restore", "repro", "explain", "completions", "man"])]
     pub(crate) of: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! Paths as the command names and shows them: of files of a build, and of what the user wrote.
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -96,14 +96,23 @@ impl fmt::Display for OutputPath {
 
 /// A file that an option names, with its real path.
 pub(crate) fn existing_file(named: &Path, option: &str) -> Result<PathBuf, Failure> {
-    match fs::canonicalize(named) {
+    match dunce::canonicalize(named) {
         Ok(real) if real.is_file() => Ok(real),
         _ => Err(Failure::Usage(file_not_found::diagnostic(named, option))),
     }
 }
 
+/// A file that an option names and that will be written.
+pub(crate) fn writable_file(named: &Path, option: &str) -> Result<(), Failure> {
+    let parent = named.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match parent.is_none_or(Path::is_dir) {
+        true => Ok(()),
+        false => Err(Failure::Usage(file_not_found::no_directory(named, option))),
+    }
+}
+
 pub(crate) fn canonical(path: &Path) -> Result<PathBuf, Failure> {
-    fs::canonicalize(path)
+    dunce::canonicalize(path)
         .map_err(|error| Failure::Unexpected(anyhow::anyhow!("failed to resolve `{}`: {error}", path.display())))
 }
 

@@ -53,7 +53,7 @@ impl Scratch {
 
     /// Where it is with links followed, as Node gives modules their real paths.
     pub(crate) fn real_path(&self) -> io::Result<PathBuf> {
-        fs::canonicalize(self.path())
+        dunce::canonicalize(self.path())
     }
 
     /// Writes a file, given by its path in here.

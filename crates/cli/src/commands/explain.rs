@@ -24,6 +24,7 @@ pub(crate) fn run(args: &ExplainArgs, output: &Output) -> Result<(), Failure> {
     let codes = diagnostics::all();
     let text = match (&args.code, args.all) {
         (Some(name), _) => {
+            let name = bare(name);
             let code = codes.iter().find(|code| code.name == name);
             let code = code.ok_or_else(|| Failure::Usage(unknown_code::diagnostic(name, &codes)))?;
             match args.format {
@@ -44,6 +45,12 @@ pub(crate) fn run(args: &ExplainArgs, output: &Output) -> Result<(), Failure> {
     };
     output.text(&text);
     Ok(())
+}
+
+/// The code in `error[code]` or `warning[code]`, which people copy whole.
+fn bare(name: &str) -> &str {
+    let inside = name.strip_prefix("error[").or_else(|| name.strip_prefix("warning["));
+    inside.and_then(|inside| inside.split(']').next()).unwrap_or(name)
 }
 
 fn explained(code: &Code, terminal: &Terminal) -> String {

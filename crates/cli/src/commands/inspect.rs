@@ -319,17 +319,20 @@ impl Found<'_> {
         lines.push(("entry", format!("{} (loaded as: {loading})", place.show(&self.build.entry))));
         lines.extend(self.build.found.as_ref().map(|found| ("how it runs", found.preset.invoked.to_owned())));
         lines.push(("shape", self.shape_line()));
-        lines.push(match &self.instrumentation {
-            Some(Where::File(path)) => ("instrumentation", place.show(path)),
-            Some(Where::Entry) => ("instrumentation", format!("inlined into `{}`", self.build.entry)),
-            None => ("instrumentation", "none".to_owned()),
-        });
-        if self.provided.origin != Origin::Build {
-            lines.push(("", format!("{}, {}", place.show(&self.provided.path), self.provided.origin)));
-        }
+        let made = (self.provided.origin != Origin::Build)
+            .then(|| format!("{}, {}", place.show(&self.provided.path), self.provided.origin));
+        let found = match &self.instrumentation {
+            // It is there since an earlier run has made it.
+            Some(Where::File(path)) if made.is_some() && *path == self.provided.path => None,
+            Some(Where::File(path)) => Some(place.show(path)),
+            Some(Where::Entry) => Some(format!("inlined into `{}`", self.build.entry)),
+            None => Some("none".to_owned()),
+        };
+        let names = ["instrumentation", ""];
+        lines.extend(names.into_iter().zip(found.into_iter().chain(made)));
         let added = self.provided.files.iter().filter(|file| !file.path.as_str().ends_with(".map"));
         let added: Vec<String> = added.map(|file| format!("{} ({})", file.path, file.from)).collect();
-        if !added.is_empty() {
+        if !added.is_empty() && self.rewrite != Outcome::AlreadyFirst {
             lines.push(("files to add", added.join(", ")));
         }
         let at_once: Vec<&ModulePath> = self.proof.closure.iter().filter(|path| **path != self.build.entry).collect();

@@ -62,19 +62,21 @@ const HEAD: &str = "\
 
 # Presets
 
-What presentry knows of the presets of Nitro 2. A build says which one made it in its `nitro.json`; the name may be written
-in kebab case, snake case or camel case.
+The presets of Nitro 2 that presentry knows. `nitro.json` of a build names its preset, in kebab
+case, snake case or camel case.
 
 ## Rewritten
 
 How the host loads the entry decides what the facade does when the runtime throws while it loads:
 
-- *process*: Node.js was started with the entry. The facade awaits the runtime, and an error ends the process.
-- *launcher*: a start file floats `import()` of the entry, or Deno runs it, so that nobody sees a rejection. The facade throws the error
-  outside of the promise, which ends the process.
-- *imported*: the host, or code of yours, imports the entry and handles a rejection. The facade awaits the runtime.
-- *required*: the host calls `require()`, where top-level await is an error (`ERR_REQUIRE_ASYNC_MODULE`). Needs
-  `--exports wrap`.
+- *process*: Node.js was started with the entry. The facade awaits the runtime, and an error ends the
+  process.
+- *launcher*: a start file does not await its `import()` of the entry, or Deno runs it, so nothing
+  handles a rejection. The facade throws the error outside of the promise, which ends the process.
+- *imported*: the host, or code of yours, imports the entry and handles a rejection. The facade
+  awaits the runtime.
+- *required*: the host calls `require()`, where top-level await is an error
+  (`ERR_REQUIRE_ASYNC_MODULE`). Needs `--exports wrap`.
 
 ";
 
@@ -99,13 +101,11 @@ fn page() -> String {
         .expect(INFALLIBLE);
     }
     page.push_str(
-        "\nWhere two entries stand, the first that is there counts. `exports` are those of a build without options of the \
-         preset; every\nexport is passed on, whatever its name.\n\n## Refused\n\nWorkers and edge functions have no module hooks (`edge-runtime` in [diagnostics.md](diagnostics.md)): ",
+        "\nWhere two entries stand, the first that exists counts. `exports` are those of a build without \
+         options\nof the preset; every export is passed on, whatever its name.\n\n## Refused\n\nWorkers and edge functions have no module hooks (`edge-runtime` in [diagnostics.md](diagnostics.md)): ",
     );
     page.push_str(&named(Runtime::Edge));
-    page.push_str(
-        ".\n\n## Without a server\n\nThere is nothing to do for static builds, and presentry says so and exits 0: ",
-    );
+    page.push_str(".\n\n## Without a server\n\nThere is nothing to do for static builds, and presentry exits 0: ");
     page.push_str(&named(Runtime::Static));
     page.push_str(".\n");
     page

@@ -23,6 +23,7 @@ use crate::{
 
 /// Gathers, removes, and writes.
 pub(crate) fn run(args: &ReproArgs, style: &OutputArgs, output: &Output) -> Result<(), Failure> {
+    args.out.as_deref().map_or(Ok(()), |file| paths::writable_file(file, "--out"))?;
     let mut facts = facts(args, style, output);
     let mut secrets = secrets(args);
     let names = facts.packages.iter().map(|(name, ..)| name.as_str()).chain(["presentry"]);
@@ -222,7 +223,7 @@ fn secrets(args: &ReproArgs) -> redact::Secrets {
         }
     }
     secrets.path(&here, ".");
-    if let Ok(app) = fs::canonicalize(app) {
+    if let Ok(app) = dunce::canonicalize(app) {
         secrets.path(&app, "APP");
     }
     if let Some(home) = env::home_dir() {

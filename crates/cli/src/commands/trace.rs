@@ -93,6 +93,7 @@ pub(crate) fn run(args: &TraceArgs, build: &Build, output: &Output, report: &mut
     if let Some(missing) = args.env_files.iter().find(|file| !file.is_file()) {
         return Err(Failure::Usage(file_not_found::diagnostic(missing, "--env-file")));
     }
+    args.html.as_deref().map_or(Ok(()), |file| paths::writable_file(file, "--html"))?;
     let _lock = for_reading(build, output)?;
     build.warnings().for_each(|warning| output.diagnostic(&warning, Some(&build.place)));
     let (proof, expected) = expected(args, build, report)?;
@@ -287,7 +288,7 @@ fn expected(args: &TraceArgs, build: &Build, report: &mut Report) -> Result<(Pro
         }
     }
     let start = build.found.as_ref().and_then(|found| found.preset.start).map(|start| place.server.join(start));
-    let start = start.and_then(|start| std::fs::canonicalize(start).ok());
+    let start = start.and_then(|start| dunce::canonicalize(start).ok());
     let expected = Expected {
         server: place.server.clone(),
         entry: on_disk(&build.entry),
@@ -417,7 +418,7 @@ impl Start {
     }
 
     fn file_from_app(&self) -> &OsStr {
-        let app = std::fs::canonicalize(&self.directory).unwrap_or_default();
+        let app = dunce::canonicalize(&self.directory).unwrap_or_default();
         self.file.strip_prefix(app).unwrap_or(&self.file).as_os_str()
     }
 

@@ -5,12 +5,12 @@ use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 pub(super) static CODE: Code = Code {
     name: "ahead-skipped",
     severity: Severity::Warning,
-    summary: "libraries get their channels at run time, as they cannot be injected ahead of time",
-    explanation: r#"The channels of the SDK are injected once, into the finished build, where that is possible. Here it
-is not: the SDK of the build is not whole in the app, or it is another one, or it does something
-else than is known of it. The build is rewritten and proven all the same; the SDK injects while the
-server starts, which takes longer. `--instrument-ahead` refuses instead, and so does `--strict`;
-with `--no-instrument-ahead` nothing is tried."#,
+    summary: "libraries cannot be injected ahead of time, so they get their channels at run time",
+    explanation: r#"If possible, presentry injects the channels of the SDK once, into the finished build. Here it is
+not: files of the SDK are missing among the packages of the app, or their version is another one, or
+the SDK does not work as presentry expects. The build is rewritten and proven all the same; the SDK
+injects while the server starts, which takes longer. `--instrument-ahead` refuses instead, and so
+does `--strict`; with `--no-instrument-ahead` nothing is tried."#,
 };
 
 pub(crate) fn diagnostic(reason: &str) -> Diagnostic {

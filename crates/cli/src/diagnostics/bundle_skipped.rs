@@ -5,7 +5,7 @@ use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity, Subject};
 pub(super) static CODE: Code = Code {
     name: "bundle-skipped",
     severity: Severity::Warning,
-    summary: "the SDK stays in its packages, as it cannot be bundled",
+    summary: "the SDK cannot be bundled, so it stays in its packages",
     explanation: r#"presentry bundles the SDK into one module if possible. Here it is not: the packages of the app have
 no bundler, or files of the SDK are missing, or a second copy of it would be loaded. The build is
 still rewritten and proven. It starts as slowly as before, and `--prune` removes nothing. With

@@ -6,8 +6,9 @@ pub(super) static CODE: Code = Code {
     name: "changed-meanwhile",
     severity: Severity::Error,
     summary: "a file was changed by someone else while presentry was at work",
-    explanation: r#"Each file is compared with what the plan was made for just before it is replaced. What had been
-written was undone. A build or a watcher may still be running."#,
+    explanation: r#"Just before presentry replaces a file, it compares the file with the one that it planned for. They
+differ, so everything that this run had written was undone. A build or a watcher may still be
+running."#,
 };
 
 /// `message` names the file.

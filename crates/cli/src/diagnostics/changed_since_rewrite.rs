@@ -6,8 +6,8 @@ pub(super) static CODE: Code = Code {
     name: "changed-since-rewrite",
     severity: Severity::Error,
     summary: "a file that presentry wrote was changed by someone else",
-    explanation: r#"The original of the file is known, and so is what presentry made of it, but the file is neither.
-Whatever was done to it would be lost by a rewrite or a restore. A debug id that
+    explanation: r#"The file is neither the original nor what presentry wrote. A rewrite or a restore would lose what
+was changed in it. A debug id that
 `sentry-cli sourcemaps inject` adds does not count as a change."#,
 };
 

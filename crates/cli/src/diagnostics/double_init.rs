@@ -5,10 +5,10 @@ use presentry_rewriter::diagnostics::{Code, Diagnostic, Label, Severity};
 pub(super) static CODE: Code = Code {
     name: "double-init",
     severity: Severity::Warning,
-    summary: "something else than the instrumentation of the build starts Sentry, too",
+    summary: "Sentry is started a second time, outside of the instrumentation",
     explanation: r#"A script of `package.json` starts Node.js with `--import` (or `--require`) of a file that starts
 Sentry, and the build starts Sentry as well. Two files are two modules, so `Sentry.init()` runs
-twice: the second client replaces the first, and what the first one had set up is lost or doubled.
+twice: the second client replaces the first, and the setup of the first is lost or doubled.
 
 The file that lies in the build runs once, whoever imports it, because it is one module at one URL.
 With presentry no `--import` is needed at all.

@@ -15,7 +15,7 @@ pub(super) static CODE: Code = Code {
     summary: "a file that was named on the command line is not there",
     explanation: r#"The paths given to `--entry`, `--instrumentation` and `--env-file` are relative to the current
 directory. The entry is a file of the finished build; the instrumentation is one as well, or a
-source."#,
+source. `--html` and `--out` name a file to write, in a directory that exists."#,
 };
 
 /// `option` is the option that named the file.
@@ -25,6 +25,12 @@ pub(crate) fn diagnostic(file: &Path, option: &str) -> Diagnostic {
         Some(near) => format!("did you mean `{}`? Paths are relative to the current directory", near.display()),
         None => "paths are relative to the current directory".to_owned(),
     })
+}
+
+/// `option` is the option that named the file to write, in a directory that is not there.
+pub(crate) fn no_directory(file: &Path, option: &str) -> Diagnostic {
+    let message = format!("`{option}` names `{}`, whose directory is not there", file.display());
+    Diagnostic::new(&CODE, message).hint("create the directory, or name a file elsewhere")
 }
 
 /// The file in the same directory whose name is near.

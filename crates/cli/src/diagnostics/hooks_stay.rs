@@ -6,12 +6,12 @@ pub(super) static CODE: Code = Code {
     name: "hooks-stay",
     severity: Severity::Warning,
     summary: "libraries are injected ahead of time, and the SDK registers its hooks all the same",
-    explanation: r#"The SDK registers no hooks where everything that they would inject was injected ahead of time. Here
-something is left: a library that the build imports and that lies outside of it, or one in a chunk
-that could not be injected. Hooks inject into what is loaded from packages, and the server starts as
-slowly as it would with `--no-instrument-ahead`. Have a library outside copied into the build to be
-rid of the hooks. Hooks do not reach a library in a chunk; leave it in `node_modules` of the build
-(`bundled-library`) to get its spans."#,
+    explanation: r#"The SDK registers no hooks if everything that they would inject was injected ahead of time. Here
+something is left: a library that the build imports from outside, or one in a chunk that could not
+be injected. The hooks inject into packages as they are loaded, so the server starts as slowly as
+with `--no-instrument-ahead`. If the library is outside of the build, copy it into the build, and
+the hooks are not needed. Hooks do not reach a library in a chunk; leave it in `node_modules` of the
+build (`bundled-library`) to get its spans."#,
 };
 
 /// `left` are the libraries that only hooks reach, each with the reason; nothing is given where there are none.

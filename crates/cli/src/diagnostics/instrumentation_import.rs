@@ -6,14 +6,14 @@ pub(super) static CODE: Code = Code {
     name: "instrumentation-import",
     severity: Severity::Error,
     summary: "an import of the instrumentation leads to nothing that can be compiled",
-    explanation: r#"Where the build has no instrumentation, presentry compiles it from its source, with every file of
-the app that it imports. Imports are found as Vite finds them: relative ones with its extensions and
+    explanation: r#"If the build has no instrumentation, presentry compiles it from its source, with every file of the
+app that it imports. Imports are found as Vite finds them: relative ones with its extensions and
 `index` files, `~/` for `appRoot`, `/` for the app, `imports` of its `package.json`, and the `paths`
 of `tsconfig.json`. Packages are left alone, and Node.js finds them when the server starts.
 
-What only Vite knows has no place there: `virtual:` modules, `?raw`, style sheets, images, aliases
+What only Vite knows cannot be compiled: `virtual:` modules, `?raw`, style sheets, images, aliases
 and plugins of its configuration. An instrumentation that needs them has to be built by Vite: name
-it in `withSentry`'s option `instrumentation`, and presentry takes what Vite made of it."#,
+it in `withSentry`'s option `instrumentation`, and presentry uses the file that Vite built."#,
 };
 
 /// `reason` says what is wrong with the import at `label`.

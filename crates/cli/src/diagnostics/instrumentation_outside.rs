@@ -9,8 +9,8 @@ pub(super) static CODE: Code = Code {
     severity: Severity::Error,
     summary: "the instrumentation is neither in the server directory nor a source",
     explanation: r#"Only the server directory is deployed. A facade that imports something outside of it would start
-only on this machine. A file outside of it is treated as a source and compiled, if it is TypeScript
-or JavaScript by its extension."#,
+only on this machine. A file outside of it is compiled as a source if its extension is one of
+TypeScript or JavaScript."#,
 };
 
 /// `file` is what `--instrumentation` names.

@@ -6,11 +6,11 @@ pub(super) static CODE: Code = Code {
     name: "instrumentation-syntax",
     severity: Severity::Error,
     summary: "the source of the instrumentation cannot be compiled",
-    explanation: r#"Where the build has no instrumentation, presentry compiles it from its source: types go, enums and
-namespaces become JavaScript, `import.meta.env` gets the values that the server build of Vite has.
-Elements of JSX, decorators and features of Vite such as `import.meta.glob` are not compiled. In a
-`.cjs` file what is required of `@sentry/*` becomes an import, because the SDK registers its hooks
-for ES modules only when it is one itself; a file of the app cannot be required."#,
+    explanation: r#"If the build has no instrumentation, presentry compiles it from its source. Types are removed, enums
+and namespaces become JavaScript, and `import.meta.env` gets the values that Vite's server build
+has. JSX, decorators and features of Vite such as `import.meta.glob` are not compiled. In a `.cjs`
+file, `require("@sentry/…")` becomes an import, because the SDK registers its hooks for ES modules
+only when it is one itself; a file of the app cannot be required."#,
 };
 
 /// `message` says what is wrong at `label`; `in_commonjs` says that it is in a CommonJS file.

@@ -8,8 +8,8 @@ pub(super) static CODE: Code = Code {
     name: "invalid-metadata",
     severity: Severity::Error,
     summary: "`nitro.json` cannot be read",
-    explanation: r#"Nitro writes `nitro.json` at the end of a build. One that cannot be read, or names no preset, may be
-the trace of a build that did not come to its end."#,
+    explanation: r#"Nitro writes `nitro.json` at the end of a build. If it cannot be read or names no preset, the build
+may not have finished."#,
 };
 
 /// `file` is the `nitro.json`.

@@ -22,7 +22,6 @@ findings, and the verdict of the build:
   version of Node.js, or in this runtime.
 
 `presentry trace` shows the same start in full, with the variables that it is given. A client that
-sends nothing, without a DSN or with `enabled: false`, counts as one. The guard then skips
-the libraries.
-Rewrite with `--no-guard` to be rid of the guard."#,
+sends nothing, without a DSN or with `enabled: false`, counts as one; the guard then skips the
+libraries. `--no-guard` writes a facade without the guard."#,
 };

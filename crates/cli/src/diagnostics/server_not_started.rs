@@ -6,12 +6,12 @@ pub(super) static CODE: Code = Code {
     name: "server-not-started",
     severity: Severity::Error,
     summary: "the server that was to be watched did not come up",
-    explanation: r#"`presentry trace` starts the server as its host does, in the directory of the app and with the
-environment of the shell. It has to listen, or for functions the entry has to be loaded, within the
-time that `--timeout` allows. What the server printed last is shown with the error, and all of it
-with `-v`.
+    explanation: r#"`presentry trace` starts the server as its host does, in the directory of the app. The server has to
+listen within the time that `--timeout` allows; for functions the entry has to be loaded. The last
+lines that the server printed are shown with the error, and all of them with `-v`.
 
-Often a variable that the host sets is missing, or a package that was not collected into the build."#,
+Often a variable is missing: the server does not get those of your shell, unless `--env NAME` or
+`--env-file FILE` gives them. Or a package is missing that was not collected into the build."#,
 };
 
 /// The process ended; `how` follows its name.

@@ -5,9 +5,9 @@ use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 pub(super) static CODE: Code = Code {
     name: "several-builds",
     severity: Severity::Error,
-    summary: "there is more than one build, and nothing says which is meant",
+    summary: "there are several builds, and none was chosen",
     explanation: r#"Builds of two presets lie side by side, for example in `.output` and `.vercel/output`. Rewriting the
-wrong one would leave the right one without Sentry, so none is chosen."#,
+wrong one would leave the right one without Sentry, so presentry does not guess."#,
 };
 
 /// `candidates` are output directories and their presets.

@@ -13,7 +13,7 @@ use presentry_rewriter::{
 };
 use serde::Deserialize;
 
-use crate::{diagnostics::bundled_library, store::disk::DiskSources};
+use crate::{diagnostics::bundled_library, paths::show, store::disk::DiskSources};
 
 /// Where Nitro 3 puts modules that are made of packages alone, relative to the server directory. Nitro 2 has no such
 /// directory.
@@ -71,7 +71,7 @@ impl Bundled {
 
 /// The names of what the SDK instruments that the build has, or the app where the build lacks it.
 fn instrumented_by(server: &Path, app: &Path) -> BTreeSet<String> {
-    let app = fs::canonicalize(app).unwrap_or_else(|_| app.to_owned());
+    let app = dunce::canonicalize(app).unwrap_or_else(|_| app.to_owned());
     let has_sdk = |place: &&Path| place.join("node_modules/@sentry").is_dir();
     let mut places = std::iter::once(server).chain(app.ancestors()).filter(has_sdk);
     let any_module = ModulePath::new("index.mjs").expect("the name of a file");
@@ -91,7 +91,7 @@ fn of_nitro_2(server: &Path, shown: &str) -> BTreeMap<String, String> {
         let file = script.strip_prefix(server).unwrap_or(&script);
         for package in sources.iter().filter_map(|source| package_of(source)) {
             if !bundled.contains_key(package) {
-                bundled.insert(package.to_owned(), format!("{shown}/{}", file.display()));
+                bundled.insert(package.to_owned(), format!("{shown}/{}", show(file)));
             }
         }
     }

@@ -163,7 +163,7 @@ fn of_app(args: &BuildArgs, named: Option<&'static Preset>) -> Result<Located, F
     }
     let bundled = libraries::bundled(&place.server, &place.shown, app);
     let name = entry_name(&options, &server, preset, &mut reasons, &mut warnings);
-    let (entry, modified) = match fs::canonicalize(server.join(&name)) {
+    let (entry, modified) = match dunce::canonicalize(server.join(&name)) {
         // Node gives the entry its real path, so a link to another directory changes what its specifiers mean.
         Ok(real) => {
             let entry = module_path(&place.server, &real)
@@ -356,7 +356,7 @@ fn of_entry(args: &BuildArgs, named: &Path, preset: Option<&'static Preset>) -> 
         return Err(Failure::Usage(file_not_found::not_text(named)));
     };
     // The entry may be one of another app than the one the command is run in.
-    let is_of_app = fs::canonicalize(&args.app).is_ok_and(|app| real.starts_with(app));
+    let is_of_app = dunce::canonicalize(&args.app).is_ok_and(|app| real.starts_with(app));
     let options = if is_of_app { Options::read(&args.app)? } else { Options::default() };
     let mut built = modified(&real);
     let mut loading = preset.map_or(EntryLoading::Process, |preset| preset.loading);

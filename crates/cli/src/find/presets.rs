@@ -194,7 +194,7 @@ pub(crate) static PRESETS: &[Preset] = &[
     Preset {
         loading: EntryLoading::Launcher,
         start: Some("../index.js"),
-        invoked: "iisnode requires `.output/index.js`, which floats `import()`",
+        invoked: "iisnode requires `.output/index.js`, which does not await its `import()`",
         ..process("iis-node", &[])
     },
     // firebase/preset.ts: App Hosting starts a process; functions are loaded by firebase-functions, which tries
@@ -230,7 +230,7 @@ pub(crate) static PRESETS: &[Preset] = &[
         loading: EntryLoading::Launcher,
         start: Some("server.js"),
         exports: &[],
-        invoked: "`node server.js`, which floats `import()`",
+        invoked: "`node server.js`, which does not await its `import()`",
         ..process("aws-amplify", &[])
     },
     // azure/preset.ts; `writeFunctionsRoutes` in azure/utils.ts packs the archive in the hook `compiled`.

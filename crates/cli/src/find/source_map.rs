@@ -13,7 +13,7 @@ pub(crate) fn source_of(server: &Path, app: &Path, label: &Label) -> Option<Stri
     let [line, column] = [label.position.line, label.position.column].map(|number| u32::try_from(number - 1).ok());
     let source = map.lookup_token(line?, column?)?.get_source()?.to_owned();
     let file = without_parents(&module.parent()?.join(&source));
-    let app = std::fs::canonicalize(app).ok()?;
+    let app = dunce::canonicalize(app).ok()?;
     Some(file.strip_prefix(&app).map_or(source, crate::paths::show))
 }
 

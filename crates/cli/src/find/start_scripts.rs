@@ -101,9 +101,9 @@ fn file_of(app: &Path, specifier: &str) -> Option<PathBuf> {
     let is_path = path.starts_with("./") || path.starts_with("../") || Path::new(path).is_absolute();
     let file = is_path.then(|| app.join(path))?;
     // The file itself need not be there: a build may be what makes it.
-    match fs::canonicalize(file.parent()?) {
+    match dunce::canonicalize(file.parent()?) {
         Ok(parent) => {
-            Some(fs::canonicalize(&file).unwrap_or_else(|_| parent.join(file.file_name().unwrap_or_default())))
+            Some(dunce::canonicalize(&file).unwrap_or_else(|_| parent.join(file.file_name().unwrap_or_default())))
         }
         Err(_) => Some(file),
     }

@@ -6,7 +6,6 @@ mod laid_out;
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -253,7 +252,7 @@ fn refuse_second_copies(view: &View<'_>, plan: &Plan, remaining: &Remaining) -> 
         });
         if let Some((specifier, file)) = asks {
             let shown = file.strip_prefix(&place.server).unwrap_or(file);
-            refused.push(sdk_of_package(&package.name, &shown.display().to_string(), specifier));
+            refused.push(sdk_of_package(&package.name, &crate::paths::show(shown), specifier));
         }
     }
     if refused.is_empty() { Ok(()) } else { Err(Failure::Refused(refused)) }
@@ -281,7 +280,7 @@ fn make(
     original: &dyn Sources,
     remaining: &Remaining,
 ) -> Result<(Bundle, BTreeMap<String, PathBuf>), Failure> {
-    let app = fs::canonicalize(&view.args.build.app).map_err(|error| Failure::Unexpected(error.into()))?;
+    let app = dunce::canonicalize(&view.args.build.app).map_err(|error| Failure::Unexpected(error.into()))?;
     let names = Names::free_in(original, remaining.sdk.len());
     let alone = remaining.sdk.iter().next().filter(|_| remaining.sdk.len() == 1);
     let laid_out = LaidOut::of(&plan.over(view)?, &view.build.place)?;

@@ -9,7 +9,6 @@ mod wire;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::PathBuf,
 };
 
@@ -286,7 +285,7 @@ fn sdk_of(rewriting: &Rewriting, sources: &dyn Sources, view: &View<'_>) -> Resu
     if view.build.found.as_ref().is_some_and(|found| found.preset.runtime == Runtime::Edge) {
         return Err(Refused::because("an edge runtime loads no packages"));
     }
-    let app = fs::canonicalize(&view.args.build.app)
+    let app = dunce::canonicalize(&view.args.build.app)
         .map_err(|error| Refused::because(format!("the app cannot be found: {error}")))?;
     let client = sdk::find(&view.build.place, &app, &names_of_sdk(rewriting, sources)?)?;
     Ok(OfApp { app, client })

@@ -356,7 +356,7 @@ fn from_source(build: &Build, original: &dyn Sources) -> Result<Option<Provided>
         return Err(unknown.error().into());
     }
     let Some(source) = find_source(build) else { return Ok(None) };
-    let real = fs::canonicalize(&source)
+    let real = dunce::canonicalize(&source)
         .map_err(|error| Failure::Unexpected(anyhow::anyhow!("failed to resolve `{}`: {error}", show(&source))))?;
     source::compile(build, original, &real, &show(&source)).map(Some)
 }

@@ -195,7 +195,7 @@ fn missing_of_bundle(
     bundle: &Asks<'_>,
     checked: &Checked,
 ) -> Result<Vec<Missing>, Failure> {
-    let app = fs::canonicalize(app).unwrap_or_else(|_| app.to_owned());
+    let app = dunce::canonicalize(app).unwrap_or_else(|_| app.to_owned());
     let tree = View::everything();
     let mut missing = Vec::new();
     for specifier in &bundle.specifiers {
@@ -236,7 +236,7 @@ fn in_app(tree: &View, app: &Path, specifier: &String, bundle: Option<&Asks<'_>>
 
 /// The tracer of the app that a build belongs to; else what is in the way, and nothing where only the build is there.
 fn tracer(place: &Place, app: &Path) -> Result<Tracer, Option<Diagnostic>> {
-    let app = fs::canonicalize(app).map_err(|_| None)?;
+    let app = dunce::canonicalize(app).map_err(|_| None)?;
     if !place.output.starts_with(&app) {
         return Err(None);
     }
@@ -371,7 +371,7 @@ impl Reporter<'_> {
     /// A package outside of the build by its directory, and another file by its path.
     fn outside(&self, file: &Path) -> String {
         let place = text(file).map_or_else(|| file.to_owned(), |text| PathBuf::from(package_directory(&text)));
-        match fs::canonicalize(self.app).ok().and_then(|app| place.strip_prefix(app).ok().map(Path::to_owned)) {
+        match dunce::canonicalize(self.app).ok().and_then(|app| place.strip_prefix(app).ok().map(Path::to_owned)) {
             Some(below) => show(&self.app.join(below)),
             None => show(&place),
         }

@@ -150,7 +150,7 @@ struct Twins {
 
 impl Twins {
     fn of(app: &Path) -> Self {
-        let app = fs::canonicalize(app).unwrap_or_else(|_| app.to_owned());
+        let app = dunce::canonicalize(app).unwrap_or_else(|_| app.to_owned());
         let mut directories = Vec::new();
         for above in app.ancestors() {
             let modules = above.join("node_modules");

@@ -55,8 +55,8 @@ fn annotation(diagnostic: &DiagnosticReport, workspace: Option<&Path>) -> String
 
 /// Annotations are shown at files by their path in the repository, and a step may run anywhere below it.
 fn in_workspace(path: &str, workspace: Option<&Path>) -> String {
-    let real = std::fs::canonicalize(path).ok();
-    let workspace = workspace.and_then(|workspace| std::fs::canonicalize(workspace).ok());
+    let real = dunce::canonicalize(path).ok();
+    let workspace = workspace.and_then(|workspace| dunce::canonicalize(workspace).ok());
     let below = real.zip(workspace).and_then(|(real, workspace)| Some(show(real.strip_prefix(workspace).ok()?)));
     below.unwrap_or_else(|| path.to_owned())
 }

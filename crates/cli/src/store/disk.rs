@@ -151,7 +151,7 @@ mod tests {
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("far.mjs"), "").unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let root = fs::canonicalize(directory.path()).unwrap();
+        let root = dunce::canonicalize(directory.path()).unwrap();
         fs::create_dir_all(root.join("chunks/build")).unwrap();
         fs::create_dir_all(root.join("node_modules/pg")).unwrap();
         fs::create_dir_all(root.join(".presentry")).unwrap();

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::{
     diagnostics::{outside_output, restore_data_missing, store_unreadable},
     failure::Failure,
-    paths::{OutputPath, is_absent},
+    paths::{OutputPath, is_absent, show},
     store::{
         fs_steps::Root,
         manifest::{
@@ -59,7 +59,7 @@ impl Place {
         }
         match shown.to_str() {
             Some("" | ".") => rest.to_owned(),
-            _ => format!("{}/{rest}", shown.display()),
+            _ => format!("{}/{rest}", show(&shown)),
         }
     }
 
@@ -134,7 +134,7 @@ impl Place {
         let mut missing = Vec::new();
         let mut there = named.as_path();
         let mut real = loop {
-            match fs::canonicalize(there) {
+            match dunce::canonicalize(there) {
                 Ok(real) => break real,
                 Err(error) if is_absent(&error) => {}
                 Err(error) => {
@@ -233,8 +233,8 @@ impl Place {
 
     fn shown_file(&self, file: &Path) -> String {
         match self.shown.as_str() {
-            "." => file.display().to_string(),
-            shown => format!("{shown}/{}", file.display()),
+            "." => show(file),
+            shown => format!("{shown}/{}", show(file)),
         }
     }
 

@@ -313,7 +313,7 @@ impl FileSystem for View {
         let path = &self.followed(path);
         match self.look(path, FileSystemOs::metadata)? {
             _ if self.entries.contains_key(path) => Ok(path.to_owned()),
-            _ => match fs::canonicalize(path) {
+            _ => match dunce::canonicalize(path) {
                 Err(_) if self.directories.contains(path) => Ok(path.to_owned()),
                 real => real,
             },

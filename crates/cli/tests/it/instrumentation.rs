@@ -804,4 +804,8 @@ fn a_second_run_sees_a_changed_source() {
     assert!(report.contains("removed") && report.contains("instrument.server.a.mjs"), "{report}");
     assert_eq!(run(&app)["second"], true);
     app.presentry(&["--strict"]).assert().success().stdout(contains("already first").or(contains("facade")));
+    let inspection = app.succeeds(&["inspect"]);
+    let line =
+        "instrumentation  .output/server/instrument.server.mjs, compiled from src/instrument.server.ts\nloaded at once";
+    assert!(inspection.contains(line), "nothing is left to add: {inspection}");
 }

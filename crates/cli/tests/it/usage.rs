@@ -79,8 +79,20 @@ fn a_path_of_a_request_is_no_directory() {
 }
 
 #[test]
+fn a_page_in_a_directory_that_is_not_there_is_refused_at_once() {
+    let app = App::facade();
+    for arguments in [["trace", "--html", "nowhere/trace.html"], ["repro", "--out", "nowhere/report.md"]] {
+        let said = app.fails(&arguments, 2);
+        assert!(said.contains("error[file-not-found]: ") && said.contains("whose directory is not there"), "{said}");
+    }
+}
+
+#[test]
 fn explanations() {
     let app = App::empty();
+    for code in ["error[locked]", "warning[locked]:"] {
+        app.presentry(&["explain", code]).assert().success().stdout(starts_with("error[locked]: another presentry"));
+    }
     app.presentry(&["explain", "locked"]).assert().success().stdout(starts_with("error[locked]: another presentry"));
     app.presentry(&["explain"]).assert().success().stdout(contains("\nlocked "));
     let page = app.succeeds(&["explain", "--all", "--format", "markdown"]);

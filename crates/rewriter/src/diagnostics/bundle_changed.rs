@@ -6,7 +6,7 @@ use crate::sources::ModulePath;
 pub(super) static CODE: Code = Code {
     name: "bundle-changed",
     severity: Severity::Error,
-    summary: "a module of the bundle of the SDK is not as presentry wrote it",
+    summary: "a module of the SDK's bundle was changed after presentry wrote it",
     explanation: r#"`presentry` puts the SDK into modules of the build, and the first line of each holds the digest of
 the rest. `init` of such a module counts as `init` of the SDK only while that digest is right: the
 text of a changed one does not show whether it still starts Sentry. What

@@ -8,7 +8,7 @@ use crate::sources::ModulePath;
 pub(super) static CODE: Code = Code {
     name: "bundle-two-copies",
     severity: Severity::Error,
-    summary: "beside the bundle of the SDK another copy of it would be loaded",
+    summary: "another copy of the SDK would be loaded beside its bundle",
     explanation: r#"If the SDK is bundled, every module of the build has to import Sentry from the bundle. Otherwise
 there are two copies of the SDK, and only one is initialised. presentry edits static imports,
 re-exports and `import()` of a literal to name the bundle. It cannot edit `require("@sentry/…")`,

@@ -6,7 +6,7 @@ use crate::sources::ModulePath;
 pub(super) static CODE: Code = Code {
     name: "channels-changed",
     severity: Severity::Error,
-    summary: "a file that holds channels, or what tells the SDK of them, is not as presentry wrote it",
+    summary: "a file with channels, or the list of them, was changed after presentry wrote it",
     explanation: r#"`presentry` injects the channels of the SDK into the libraries of the build, and one module,
 `channels.mjs`, lists those files with their digests and tells the SDK of them. The SDK then
 registers no hooks, so a library that has lost its channels sends no spans. The proof holds only

@@ -14,9 +14,8 @@ pub(super) static CODE: Code = Code {
 that complete without starting it: an `if` around the call, an early `return`, a loop that may not
 run once, something that may fail before it. The labels show what decides.
 
-This is a normal setup, for instance `if (process.env.SENTRY_DSN)`. It is named since a server that
-runs without Sentry looks like one that runs with it: see to it that the condition holds in
-production."#,
+This is a normal setup, for instance `if (process.env.SENTRY_DSN)`. presentry names it because a
+server without Sentry looks like one with it: make sure that the condition holds in production."#,
 };
 
 pub(crate) fn init_conditional(graph: &Graph<'_>, run: &Run) -> Diagnostic {

@@ -11,8 +11,8 @@ pub(super) static CODE: Code = Code {
 name that is put together at run time, functions of packages that are given `Sentry.init`, or code
 with very many steps. What it cannot follow may load the runtime and never starts Sentry.
 
-Write the call so that it can be followed. If you know that Sentry starts first, `--trust-init`
-vouches for it; `presentry trace` shows whether it is true."#,
+Write the call in a simpler form, best at the top level of the instrumentation. If you know that
+Sentry starts first, `--trust-init` vouches for it; `presentry trace` shows whether it is true."#,
 };
 
 pub(crate) fn init_not_followed(graph: &Graph<'_>, entry: &ModulePath, run: &Run) -> Diagnostic {

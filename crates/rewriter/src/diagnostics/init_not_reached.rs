@@ -6,7 +6,7 @@ use crate::{graph::Graph, order::Run, sources::ModulePath};
 pub(super) static CODE: Code = Code {
     name: "init-not-reached",
     severity: Severity::Error,
-    summary: "Sentry is never started by what is evaluated before the runtime",
+    summary: "nothing that is evaluated before the runtime starts Sentry",
     explanation: r#"A call of `Sentry.init()` is there, but evaluating the instrumentation does not reach it: it stands
 in a function that nothing calls, after a `return` or `throw`, in a branch that is never taken, or
 in a `catch` that runs only when something else fails."#,

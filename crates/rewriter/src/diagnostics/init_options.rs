@@ -9,7 +9,7 @@ use crate::{
 pub(super) static CODE: Code = Code {
     name: "init-options",
     severity: Severity::Warning,
-    summary: "an option of `Sentry.init()` takes away what it is started for",
+    summary: "an option of `Sentry.init()` turns off what Sentry is started for",
     explanation: r#"- `registerEsmLoaderHooks: false`: ES modules are not instrumented, whatever the order of loading.
 - `enabled: false`, or an empty `dsn`: nothing is sent.
 - neither `tracesSampleRate` nor `tracesSampler`: no spans are recorded; errors are still sent.

@@ -9,16 +9,15 @@ pub(super) static CODE: Code = Code {
     severity: Severity::Error,
     summary: "the instrumentation imports a path outside of the build",
     explanation: r#"The SDK's `experimental_dynamic-import` has Nitro bundle the instrumentation, and with it packages
-that cannot be bundled. `import-in-the-middle` is one: what is left of it imports a file by the path
-it had on the machine of the build, and the server ends with `ERR_MODULE_NOT_FOUND` before it has
-begun.
+that cannot be bundled. `import-in-the-middle` is one: its bundled code imports a file by its path
+on the build machine, and the server ends with `ERR_MODULE_NOT_FOUND` as it starts.
 
-What lies outside of the server directory is not looked into, and may load the runtime. That holds
-for a path, for a URL, and for a name that the `imports` or `exports` of the build's `package.json`
-lead nowhere.
+presentry does not read what lies outside of the server directory, and it may load the runtime. That
+holds for a path, for a URL, and for a name that the `imports` or `exports` of the build's
+`package.json` do not resolve.
 
-Where the sources are at hand, presentry compiles the instrumentation from them instead, with
-packages left alone."#,
+If the sources are there, presentry compiles the instrumentation from them instead, and leaves
+packages as they are."#,
 };
 
 pub(crate) fn instrumentation_imports_elsewhere(module: &Module, request: &ModuleRequest) -> Diagnostic {

@@ -8,7 +8,7 @@ pub(super) static CODE: Code = Code {
     severity: Severity::Error,
     summary: "the code that starts Sentry cannot be taken out of the module it stands in",
     explanation: r#"With `autoInjectServerSentry: "experimental_dynamic-import"` the SDK lets Rollup place the
-instrumentation. With some versions of Nitro it lands in the chunk that holds the runtime, and
+instrumentation. With some versions of Nitro it ends up in the chunk that holds the runtime, and
 shares its scope: it cannot run before the runtime's imports, and it cannot be split out without
 guessing.
 

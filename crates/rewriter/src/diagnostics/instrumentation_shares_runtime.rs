@@ -10,7 +10,7 @@ pub(super) static CODE: Code = Code {
     summary: "the instrumentation imports something from the runtime",
     explanation: r#"When the instrumentation and the app use the same module, Rollup puts it into the chunk of the
 runtime, and the inlined instrumentation imports that chunk statically: everything is loaded before
-`Sentry.init()`. Built as a file of its own the instrumentation has its own copy."#,
+`Sentry.init()`. An instrumentation that is a file of its own has its own copy."#,
 };
 
 pub(crate) fn instrumentation_shares_runtime(module: &Module, request: &ModuleRequest) -> Diagnostic {

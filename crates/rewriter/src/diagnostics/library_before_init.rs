@@ -11,7 +11,7 @@ pub(super) static CODE: Code = Code {
     severity: Severity::Error,
     summary: "a library that Sentry instruments is loaded before Sentry has started",
     explanation: r#"The SDK changes a library while it is loaded, so one that is there before `Sentry.init()` is not
-instrumented: its spans are missing, and nothing tells. Static imports are loaded before any code of
+instrumented: its spans are missing, without a message. Static imports are loaded before any code of
 the module that has them, wherever they stand, and so is what packages import in turn.
 
 Import what needs the library after `Sentry.init()`, by `await import("./db")`, or in a file that

@@ -11,9 +11,9 @@ pub(super) static CODE: Code = Code {
     name: "static-edge-to-runtime",
     severity: Severity::Error,
     summary: "the static closure of the entry reaches the runtime",
-    explanation: r#"A static import is linked before the first line of the entry runs. One such edge to the runtime is
-enough: the runtime, and every library it imports, is loaded before the hooks of Sentry exist,
-wherever the call of `Sentry.init()` stands.
+    explanation: r#"A static import is linked before the first line of the entry runs. One such import of the runtime is
+enough: the runtime, and every library it imports, is loaded before Sentry's hooks exist, wherever
+`Sentry.init()` is called.
 
 The labels show the shortest import chain from the entry."#,
 };

@@ -9,10 +9,10 @@ pub(super) static CODE: Code = Code {
     name: "unrepointable-specifier",
     severity: Severity::Error,
     summary: "an import of the entry cannot be made to name the moved entry",
-    explanation: r#"A module of the runtime imports the entry back, and has to name the moved entry instead, or it waits
-for itself. Its specifier is spelled in a way that cannot be changed without moving the rest of the
-line, which a source map points to, or it leaves the server directory and comes back in by that
-directory's name. Bundlers do not write such specifiers."#,
+    explanation: r#"A module of the runtime imports the entry back. It has to import the moved entry instead, or it
+waits for itself. The specifier cannot be changed without moving the rest of the line, to which a
+source map points, or it leaves the server directory and comes back by that directory's name.
+Bundlers do not write such specifiers."#,
 };
 
 pub(crate) fn unrepointable_specifier(module: &Module, span: Span) -> Diagnostic {

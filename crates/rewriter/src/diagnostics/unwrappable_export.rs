@@ -11,7 +11,7 @@ pub(super) static CODE: Code = Code {
 That is right only for a plain function: what a call returns may carry properties (Firebase's
 `__endpoint`, the symbol of a streaming Lambda handler), a class cannot be called, an object is not
 a function, a generator is not async. An export that is not listed for wrapping would need a static
-edge to the runtime, which is what the facade is there to avoid."#,
+import of the runtime, which the facade has to avoid."#,
 };
 
 pub(crate) fn unwrappable_export(name: &str, reason: &str, origin: Option<&Origin>) -> Diagnostic {

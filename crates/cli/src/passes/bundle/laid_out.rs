@@ -2,7 +2,7 @@
 //! not what the plan is made for.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -67,7 +67,7 @@ fn copy(view: &View, from: &Path, to: &Scratch, below: &Path) -> io::Result<()> 
             Kind::File => to.write(&target, view.bytes(&source).unwrap_or_default())?,
             Kind::Link => {
                 let says = view.link(&source).unwrap_or_default();
-                let outside = fs::canonicalize(&source).ok().filter(|real| !view.holds(real));
+                let outside = dunce::canonicalize(&source).ok().filter(|real| !view.holds(real));
                 to.link(&target, outside.as_deref().unwrap_or(&says))?;
             }
         }

@@ -61,7 +61,7 @@ fn client(name: &str, from: &Path) -> Option<PathBuf> {
 
 fn package_above(from: &Path, name: &str) -> Option<PathBuf> {
     let mut places = from.ancestors().map(|above| above.join("node_modules").join(name));
-    places.find(|place| place.join("package.json").is_file()).and_then(|place| fs::canonicalize(place).ok())
+    places.find(|place| place.join("package.json").is_file()).and_then(|place| dunce::canonicalize(place).ok())
 }
 
 /// The version of the package in a directory.

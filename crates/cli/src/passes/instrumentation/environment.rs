@@ -53,7 +53,7 @@ fn constants(app: &Path, config: Option<&AppConfig>) -> BTreeMap<String, Environ
     let extension = if app.join(root).join("app.jsx").is_file() { "jsx" } else { "tsx" };
     let handler = format!("{}/entry-server.{extension}", root.strip_prefix("./").unwrap_or(root));
     let routers = ["public", "ssr", "client", "server-fns"].map(str::to_owned).to_vec();
-    let directory = fs::canonicalize(app).unwrap_or_else(|_| app.to_owned());
+    let directory = dunce::canonicalize(app).unwrap_or_else(|_| app.to_owned());
     [
         ("MODE", text(MODE)),
         ("PROD", flag(true)),

@@ -34,17 +34,17 @@ use crate::{
 pub(super) fn compile(build: &Build, original: &dyn Sources, real: &Path, shown: &str) -> Result<Provided, Failure> {
     // A source that was named lies in an app of its own, if in any.
     let beside = || real.parent().unwrap_or(real).to_owned();
-    let app = build.app.as_ref().and_then(|app| fs::canonicalize(app).ok()).unwrap_or_else(beside);
+    let app = build.app.as_ref().and_then(|app| dunce::canonicalize(app).ok()).unwrap_or_else(beside);
     let root = build.options.source_directory(&app);
     let (environment, env_files) = environment::read(&app, &build.options);
     let path = path_in_build(build, shown);
     let mut compiler = Compiler {
         build,
         original,
-        resolver: AppResolver::new(&app, &fs::canonicalize(&root).unwrap_or(root.clone())),
+        resolver: AppResolver::new(&app, &dunce::canonicalize(&root).unwrap_or(root.clone())),
         shown_app: build.app.as_deref().map(show),
         environment,
-        root: fs::canonicalize(&root).unwrap_or(root),
+        root: dunce::canonicalize(&root).unwrap_or(root),
         app,
         paths: BTreeMap::from([(real.to_owned(), path.clone())]),
         taken: BTreeSet::new(),

@@ -79,7 +79,7 @@ fn package_above(from: &Path, name: &str) -> Option<PathBuf> {
     let directories = above.map(|above| above.join("node_modules").join(name));
     directories
         .filter(|directory| directory.join("package.json").is_file())
-        .find_map(|found| fs::canonicalize(found).ok())
+        .find_map(|found| dunce::canonicalize(found).ok())
 }
 
 #[derive(Serialize)]
@@ -240,7 +240,7 @@ mod tests {
             ["app/node_modules/nitro", "app/node_modules/nitro/node_modules/nf3", "app/node_modules/@vercel/nft"],
         ] {
             let directory = tempfile::tempdir().unwrap();
-            let root = fs::canonicalize(directory.path()).unwrap();
+            let root = dunce::canonicalize(directory.path()).unwrap();
             fs::create_dir_all(root.join("app")).unwrap();
             let packages: Vec<PathBuf> =
                 layout.iter().filter(|path| !path.is_empty()).map(|path| package(&root, path)).collect();
@@ -253,7 +253,7 @@ mod tests {
     fn the_tracer_is_found_behind_the_links_of_pnpm() {
         use std::os::unix::fs::symlink;
         let directory = tempfile::tempdir().unwrap();
-        let root = fs::canonicalize(directory.path()).unwrap();
+        let root = dunce::canonicalize(directory.path()).unwrap();
         let store = root.join("node_modules/.pnpm");
         let vinxi = package(&store, "vinxi@1/node_modules/vinxi");
         let nitropack = package(&store, "nitropack@2/node_modules/nitropack");
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn an_app_without_a_tracer() {
         let directory = tempfile::tempdir().unwrap();
-        let root = fs::canonicalize(directory.path()).unwrap();
+        let root = dunce::canonicalize(directory.path()).unwrap();
         assert_eq!(find(&root).unwrap_err(), NoTracer::NotInstalled);
         fs::write(root.join(".pnp.cjs"), "").unwrap();
         assert_eq!(find(&root).unwrap_err(), NoTracer::PlugAndPlay(root.join(".pnp.cjs")));
