@@ -4,6 +4,7 @@
 use std::fs;
 use std::process::Command;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
 use expect_test::expect;
 use serde_json::{Value, json};
 
@@ -796,6 +797,78 @@ fn the_map_of_a_chunk_stays_true() {
     let said = app.fails(&["--instrument-ahead"], 0);
     assert!(said.contains("its source map has another form than the one that is known"), "{said}");
     assert_eq!(app.read(&format!("{SERVER}/{CHUNK}")), BUNDLED_LIBRARIES);
+}
+
+/// A place in a chunk, and the place in a file that it comes from: lines and columns.
+type Token = [u32; 4];
+
+/// The source map of a chunk that was made of one file.
+fn map_of(source: &str, tokens: &[Token]) -> String {
+    let mut builder = sourcemap::SourceMapBuilder::new(None);
+    for [line, column, line_of_source, column_of_source] in tokens {
+        builder.add(*line, *column, *line_of_source, *column_of_source, Some(source), None::<&str>, false);
+    }
+    let mut map = Vec::new();
+    builder.into_sourcemap().to_writer(&mut map).unwrap();
+    String::from_utf8(map).unwrap()
+}
+
+/// What stands at each place of a chunk that its map has, with the place that it comes from.
+fn mapped(chunk: &str, map: &str) -> Vec<((u32, u32), String)> {
+    let map = sourcemap::SourceMap::from_slice(map.as_bytes()).unwrap();
+    let lines: Vec<&str> = chunk.lines().collect();
+    let at = |(line, column): (u32, u32)| lines[line as usize][column as usize..].chars().take(4).collect();
+    map.tokens().map(|token| (token.get_src(), at(token.get_dst()))).collect()
+}
+
+#[test]
+fn a_map_in_the_chunk_itself_stays_true() {
+    // A library has the beginning of such a map in a string.
+    let code = "\
+import { inspect } from 'node:util';
+function parse(text) { return text; }
+const url = '//# sourceMappingURL=data:application/json;base64,';
+export { parse };
+";
+    let map = map_of("../../../node_modules/graphql/parser.mjs", &[[1, 0, 0, 7], [1, 9, 0, 16], [1, 15, 0, 22]]);
+    let url = |kind: &str| format!("//# sourceMappingURL=data:application/json;{kind}base64,");
+    for url in [url(""), url("charset=utf-8;")] {
+        let app = with_chunk();
+        let path = format!("{SERVER}/{CHUNK}");
+        app.write(&path, format!("{code}{url}{}\n// the end\n", BASE64.encode(&map)));
+        let original = app.snapshot();
+        let said = app.fails(&["--instrument-ahead"], 0);
+        assert!(!said.contains("hooks-stay"), "{said}");
+        let chunk = app.read(&path);
+        let (text, rest) = chunk.rsplit_once(&url).unwrap();
+        let moved = BASE64.decode(rest.strip_suffix("\n// the end\n").unwrap()).unwrap();
+        assert!(text.contains("tr_ch_apm$graphql_parse.traceSync("), "{text}");
+        // Where a parameter stood, there is what was put before it.
+        let places = mapped(text, std::str::from_utf8(&moved).unwrap());
+        assert_eq!(places[..2], mapped(code, &map)[..2], "{text}");
+        assert_eq!(places[2], ((0, 22), "text".to_owned()), "{text}");
+        assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
+        app.succeeds(&["check"]);
+        app.succeeds(&["restore"]);
+        assert_eq!(app.snapshot(), original);
+    }
+}
+
+#[test]
+fn a_map_in_the_chunk_that_cannot_be_read_is_named() {
+    let map = BASE64.encode(r#"{"version":3,"sections":[]}"#);
+    for (url, why) in [
+        ("data:application/json,%7B%7D".to_owned(), "its source map is neither in it nor the file beside it"),
+        ("data:application/json;base64,AAA".to_owned(), "its source map cannot be read"),
+        (format!("data:application/json;base64,{map}"), "its source map has another form than the one that is known"),
+    ] {
+        let app = with_chunk();
+        app.append(&format!("{SERVER}/{CHUNK}"), &format!("//# sourceMappingURL={url}\n"));
+        let before = app.read(&format!("{SERVER}/{CHUNK}"));
+        let said = app.fails(&["--instrument-ahead"], 0);
+        assert!(said.contains(&format!("`graphql` is bundled in `{CHUNK}`: {why}")), "{said}");
+        assert_eq!(app.read(&format!("{SERVER}/{CHUNK}")), before);
+    }
 }
 
 /// The column in the first segment of mappings (base 64 VLQ).

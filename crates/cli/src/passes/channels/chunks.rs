@@ -4,9 +4,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
+use presentry_parser::Annotation;
 use presentry_rewriter::{
     ChangeKind, Insertion, ModulePath, Overlay, Plan as Rewriting, Sources, WithChannels, import_of_channels,
     moved_by_insertions, package_name, with_insertions,
@@ -47,8 +50,24 @@ struct Chunk {
     parts: Vec<Part>,
 }
 
-/// A source map, and where it is.
+/// A source map that is a file, and where it is.
 type MapFile = (ModulePath, Vec<u8>);
+
+/// The source map of a chunk.
+#[derive(Debug)]
+struct Map {
+    text: String,
+    place: MapPlace,
+}
+
+/// Where the source map of a chunk is.
+#[derive(Debug)]
+enum MapPlace {
+    /// A file beside the chunk.
+    Beside(ModulePath),
+    /// The chunk itself: `//# sourceMappingURL=data:application/json;base64,…`.
+    Inline,
+}
 
 /// A part of a chunk, made of a file of a package; both as numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,9 +122,8 @@ impl Bundled {
             let Ok(text) = String::from_utf8(bytes.into_owned()) else { continue };
             let mut told = by_banners(&text);
             if told.is_empty() {
-                let map = path.sibling(&format!("{}.map", path.file_name())).expect("a file name");
-                let map = build.read(&map).ok().flatten().unwrap_or_default();
-                told = by_map(&map, &server.join(path.directory()), app);
+                let map = Map::of(&path, &text, build).ok().flatten();
+                told = map.map(|map| by_map(&map.text, &server.join(path.directory()), app)).unwrap_or_default();
             }
             let parts: Vec<Part> = told.into_iter().filter_map(|told| found.part(app, told)).collect();
             if !parts.is_empty() {
@@ -192,27 +210,15 @@ impl Chunk {
         if !is_es_module(self.path.as_str(), &self.text) {
             return Some("the chunk is not an ES module".to_owned());
         }
-        self.map(build).err()
-    }
-
-    /// Its source map, and where that is; `None` where it has none.
-    fn map(&self, build: &Overlay<'_>) -> Result<Option<(ModulePath, String)>, String> {
-        const URL: &str = "//# sourceMappingURL=";
-        let name = format!("{}.map", self.path.file_name());
-        let url = self.text.rfind(URL).map(|at| self.text[at + URL.len()..].lines().next().unwrap_or_default().trim());
-        if url.is_some_and(|url| url != name) {
-            return Err("its source map is not the file beside it".to_owned());
-        }
-        let path = self.path.sibling(&name).map_err(|error| error.to_string())?;
-        let Some(bytes) = build.read(&path).map_err(|error| error.to_string())? else { return Ok(None) };
-        let map = String::from_utf8(bytes.into_owned()).map_err(|_| "its source map is not text".to_owned())?;
-        match moved_by_insertions(&map, &[]) {
-            Some(_) => Ok(Some((path, map))),
-            None => Err("its source map has another form than the one that is known".to_owned()),
+        match Map::of(&self.path, &self.text, build) {
+            Ok(Some(map)) if moved_by_insertions(&map.text, &[]).is_none() => {
+                Some("its source map has another form than the one that is known".to_owned())
+            }
+            map => map.err(),
         }
     }
 
-    /// The chunk with channels, and its map. What it publishes is noted by the caller.
+    /// The chunk with channels, and the map beside it, if there is one. What it publishes is noted by the caller.
     fn injected(
         &self,
         made: &MadeChunk,
@@ -227,16 +233,56 @@ impl Chunk {
             instead_of: edit.remove.clone(),
         });
         let insertions: Vec<Insertion> = std::iter::once(import).chain(edits).collect();
-        let text = with_insertions(&self.text, &insertions).ok_or("what was to be inserted does not fit")?;
-        if let Some(error) = presentry_parser::parse(&text).1.first() {
+        let mut text = with_insertions(&self.text, &insertions).ok_or("what was to be inserted does not fit")?;
+        let (record, errors) = presentry_parser::parse(&text);
+        if let Some(error) = errors.first() {
             return Err(format!("it cannot be parsed with channels: {error}"));
         }
-        let map = self.map(build)?.map(|(path, map)| {
-            let moved = moved_by_insertions(&map, &insertions);
-            moved.map(|moved| (path, moved.into_bytes())).ok_or("its source map has a place that cannot be read")
-        });
-        Ok((text.into_bytes(), map.transpose()?))
+        let Some(map) = Map::of(&self.path, &self.text, build)? else { return Ok((text.into_bytes(), None)) };
+        let moved = moved_by_insertions(&map.text, &insertions);
+        let moved = moved.ok_or("its source map has a place that cannot be read")?;
+        match map.place {
+            MapPlace::Beside(path) => Ok((text.into_bytes(), Some((path, moved.into_bytes())))),
+            MapPlace::Inline => {
+                let place = record.source_mapping_url.and_then(|url| inline_map(&text, &url));
+                text.replace_range(place.ok_or("its source map was lost")?, &BASE64.encode(moved));
+                Ok((text.into_bytes(), None))
+            }
+        }
     }
+}
+
+impl Map {
+    /// The source map of a chunk; `None` where it has none.
+    fn of(chunk: &ModulePath, text: &str, build: &Overlay<'_>) -> Result<Option<Self>, String> {
+        const URL: &str = "//# sourceMappingURL=";
+        let not_text = |_| "its source map is not text".to_owned();
+        // A library that writes such maps has the beginning of one in a string.
+        let inline = text.contains("sourceMappingURL=data:").then(|| presentry_parser::parse(text).0);
+        let inline = inline.and_then(|record| record.source_mapping_url);
+        if let Some(place) = inline.as_ref().and_then(|url| inline_map(text, url)) {
+            let map = BASE64.decode(&text[place]).map_err(|error| format!("its source map cannot be read: {error}"))?;
+            return Ok(Some(Self { text: String::from_utf8(map).map_err(not_text)?, place: MapPlace::Inline }));
+        }
+        let name = format!("{}.map", chunk.file_name());
+        let last = || text.rfind(URL).map(|at| text[at + URL.len()..].lines().next().unwrap_or_default().trim());
+        let url = inline.as_ref().map(|url| url.value.as_str()).or_else(last);
+        if url.is_some_and(|url| url != name) {
+            return Err("its source map is neither in it nor the file beside it".to_owned());
+        }
+        let path = chunk.sibling(&name).map_err(|error| error.to_string())?;
+        let Some(bytes) = build.read(&path).map_err(|error| error.to_string())? else { return Ok(None) };
+        let text = String::from_utf8(bytes.into_owned()).map_err(not_text)?;
+        Ok(Some(Self { text, place: MapPlace::Beside(path) }))
+    }
+}
+
+/// Where the base 64 of a map stands that is in the module itself.
+fn inline_map(text: &str, url: &Annotation) -> Option<Range<usize>> {
+    let (kind, map) = url.value.split_once(',')?;
+    (kind.starts_with("data:application/json") && kind.ends_with(";base64")).then_some(())?;
+    let start = url.span.start + url.span.of(text).find(map)?;
+    Some(start..start + map.len())
 }
 
 impl Left {
@@ -360,8 +406,8 @@ fn by_banners(text: &str) -> Vec<Told> {
 }
 
 /// The parts of a chunk in a directory that its source map tells of: the lines up to those of other files.
-fn by_map(map: &[u8], directory: &Path, app: &Path) -> Vec<Told> {
-    let Ok(map) = SourceMap::from_slice(map) else { return Vec::new() };
+fn by_map(map: &str, directory: &Path, app: &Path) -> Vec<Told> {
+    let Ok(map) = SourceMap::from_slice(map.as_bytes()) else { return Vec::new() };
     let mut lines: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
     let mut sources_of: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
     for token in map.tokens().filter(|token| token.has_source()) {
@@ -439,7 +485,7 @@ mod tests {
             let map = format!(
                 r#"{{"version":3,"sources":{sources},"sourcesContent":["a();"],"names":[],"mappings":"{mappings}"}}"#
             );
-            by_map(map.as_bytes(), Path::new("/app/server/chunks"), Path::new("/app"))
+            by_map(&map, Path::new("/app/server/chunks"), Path::new("/app"))
         };
         // Nothing; `a` on two lines, with one between; `x`; nothing; `b`.
         let found = parts(";AAAA;;AACA;ACDA;;ACAA;");
@@ -456,7 +502,7 @@ mod tests {
         assert!(parts("AAAA,EEAA;")[0].lines.is_err());
         // No places at all, as Nitro 2 leaves of a map whose sources are all in packages.
         assert!(parts("").iter().all(|part| part.lines.is_err()));
-        assert_eq!(by_map(b"", Path::new("/"), Path::new("/")), []);
+        assert_eq!(by_map("", Path::new("/"), Path::new("/")), []);
     }
 
     #[test]
