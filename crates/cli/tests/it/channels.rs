@@ -802,22 +802,29 @@ fn the_map_of_a_chunk_stays_true() {
 /// A place in a chunk, and the place in a file that it comes from: lines and columns.
 type Token = [u32; 4];
 
-/// The source map of a chunk that was made of one file.
-fn map_of(source: &str, tokens: &[Token]) -> String {
+/// The source map of a chunk that was made of these files of packages.
+fn map_of(files: &[(&str, &[Token])]) -> String {
     let mut builder = sourcemap::SourceMapBuilder::new(None);
-    for [line, column, line_of_source, column_of_source] in tokens {
-        builder.add(*line, *column, *line_of_source, *column_of_source, Some(source), None::<&str>, false);
+    for (file, tokens) in files {
+        let source = format!("../../../node_modules/{file}");
+        builder.add_source(&source);
+        for [line, column, line_of_source, column_of_source] in *tokens {
+            builder.add(*line, *column, *line_of_source, *column_of_source, Some(&source), None::<&str>, false);
+        }
     }
     let mut map = Vec::new();
     builder.into_sourcemap().to_writer(&mut map).unwrap();
     String::from_utf8(map).unwrap()
 }
 
+/// Where `parse` of the library stands in the second line of a chunk: its beginning, its name, and its parameter.
+const PARSED: &[Token] = &[[1, 0, 0, 7], [1, 9, 0, 16], [1, 15, 0, 22]];
+
 /// What stands at each place of a chunk that its map has, with the place that it comes from.
 fn mapped(chunk: &str, map: &str) -> Vec<((u32, u32), String)> {
     let map = sourcemap::SourceMap::from_slice(map.as_bytes()).unwrap();
     let lines: Vec<&str> = chunk.lines().collect();
-    let at = |(line, column): (u32, u32)| lines[line as usize][column as usize..].chars().take(4).collect();
+    let at = |(line, column): (u32, u32)| lines[line as usize][column as usize..].chars().take(1).collect();
     map.tokens().map(|token| (token.get_src(), at(token.get_dst()))).collect()
 }
 
@@ -830,7 +837,7 @@ function parse(text) { return text; }
 const url = '//# sourceMappingURL=data:application/json;base64,';
 export { parse };
 ";
-    let map = map_of("../../../node_modules/graphql/parser.mjs", &[[1, 0, 0, 7], [1, 9, 0, 16], [1, 15, 0, 22]]);
+    let map = map_of(&[("graphql/parser.mjs", PARSED)]);
     let url = |kind: &str| format!("//# sourceMappingURL=data:application/json;{kind}base64,");
     for url in [url(""), url("charset=utf-8;")] {
         let app = with_chunk();
@@ -846,7 +853,7 @@ export { parse };
         // Where a parameter stood, there is what was put before it.
         let places = mapped(text, std::str::from_utf8(&moved).unwrap());
         assert_eq!(places[..2], mapped(code, &map)[..2], "{text}");
-        assert_eq!(places[2], ((0, 22), "text".to_owned()), "{text}");
+        assert_eq!(places[2], ((0, 22), "t".to_owned()), "{text}");
         assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
         app.succeeds(&["check"]);
         app.succeeds(&["restore"]);
@@ -869,6 +876,90 @@ fn a_map_in_the_chunk_that_cannot_be_read_is_named() {
         assert!(said.contains(&format!("`graphql` is bundled in `{CHUNK}`: {why}")), "{said}");
         assert_eq!(app.read(&format!("{SERVER}/{CHUNK}")), before);
     }
+}
+
+/// What a minifier made of two libraries: other names, and no path of a file.
+const MINIFIED: &str = "\
+import { inspect as i } from 'node:util';
+function a(t) { return t; }
+async function q(e, ...r) { return i(e) + r; }
+function n(parse) { return parse; }
+export { a as parse, q as query, n };
+";
+
+/// Where `query` of the library stands in the third line of it.
+const QUERIED: &[Token] = &[[2, 0, 0, 7], [2, 15, 0, 22], [2, 17, 0, 28], [2, 20, 0, 33]];
+
+/// A build with that chunk, and this map beside it.
+fn with_minified_chunk(files: &[(&str, &[Token])]) -> App {
+    let app = with_chunk();
+    app.write(&format!("{SERVER}/{CHUNK}"), MINIFIED);
+    app.write(&format!("{SERVER}/{CHUNK}.map"), map_of(files));
+    app
+}
+
+#[test]
+fn functions_of_a_minified_chunk_are_found_by_its_map() {
+    let app = with_minified_chunk(&[
+        ("graphql/parser.mjs", &[[1, 0, 0, 7], [1, 9, 0, 16], [1, 11, 0, 22]]),
+        ("db/lib/a.js", QUERIED),
+    ]);
+    let original = app.snapshot();
+    let [before, map] = ["", ".map"].map(|end| app.read(&format!("{SERVER}/{CHUNK}{end}")));
+    let said = app.fails(&["--instrument-ahead"], 0);
+    assert!(!said.contains("hooks-stay"), "{said}");
+    let [after, moved] = ["", ".map"].map(|end| app.read(&format!("{SERVER}/{CHUNK}{end}")));
+    expect![[r#"
+        import { tr_ch_apm$db_query, tr_ch_apm$graphql_parse } from "../channels-of-chunks.mjs"; import { inspect as i } from 'node:util';
+        function a(__apm$arg0, ...__apm$args) { const __apm$wrapped = function (t) { return t; }; return tr_ch_apm$graphql_parse.traceSync(__apm$wrapped, {}, this, __apm$arg0, ...__apm$args); }
+              function q(__apm$arg0, __apm$arg1, ...__apm$args) { const __apm$wrapped = async function (e, ...r) { return i(e) + r; }; return tr_ch_apm$db_query.traceSync(__apm$wrapped, {}, this, __apm$arg0, __apm$arg1, ...__apm$args); }
+        function n(parse) { return parse; }
+        export { a as parse, q as query, n };
+    "#]]
+    .assert_eq(&after);
+    let [before, after] = [mapped(&before, &map), mapped(&after, &moved)];
+    let differ: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
+    // `async` has moved to the body.
+    assert_eq!(differ.iter().map(|(before, _)| before.1.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
+    app.succeeds(&["check"]);
+    app.succeeds(&["restore"]);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn what_a_map_does_not_tell_for_certain_is_left_alone() {
+    let changed = "`parse`: the bundler changed the function, or a part of it";
+    let several = "`parse`: more than one function of the chunk may be it";
+    let cases: [(&[Token], &str); 7] = [
+        // The beginning is that of no function; that of one with other parameters; the name or the parameter is another's.
+        (&[[1, 3, 0, 7]], changed),
+        (&[[2, 0, 0, 7]], changed),
+        (&[[1, 0, 0, 7], [1, 9, 0, 0]], changed),
+        (&[[1, 0, 0, 7], [1, 11, 0, 23]], changed),
+        // The beginning is told of another column, as maps with lines alone do.
+        (&[[1, 0, 0, 0], [1, 11, 0, 22]], changed),
+        (&[[1, 0, 0, 7], [3, 0, 0, 7]], several),
+        (&[], "the source map does not tell where it is"),
+    ];
+    for (tokens, why) in cases {
+        let app = with_minified_chunk(&[("graphql/parser.mjs", tokens), ("db/lib/a.js", QUERIED)]);
+        let said = app.fails(&["--instrument-ahead"], 0);
+        let named = format!("its hooks: `graphql` is bundled in `{CHUNK}`: {why}");
+        assert!(said.contains(&named), "{said}\n{named}");
+        let after = app.read(&format!("{SERVER}/{CHUNK}"));
+        assert!(after.contains("tr_ch_apm$db_query") && !after.contains("tr_ch_apm$graphql_parse"), "{after}");
+    }
+}
+
+#[test]
+fn a_function_that_the_bundler_dropped_is_missed_by_nothing() {
+    // What is left of the file lies behind the function.
+    let parsed: &[Token] = &[[3, 0, 1, 0]];
+    let app = with_minified_chunk(&[("graphql/parser.mjs", parsed), ("db/lib/a.js", QUERIED)]);
+    let said = app.fails(&["--instrument-ahead"], 0);
+    assert!(!said.contains("hooks-stay"), "{said}");
+    assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains("tr_ch_apm$db_query"));
 }
 
 /// The column in the first segment of mappings (base 64 VLQ).

@@ -51,6 +51,8 @@ const printed = (text) => program(text).body.map(({ start, end }) => text.slice(
 
 function selected({ astQuery, functionQuery }, tree) {
   if (astQuery === "Program") return [tree];
+  const [, type, start, end] = /^(\w+)\[start=(\d+)\]\[end=(\d+)\]$/.exec(astQuery ?? "") ?? [];
+  if (type) return tree.body.filter((node) => node.type === type && node.start === +start && node.end === +end);
   if (astQuery) return tree.body.filter(({ type, id }) => (astQuery === "FunctionDeclaration" ? type === astQuery : type === "FunctionExpression"));
   return tree.body.filter(({ type, id }) => type === "FunctionDeclaration" && id?.name === functionQuery.functionName);
 }

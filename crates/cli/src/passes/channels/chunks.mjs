@@ -26,8 +26,10 @@ class Reader {
     const own = { ...entry, transform, astQuery, module: { ...entry.module, name: of.name, versionRange: ALL } };
     const { code, why } = this.transformer.run([own], of, module, text);
     if (code === undefined && why && !ABSENT.test(why.message)) throw why;
-    // A class that a variable holds is told twice, and the transformer does nothing with the variable.
-    return found.filter((one) => one.node.type !== "VariableDeclarator");
+    // A class that a variable holds is told twice. The transformer does nothing with the variable, nor with a class that has the
+    // method itself.
+    const has = ({ node, functionQuery: { methodName } }) => !methodName || node.body.body.some(({ key }) => key?.name === methodName);
+    return found.filter((one) => one.node.type !== "VariableDeclarator" && !(isClass(one.node) && has(one)));
   }
 
   /** The syntax tree of a text. */
@@ -51,18 +53,26 @@ function isOwn(statement) {
   return statement.type === "VariableDeclaration" && statement.declarations.every(({ id }) => named(id));
 }
 
-function* nodesIn(node) {
-  if (Array.isArray(node)) {
-    for (const one of node) yield* nodesIn(one);
-  } else if (typeof node?.type === "string") {
-    yield node;
-    for (const key of Object.keys(node)) if (key !== "loc" && key !== "range") yield* nodesIn(node[key]);
+const isClass = ({ type }) => type.startsWith("Class");
+const isDefinition = ({ type }) => /^(Class|Function|ArrowFunction)(Expression|Declaration)$/.test(type);
+const isMethod = (parent) => parent?.type === "MethodDefinition" || (parent?.type === "Property" && (parent.method || parent.kind !== "init"));
+
+/** The functions and classes of a syntax tree in its order, with the node that each is in. */
+function definitionsIn(tree) {
+  const found = [];
+  const left = [[tree, undefined]];
+  while (left.length > 0) {
+    const [node, parent] = left.pop();
+    const isNode = typeof node?.type === "string";
+    if (isNode && isDefinition(node)) found.push({ node, parent });
+    const keys = isNode ? Object.keys(node).filter((key) => key !== "loc" && key !== "range") : Array.isArray(node) ? Object.keys(node) : [];
+    for (const key of keys.reverse()) left.push([node[key], isNode ? node : parent]);
   }
+  return found;
 }
 
 /** What a bundler keeps of a function: how it is called, and what its parameters are. */
-const shape = ({ node }) =>
-  node.type.startsWith("Class") ? "Class" : [node.type === "ArrowFunctionExpression", node.async, node.generator, ...node.params.map(({ type }) => type)].join();
+const shape = ({ node }) => (isClass(node) ? "Class" : [node.type === "ArrowFunctionExpression", node.async, node.generator, ...node.params.map(({ type }) => type)].join());
 
 /** Bundlers give a name a number where another module of the chunk has it. */
 const RENAMED = ["functionName", "expressionName", "className"];
@@ -76,21 +86,55 @@ function candidates(query, text) {
   }, [query]);
 }
 
-/** The functions of an entry in a part of a chunk; the library's own file tells how many there are, and what they look like. */
-function located(reader, entry, of, original, part) {
-  const expected = reader.matches(entry, of, original.module, original.text);
-  if (expected.length === 0) return { query: entry.functionQuery, found: [] };
-  const { isExportAlias, ...query } = expected[0].functionQuery;
-  const wanted = expected.map(shape).join(";");
-  const tried = candidates(query, part).map((functionQuery) => ({ query: functionQuery, found: reader.matches({ ...entry, functionQuery }, of, true, part) }));
-  const same = tried.filter(({ found }) => found.map(shape).join(";") === wanted);
-  // A class may have both names, one for what is in it.
-  const places = new Set(same.map(({ found }) => found.map(({ node }) => `${node.start}-${node.end}`).join()));
-  if (places.size === 1) return same[0];
-  if (places.size > 1) throw new Error("more than one function of the chunk may be it");
-  const name = query.methodName ?? query.privateMethodName ?? query.functionName ?? query.expressionName ?? query.propertyName ?? query.className;
-  if (name && !part.includes(name)) return { query, found: [], gone: true };
-  throw new Error("the bundler changed the function, or a part of it");
+const CHANGED = "the bundler changed the function, or a part of it";
+const SEVERAL = "more than one function of the chunk may be it";
+
+/** Finds functions by their names in lines of a chunk: there are as many as in the library's own file, and they look like those. */
+function byName(reader, chunk, of, lines) {
+  const range = statementsIn(chunk, lines);
+  if (!range) return () => [];
+  const part = chunk.text.slice(...range);
+  const at = ({ node }) => `${node.start + range[0]}-${node.end + range[0]}`;
+  return (entry, query, expected) => {
+    const wanted = expected.map(shape).join(";");
+    const tried = candidates(query, part).map((functionQuery) => reader.matches({ ...entry, functionQuery }, of, true, part));
+    // A class may have both names, one for what is in it.
+    const places = new Set(tried.filter((found) => found.map(shape).join(";") === wanted).map((found) => found.map(at).join()));
+    if (places.size > 1) throw new Error(SEVERAL);
+    const [found] = places;
+    if (found !== undefined) return found.split(",").map((place) => chunk.definitions.find(({ node }) => `${node.start}-${node.end}` === place));
+    const name = query.methodName ?? query.privateMethodName ?? query.functionName ?? query.expressionName ?? query.propertyName ?? query.className;
+    if (name && !part.includes(name)) return [];
+    throw new Error(CHANGED);
+  };
+}
+
+/** Where a function or class begins; its `export` may be told as that. */
+const begins = ({ node, parent }) => [...(/^Export(Named|Default)Declaration$/.test(parent?.type) ? [parent.start] : []), isMethod(parent) ? parent.start : node.start];
+
+/** Where its name and its parameters begin. The maps of bundlers and minifiers have places for all of these. */
+const landmarks = ({ node, parent }) => [isMethod(parent) ? parent.key : node.id, ...(node.params ?? [])].map((one) => one?.start);
+
+/** Finds functions by a source map: what begins where the one in the library's own file does, and has no other part of it elsewhere. */
+function byMap(chunk, original, tokens) {
+  const sources = new Map(tokens.map(([line, column, ...source]) => [`${line}:${column}`, source.join(":")]));
+  const told = (at) => (at === undefined ? undefined : sources.get(chunk.placeOf(at).join(":")));
+  const all = chunk.definitions.map((one) => ({ one, begin: begins(one).map(told).find(Boolean), marks: landmarks(one).map(told) }));
+  const placeIn = placesOf(original.text);
+  const isIn = (one) => {
+    const [[first, start], [last, end]] = [begins(one)[0], one.node.end].map(placeIn);
+    const within = ([, , line, column]) => (line > first || (line === first && column >= start)) && (line < last || (line === last && column < end));
+    return tokens.some(within);
+  };
+  return (_entry, _query, expected) =>
+    expected.filter(isIn).map((wanted) => {
+      const place = (at) => (at === undefined ? undefined : placeIn(at).join(":"));
+      const [starts, marks] = [begins(wanted).map(place), landmarks(wanted).map(place)];
+      const [found, ...others] = all.filter(({ one, begin }) => starts.includes(begin) && isClass(one.node) === isClass(wanted.node));
+      if (others.length > 0) throw new Error(SEVERAL);
+      if (!found || shape(found.one) !== shape(wanted) || found.marks.some((is, at) => is && is !== marks[at])) throw new Error(CHANGED);
+      return found.one;
+    });
 }
 
 /** Skips white space and comments. */
@@ -105,15 +149,15 @@ function expect(text, at, token) {
 }
 
 /** Where the words stand that make a function what it is: before its name, from a place on. */
-function modifiers(text, at, node, isMethod) {
+function modifiers(text, at, node, ofMethod) {
   const found = [];
   let start = skip(text, at);
-  if (isMethod && /^static(?![\w$]|\s*\()/.test(text.slice(start))) start = skip(text, start + "static".length);
+  if (ofMethod && /^static(?![\w$]|\s*\()/.test(text.slice(start))) start = skip(text, start + "static".length);
   if (node.async) {
     found.push({ at: expect(text, start, "async"), remove: "async" });
     start = skip(text, found[0].at + "async".length);
   }
-  if (!isMethod) start = expect(text, start, "function") + "function".length;
+  if (!ofMethod) start = expect(text, start, "function") + "function".length;
   if (node.generator) {
     found.push({ at: expect(text, start, "*"), remove: "*" });
     start = found.at(-1).at + 1;
@@ -172,7 +216,7 @@ function around(reader, layers, node, of, members) {
   if (code === undefined) throw why ?? new Error("the transformer of the SDK does not change it");
   const program = reader.program(code);
   const own = program.body.filter(isOwn).map(({ start, end }) => code.slice(start, end));
-  const functions = [...nodesIn(program.body.filter((statement) => !isOwn(statement)))].filter(({ type }) => /^(Arrow)?Function(Expression|Declaration)$/.test(type));
+  const functions = definitionsIn(program.body.filter((statement) => !isOwn(statement))).map(({ node }) => node).filter((one) => !isClass(one));
   const outer = functions[0];
   const holds = ({ body }) => body?.type === "BlockStatement" && body.body.length === 1 + members.length && body.body[0].type === "ExpressionStatement" && code.slice(body.start, body.end).includes("presentry-body");
   const inner = functions.find((one) => one !== outer && holds(one));
@@ -183,7 +227,7 @@ function around(reader, layers, node, of, members) {
   return { prefix: line(from, inner.start), suffix: line(inner.end, outer.end), isArrow: inner.type === "ArrowFunctionExpression", superSuffix: superCall ? place?.[1] : undefined, own };
 }
 
-/** The insertions for a function of a chunk, which starts at `base`. */
+/** The insertions for a function of a chunk. */
 function editsOf(reader, layers, { node, parent }, of, text) {
   // What moves into an arrow function keeps its `super`.
   const keepsSuper = node.type === "ArrowFunctionExpression" || layers.some(({ query }) => isConstructor(query));
@@ -191,10 +235,10 @@ function editsOf(reader, layers, { node, parent }, of, text) {
   const members = [...new Set(superUses.map(({ callee }) => callee.property.name))];
   const { prefix, suffix, isArrow, superSuffix, own } = around(reader, layers, node, of, members);
   if (node.type === "ArrowFunctionExpression") return { edits: [{ at: node.start, insert: prefix }, { at: node.end, insert: suffix }], own };
-  const isMethod = parent.type === "MethodDefinition" || (parent.type === "Property" && (parent.method || parent.kind !== "init"));
-  if (isMethod && parent.computed) throw new Error("its name is computed");
-  const { found, after } = modifiers(text, isMethod ? parent.start : node.start, node, isMethod);
-  const open = expect(text, isMethod ? node.start : node.id ? node.id.end : after, "(") + 1;
+  const ofMethod = isMethod(parent);
+  if (ofMethod && parent.computed) throw new Error("its name is computed");
+  const { found, after } = modifiers(text, ofMethod ? parent.start : node.start, node, ofMethod);
+  const open = expect(text, ofMethod ? node.start : node.id ? node.id.end : after, "(") + 1;
   const edits = found.map(({ at, remove }) => ({ at, remove, insert: "" }));
   if (isArrow) {
     const last = node.params.at(-1);
@@ -272,73 +316,84 @@ class Variables {
   }
 }
 
-/** The top-level statements of a chunk that have lines of a part; none may reach into another part. */
-function statementsIn(program, text, { own, within }) {
+/** The line and the column of a place in a text, both from 0 and in units of UTF-16, as source maps have them. */
+function placesOf(text) {
   const starts = [0];
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
-  const range = ([first, behind]) => [starts[first], starts[behind] ?? text.length];
-  const [[from, to], [least, most]] = [range(own), range(within)];
-  const inside = program.body.filter(({ start, end }) => end > from && start < to);
-  if (inside.some(({ start, end }) => start < least || end > most)) throw new Error("its part of the chunk cannot be told from the rest");
+  return (at) => {
+    let [line, behind] = [0, starts.length];
+    while (behind - line > 1) {
+      const middle = (line + behind) >> 1;
+      if (starts[middle] <= at) line = middle;
+      else behind = middle;
+    }
+    return [line, at - starts[line]];
+  };
+}
+
+/** The range of the top-level statements of a chunk in lines of it; none may reach over them. */
+function statementsIn({ program, placeOf }, [first, behind]) {
+  const line = (at) => placeOf(at)[0];
+  const inside = program.body.filter(({ start, end }) => line(end) >= first && line(start) < behind);
+  if (inside.some(({ start, end }) => line(start) < first || line(end) >= behind)) throw new Error("its part of the chunk cannot be told from the rest");
   return inside.length === 0 ? undefined : [inside[0].start, inside.at(-1).end];
 }
 
 /** What becomes of the part of a chunk that one file of a library is in. */
-function partOf(reader, variables, program, text, { entries, of, original, lines }) {
+function partOf(reader, variables, chunk, { entries, of, original, place }) {
   const told = (entry, state, why) => ({ function: described(entry), channel: channelOf(entry), state, ...(why && { why }) });
   const inRange = (entry) => !/^out/.test(rangeOf(reader, entry, of));
   const used = entries.filter(inRange);
   const functions = entries.filter((entry) => !used.includes(entry)).map((entry) => told(entry, "out-of-range", entry.module.versionRange));
-  const all = (state, why) => ({ edits: [], functions: [...functions, ...used.map((entry) => told(entry, state, why))] });
-  if (used.length === 0) return all();
+  // A library that Sentry's build plugin has injected is done. Its names may be those that would be imported here.
+  if (used.length > 0 && chunk.text.includes(`orchestrion:${of.name}:`)) return { edits: [], functions: [] };
   try {
-    const range = statementsIn(program, text, lines);
-    if (!range) return all("absent");
-    const part = text.slice(...range);
-    // A library that Sentry's build plugin has injected is done. Its names may be those that would be imported here.
-    if (text.includes(`orchestrion:${of.name}:`)) return { edits: [], functions: [] };
-    if (OWN.test(text)) return all("failed", "something else has injected channels into the chunk");
-    const layers = new Map();
-    const targets = new Map();
-    const given = [];
-    for (const entry of used) {
-      const { query, found } = located(reader, entry, of, original, part);
+    if (used.length > 0 && OWN.test(chunk.text)) throw new Error("something else has injected channels into the chunk");
+    const find = place.lines ? byName(reader, chunk, of, place.lines) : byMap(chunk, original, place.tokens);
+    const layers = used.flatMap((entry) => {
+      const expected = reader.matches(entry, of, original.module, original.text);
+      const { isExportAlias, ...query } = expected[0]?.functionQuery ?? {};
+      const found = expected.length > 0 ? find(entry, query, expected) : [];
       functions.push(told(entry, found.length > 0 ? "injected" : "absent"));
-      const layer = { entry, query, key: variables.key(entry) };
-      if (found.length > 0) given.push({ ...entry, functionQuery: query, channelName: layer.key, module: { ...entry.module, versionRange: ALL } });
-      for (const one of found) {
-        if (one.node.type.startsWith("Class")) {
-          if (!query.methodName || one.node.body.body.some(({ key }) => key?.name === query.methodName)) continue;
-          throw new Error("its class does not have the method itself");
-        }
-        const at = `${one.node.start}-${one.node.end}`;
-        targets.set(at, one);
-        layers.set(at, [...(layers.get(at) ?? []), layer]);
-      }
-    }
+      if (found.some(({ node }) => isClass(node))) throw new Error("its class does not have the method itself");
+      return found.map((target) => ({ entry, query, key: variables.key(entry), target }));
+    });
     const edits = [];
     const owns = [];
-    // The inner before the outer, as they end in that order.
-    for (const [at, one] of [...targets].sort(([, a], [, b]) => a.node.end - b.node.end)) {
-      const made = editsOf(reader, layers.get(at), one, of, part);
-      edits.push(...made.edits);
-      owns.push([made.own, layers.get(at)]);
+    for (const statement of chunk.program.body) {
+      const inIt = layers.filter(({ target: { node } }) => node.start >= statement.start && node.end <= statement.end);
+      // The inner before the outer, as they end in that order.
+      const targets = [...new Set(inIt.map(({ target }) => target))].sort((one, other) => one.node.end - other.node.end);
+      const made = targets.flatMap((target) => {
+        const ofTarget = inIt.filter((layer) => layer.target === target);
+        const { edits: insertions, own } = editsOf(reader, ofTarget, target, of, chunk.text);
+        owns.push([own, ofTarget]);
+        return insertions;
+      });
+      if (targets.length > 0) check(reader, inIt, of, chunk.text, statement, inOrder(made));
+      edits.push(...made);
     }
-    if (edits.length === 0) return { edits, functions };
-    const ordered = inOrder(edits);
-    check(reader, given, of, part, edited(part, ordered));
     owns.forEach(([own, layer]) => variables.note(own, layer));
-    return { edits: ordered.map((edit) => ({ ...edit, at: edit.at + range[0] })), functions };
+    return { edits, functions };
   } catch (error) {
     functions.length = entries.length - used.length;
-    return all("failed", failed(error).why);
+    return { edits: [], functions: [...functions, ...used.map((entry) => told(entry, "failed", failed(error).why))] };
   }
 }
 
-/** Whether the SDK's own transformer, given the part, makes the same of it. */
-function check(reader, given, of, part, made) {
+/** Whether the SDK's own transformer, given a statement of a chunk, makes the same of it. */
+function check(reader, layers, of, text, { start, end }, edits) {
+  const part = text.slice(start, end);
+  const given = layers.map(({ entry, query, key, target: { node } }) => ({
+    ...entry,
+    channelName: key,
+    astQuery: `${node.type}[start=${node.start - start}][end=${node.end - start}]`,
+    functionQuery: { ...query, index: null },
+    module: { ...entry.module, versionRange: ALL },
+  }));
   const { code, why } = reader.transformer.run(given, of, true, part);
   if (code === undefined) throw why ?? new Error("the transformer of the SDK does not change it");
+  const made = edited(part, edits.map((edit) => ({ ...edit, at: edit.at - start })));
   if (reader.printed(made) !== reader.printed(code)) throw new Error("the transformer of the SDK makes another text of it");
 }
 
@@ -358,32 +413,21 @@ function chunked(transformer, chunks, entriesOf) {
   const names = new Set();
   const made = chunks.map(({ text, parts }) => {
     const given = parts.map((part) => ({ ...part, entries: entriesOf(part, part.file) }));
-    let program;
+    let chunk;
     try {
-      program = reader.program(text);
+      const program = reader.program(text);
+      chunk = { text, program, definitions: definitionsIn(program), placeOf: placesOf(text) };
     } catch (error) {
       const functions = ({ entries }) => entries.map((entry) => ({ function: described(entry), channel: channelOf(entry), ...failed(error) }));
       return { edits: [], names: [], parts: given.map(functions) };
     }
-    const done = given.map(({ name, version, ...part }) => partOf(reader, variables, program, text, { ...part, of: { name, version } }));
+    const done = given.map(({ name, version, ...part }) => partOf(reader, variables, chunk, { ...part, of: { name, version } }));
     const edits = inOrder(done.flatMap((one) => one.edits));
     const declared = [...variables.channels.keys(), "tr_ch_apm_hasSubscribers"];
     const used = new Set(edits.flatMap(({ insert }) => insert.match(EXPORTED) ?? []).filter((name) => declared.includes(name)));
     used.forEach((name) => names.add(name));
-    return { edits: positions(text, edits), names: [...used].sort(), parts: done.map((one) => one.functions) };
+    const placed = edits.map(({ at, remove = "", insert }) => ({ line: chunk.placeOf(at)[0], column: chunk.placeOf(at)[1], remove, insert }));
+    return { edits: placed, names: [...used].sort(), parts: done.map((one) => one.functions) };
   });
   return { chunks: made, module: names.size > 0 ? variables.module(names) : null };
-}
-
-/** Edits by line and column, both from 0, in units of UTF-16, as source maps have them. */
-function positions(text, edits) {
-  let line = 0;
-  let start = 0;
-  return edits.map(({ at, remove = "", insert }) => {
-    for (let end = text.indexOf("\n", start); end >= 0 && end < at; end = text.indexOf("\n", start)) {
-      line++;
-      start = end + 1;
-    }
-    return { line, column: at - start, remove, insert };
-  });
 }

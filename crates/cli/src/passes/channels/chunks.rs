@@ -20,7 +20,7 @@ use crate::{
     find::source_map::without_parents,
     passes::channels::{
         sdk,
-        wire::{Answer, ChunkText, Lines, MadeChunk, Named, PartText, Text},
+        wire::{self, Answer, ChunkText, MadeChunk, Named, PartText, Text, Token},
     },
     say::report::{AheadReport, Fate, Instrumented, NamedFunction},
 };
@@ -74,10 +74,27 @@ enum MapPlace {
 struct Part {
     package: usize,
     file: usize,
-    /// Where it is, or why that is not known.
-    lines: Result<Lines, String>,
+    place: Place,
     /// The text that the file had when it was bundled, where the chunk has it.
     original: Option<String>,
+}
+
+/// What tells where a part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Paths in the chunk: it is between these lines, from 0, and the second is behind it.
+    Lines(usize, usize),
+    /// The source map, in which its file has this number.
+    Map(u32),
+}
+
+impl Place {
+    fn in_map(self) -> Option<u32> {
+        match self {
+            Place::Lines(..) => None,
+            Place::Map(number) => Some(number),
+        }
+    }
 }
 
 /// The chunks with parts that the SDK names, ready to be injected.
@@ -135,7 +152,7 @@ impl Bundled {
 
     /// A part that was made of a file of a package.
     fn part(&mut self, app: &Path, told: Told) -> Option<Part> {
-        let Told { file, lines, original } = told;
+        let Told { file, place, original } = told;
         let start = file.rfind(MODULES)? + MODULES.len();
         let name = package_name(&file[start..]);
         let inside = file[start + name.len()..].strip_prefix('/')?;
@@ -150,7 +167,7 @@ impl Bundled {
             files.push(inside.to_owned());
             files.len() - 1
         });
-        Some(Part { package: at, file: number, lines, original })
+        Some(Part { package: at, file: number, place, original })
     }
 
     /// What the SDK's list looks at.
@@ -168,11 +185,12 @@ impl Bundled {
             if named.is_empty() {
                 continue;
             }
-            let unfit = chunk.unfit(plan, build);
+            let tokens = chunk.tokens(&named, plan, build);
             let mut parts = Vec::new();
             for part in named {
                 let package = &self.packages[part.package];
-                match unfit.clone().map_or_else(|| package.part(part), Err) {
+                let tokens = tokens.as_ref().map_err(Clone::clone);
+                match tokens.and_then(|tokens| package.part(part, tokens)) {
                     Ok(given) => parts.push(given),
                     Err(why) => found.left.push(Left::of(&package.name, chunk, why)),
                 }
@@ -186,7 +204,7 @@ impl Bundled {
 
 impl Package {
     /// A part that was made of a file of it, with the file and the version that the app has.
-    fn part(&self, part: &Part) -> Result<PartText<'_>, String> {
+    fn part(&self, part: &Part, tokens: &BTreeMap<u32, Vec<Token>>) -> Result<PartText<'_>, String> {
         let file = &self.files[part.file];
         let version = sdk::version_of(&self.directory)
             .ok_or_else(|| format!("its version is not known, as the app has no `{}`", self.shown))?;
@@ -195,27 +213,50 @@ impl Package {
         if part.original.as_ref().is_some_and(|bundled| *bundled != original) {
             return Err(format!("`{}/{file}` is another one than the one that was bundled", self.shown));
         }
-        let lines = part.lines.clone()?;
-        Ok(PartText { name: &self.name, version, file, original: Text::of(file, original), lines })
+        let place = match part.place {
+            Place::Lines(first, behind) => wire::Place::Lines(first, behind),
+            Place::Map(number) => {
+                wire::Place::Tokens(tokens.get(&number).ok_or("the source map does not tell where it is")?.clone())
+            }
+        };
+        Ok(PartText { name: &self.name, version, file, original: Text::of(file, original), place })
     }
 }
 
 impl Chunk {
-    /// Why nothing can be inserted into it.
-    fn unfit(&self, plan: &Rewriting, build: &Overlay<'_>) -> Option<String> {
+    /// Its source map, if it has one. Fails where nothing can be inserted into it.
+    fn map_if_fit(&self, plan: &Rewriting, build: &Overlay<'_>) -> Result<Option<Map>, String> {
         let moved = |change: &&presentry_rewriter::FileChange| change.kind != ChangeKind::Repointed;
         if plan.changes.iter().filter(|change| change.path == self.path).any(|change| moved(&change)) {
-            return Some("it is a module that presentry makes or moves as it is".to_owned());
+            return Err("it is a module that presentry makes or moves as it is".to_owned());
         }
         if !is_es_module(self.path.as_str(), &self.text) {
-            return Some("the chunk is not an ES module".to_owned());
+            return Err("the chunk is not an ES module".to_owned());
         }
-        match Map::of(&self.path, &self.text, build) {
-            Ok(Some(map)) if moved_by_insertions(&map.text, &[]).is_none() => {
-                Some("its source map has another form than the one that is known".to_owned())
+        match Map::of(&self.path, &self.text, build)? {
+            Some(map) if moved_by_insertions(&map.text, &[]).is_none() => {
+                Err("its source map has another form than the one that is known".to_owned())
             }
-            map => map.err(),
+            map => Ok(map),
         }
+    }
+
+    /// What its source map tells of these parts, by the number of their files. Fails where nothing can be inserted into it.
+    fn tokens(
+        &self,
+        parts: &[&Part],
+        plan: &Rewriting,
+        build: &Overlay<'_>,
+    ) -> Result<BTreeMap<u32, Vec<Token>>, String> {
+        let map = self.map_if_fit(plan, build)?;
+        let mut found: BTreeMap<u32, Vec<Token>> = BTreeMap::new();
+        let wanted: BTreeSet<u32> = parts.iter().filter_map(|part| part.place.in_map()).collect();
+        let map = map.filter(|_| !wanted.is_empty()).and_then(|map| SourceMap::from_slice(map.text.as_bytes()).ok());
+        for token in map.iter().flat_map(SourceMap::tokens).filter(|token| wanted.contains(&token.get_src_id())) {
+            let ((line, column), (source_line, source_column)) = (token.get_dst(), token.get_src());
+            found.entry(token.get_src_id()).or_default().push([line, column, source_line, source_column]);
+        }
+        Ok(found)
     }
 
     /// The chunk with channels, and the map beside it, if there is one. What it publishes is noted by the caller.
@@ -384,7 +425,7 @@ const MODULES: &str = "node_modules/";
 struct Told {
     /// The file, relative to the directory of the app where it lies below it.
     file: String,
-    lines: Result<Lines, String>,
+    place: Place,
     original: Option<String>,
 }
 
@@ -397,49 +438,24 @@ fn by_banners(text: &str) -> Vec<Told> {
     let banners = lines.filter_map(|(number, line)| Some((number, banner(line)?)));
     for (number, banner) in banners.chain([(text.lines().count(), "")]) {
         if let Some((file, first)) = open.take().filter(|(file, _)| file.contains(MODULES)) {
-            let lines = Ok(Lines::exactly(first, number));
-            parts.push(Told { file: file.to_owned(), lines, original: None });
+            parts.push(Told { file: file.to_owned(), place: Place::Lines(first, number), original: None });
         }
         open = Some((banner, number + 1));
     }
     parts
 }
 
-/// The parts of a chunk in a directory that its source map tells of: the lines up to those of other files.
+/// The parts of a chunk in a directory that its source map tells of.
 fn by_map(map: &str, directory: &Path, app: &Path) -> Vec<Told> {
     let Ok(map) = SourceMap::from_slice(map.as_bytes()) else { return Vec::new() };
-    let mut lines: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
-    let mut sources_of: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
-    for token in map.tokens().filter(|token| token.has_source()) {
-        let line = usize::try_from(token.get_dst_line()).unwrap_or(usize::MAX);
-        lines.entry(token.get_src_id()).or_default().insert(line);
-        sources_of.entry(line).or_default().insert(token.get_src_id());
-    }
     let told = (0..map.get_source_count()).filter_map(|number| {
         let source = map.get_source(number).filter(|source| source.contains(MODULES))?;
         let file = without_parents(&directory.join(source));
         let file = file.strip_prefix(app).unwrap_or(&file).to_str()?.replace('\\', "/");
-        let lines = lines_of(number, lines.get(&number), &sources_of);
         let original = map.get_source_contents(number).map(str::to_owned);
-        Some(Told { file, lines, original })
+        Some(Told { file, place: Place::Map(number), original })
     });
     told.collect()
-}
-
-fn lines_of(
-    source: u32,
-    lines: Option<&BTreeSet<usize>>,
-    sources_of: &BTreeMap<usize, BTreeSet<u32>>,
-) -> Result<Lines, String> {
-    let ends = lines.and_then(|lines| Some((*lines.first()?, *lines.last()?)));
-    let (first, last) = ends.ok_or("the source map does not tell where it is")?;
-    let is_other = |sources: &BTreeSet<u32>| sources.iter().any(|one| *one != source);
-    if sources_of.range(first..=last).any(|(_, sources)| is_other(sources)) {
-        return Err("its part of the chunk cannot be told from the rest".to_owned());
-    }
-    let before = sources_of.range(..first).next_back().map_or(0, |(line, _)| line + 1);
-    let behind = sources_of.range(last + 1..).next().map_or(usize::MAX, |(line, _)| *line);
-    Ok(Lines { own: (first, last + 1), within: (before, behind) })
 }
 
 /// The path in a line that is a banner; nothing in it for one that ends a region.
@@ -462,46 +478,31 @@ fn banner(line: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn told(parts: Vec<Told>) -> Vec<(String, Lines)> {
-        parts.into_iter().map(|part| (part.file, part.lines.unwrap())).collect()
+    fn told(parts: Vec<Told>) -> Vec<(String, Place)> {
+        parts.into_iter().map(|part| (part.file, part.place)).collect()
     }
 
     #[test]
     fn banners_tell_the_parts() {
         let both = "//#region \\0rolldown/runtime.js\na();\n//#endregion\n//#region node_modules/pg/lib/client.js\nb();\n//#endregion\nc();\n";
         let client = "node_modules/pg/lib/client.js".to_owned();
-        assert_eq!(told(by_banners(both)), [(client, Lines::exactly(4, 5))]);
+        assert_eq!(told(by_banners(both)), [(client, Place::Lines(4, 5))]);
         let plain = "import 'x';\n// ../node_modules/.pnpm/a@1/node_modules/a/i.mjs\nb();\n// a remark: see x.js\nc();\n// src/x y.ts\nd();\n// node_modules/@s/b/i.js\ne();\n";
         let a = "../node_modules/.pnpm/a@1/node_modules/a/i.mjs".to_owned();
         let b = "node_modules/@s/b/i.js".to_owned();
-        assert_eq!(told(by_banners(plain)), [(a, Lines::exactly(2, 5)), (b, Lines::exactly(8, 9))]);
+        assert_eq!(told(by_banners(plain)), [(a, Place::Lines(2, 5)), (b, Place::Lines(8, 9))]);
         assert_eq!(by_banners("a();\n"), []);
     }
 
     #[test]
     fn a_map_tells_the_parts() {
-        let parts = |mappings: &str| {
-            let sources = r#"["../../node_modules/a/i.js","../../src/x.ts","../../../node_modules/b/i.js"]"#;
-            let map = format!(
-                r#"{{"version":3,"sources":{sources},"sourcesContent":["a();"],"names":[],"mappings":"{mappings}"}}"#
-            );
-            by_map(&map, Path::new("/app/server/chunks"), Path::new("/app"))
-        };
-        // Nothing; `a` on two lines, with one between; `x`; nothing; `b`.
-        let found = parts(";AAAA;;AACA;ACDA;;ACAA;");
-        assert_eq!(
-            found.iter().map(|part| part.file.as_str()).collect::<Vec<_>>(),
-            ["node_modules/a/i.js", "/node_modules/b/i.js"]
-        );
+        let sources = r#"["../../node_modules/a/i.js","../../src/x.ts","../../../node_modules/b/i.js"]"#;
+        let map =
+            format!(r#"{{"version":3,"sources":{sources},"sourcesContent":["a();"],"names":[],"mappings":"AAAA"}}"#);
+        let found = by_map(&map, Path::new("/app/server/chunks"), Path::new("/app"));
         assert_eq!(found[0].original.as_deref(), Some("a();"));
-        let a = Lines { own: (1, 4), within: (0, 4) };
-        let b = Lines { own: (6, 7), within: (5, usize::MAX) };
-        assert_eq!(told(found), [("node_modules/a/i.js".to_owned(), a), ("/node_modules/b/i.js".to_owned(), b)]);
-        // Two files on one line.
-        assert!(parts("AAAA,CCAA;")[0].lines.is_err());
-        assert!(parts("AAAA,EEAA;")[0].lines.is_err());
-        // No places at all, as Nitro 2 leaves of a map whose sources are all in packages.
-        assert!(parts("").iter().all(|part| part.lines.is_err()));
+        let [a, b] = ["node_modules/a/i.js", "/node_modules/b/i.js"].map(str::to_owned);
+        assert_eq!(told(found), [(a, Place::Map(0)), (b, Place::Map(2))]);
         assert_eq!(by_map("", Path::new("/"), Path::new("/")), []);
     }
 
@@ -510,7 +511,7 @@ mod tests {
         let mut found = Bundled::default();
         let app = Path::new("/app");
         let part = |found: &mut Bundled, file: &str| {
-            let told = Told { file: file.to_owned(), lines: Ok(Lines::exactly(0, 1)), original: None };
+            let told = Told { file: file.to_owned(), place: Place::Lines(0, 1), original: None };
             found.part(app, told).map(|part| (part.package, part.file))
         };
         assert_eq!(part(&mut found, "node_modules/@s/b/lib/i.js"), Some((0, 0)));

@@ -29,7 +29,7 @@ pub(super) struct PartText<'a> {
     pub(super) file: &'a str,
     /// The file itself.
     pub(super) original: Text,
-    pub(super) lines: Lines,
+    pub(super) place: Place,
 }
 
 /// A text that is to be transformed.
@@ -56,20 +56,18 @@ impl Text {
     }
 }
 
-/// The lines of a part, from 0; the second number of a pair is that of the line behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Lines {
-    /// What certainly belongs to the part.
-    pub(super) own: (usize, usize),
-    /// What may belong to it: the lines up to other parts.
-    pub(super) within: (usize, usize),
+/// Where the part of a chunk is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Place {
+    /// The first line of it, from 0, and the line behind it.
+    Lines(usize, usize),
+    /// What the source map of the chunk tells.
+    Tokens(Vec<Token>),
 }
 
-impl Lines {
-    pub(super) fn exactly(first: usize, behind: usize) -> Self {
-        Self { own: (first, behind), within: (first, behind) }
-    }
-}
+/// A line and a column of a chunk, and the line and the column of the file that they come from; all from 0, in units of UTF-16.
+pub(super) type Token = [u32; 4];
 
 /// Why nothing is injected.
 #[derive(Debug)]
