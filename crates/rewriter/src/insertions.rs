@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// A text that goes in at a place, and the word behind it that makes room: as many spaces stand for it then, so that only
-/// what is inserted moves anything.
+/// A text that goes in at a place, and what makes room behind it: as many spaces stand for that then, so that only what is
+/// inserted moves anything.
 ///
 /// Places are counted from 0, in lines and in units of UTF-16, as source maps count them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Insertion {
     pub column: usize,
     /// What goes in, without a line end.
     pub text: String,
-    /// The word that stands there: `async`, `*`, or none.
+    /// What stands there, without a line end: `async`, `*`, `super.name`, or nothing.
     pub instead_of: String,
 }
 
@@ -45,13 +45,13 @@ pub fn with_insertions(text: &str, insertions: &[Insertion]) -> Option<String> {
     for insertion in insertions {
         let Insertion { line, column, text: inserted, instead_of } = insertion;
         let at = starts.get(*line)? + byte_of(lines[*line].trim_end_matches('\n'), *column)?;
-        if at < last || inserted.contains('\n') || !["", "*", "async"].contains(&instead_of.as_str()) {
+        if at < last || inserted.contains('\n') || instead_of.contains('\n') {
             return None;
         }
         let behind = text[at..].strip_prefix(instead_of.as_str())?;
         made.push_str(&text[last..at]);
         made.push_str(inserted);
-        made.extend(std::iter::repeat_n(' ', instead_of.len()));
+        made.extend(std::iter::repeat_n(' ', instead_of.encode_utf16().count()));
         last = text.len() - behind.len();
     }
     made.push_str(&text[last..]);
@@ -162,7 +162,10 @@ mod tests {
         assert_eq!(with_insertions("'\u{1f600}'", &[insertion(0, 2, "x")]), None, "inside of a character");
         assert_eq!(with_insertions("a", &[insertion(0, 0, "x\ny")]), None);
         assert_eq!(with_insertions("ab", &[insertion(0, 1, "x"), insertion(0, 0, "y")]), None);
-        assert_eq!(with_insertions("ab", &[Insertion { instead_of: "b".to_owned(), ..insertion(0, 1, "") }]), None);
+        let instead_of = |text: &str| Insertion { instead_of: text.to_owned(), ..insertion(0, 1, "x") };
+        assert_eq!(with_insertions("a'ä'b", &[instead_of("'ä'")]).as_deref(), Some("ax   b"));
+        assert_eq!(with_insertions("ab", &[instead_of("c")]), None);
+        assert_eq!(with_insertions("a\nb", &[instead_of("\nb")]), None);
     }
 
     /// Every place of a text maps to the same source as before, wherever it went.

@@ -193,6 +193,7 @@ function superMembers(node, inner = false) {
 /** What the transformer makes of a call of a method of `super`. */
 function superEdits(text, { callee, arguments: given }) {
   const whole = text.slice(callee.start, callee.end);
+  if (whole.includes("\n")) throw new Error("its body uses `super` in a way that is not known");
   const open = expect(text, callee.end, "(") + 1;
   return [{ at: callee.start, remove: whole, insert: `__apm$super["${callee.property.name}"].call` }, { at: open, insert: given.length > 0 ? "this, " : "this" }];
 }
@@ -236,7 +237,6 @@ function editsOf(reader, layers, { node, parent }, of, text) {
   const { prefix, suffix, isArrow, superSuffix, own } = around(reader, layers, node, of, members);
   if (node.type === "ArrowFunctionExpression") return { edits: [{ at: node.start, insert: prefix }, { at: node.end, insert: suffix }], own };
   const ofMethod = isMethod(parent);
-  if (ofMethod && parent.computed) throw new Error("its name is computed");
   const { found, after } = modifiers(text, ofMethod ? parent.start : node.start, node, ofMethod);
   const open = expect(text, ofMethod ? node.start : node.id ? node.id.end : after, "(") + 1;
   const edits = found.map(({ at, remove }) => ({ at, remove, insert: "" }));

@@ -120,7 +120,7 @@ pub(super) struct MadeChunk {
     pub(super) parts: Vec<Vec<Function>>,
 }
 
-/// A text that goes in, and the word that makes room for it. Lines and units of UTF-16 are counted from 0.
+/// A text that goes in, and what makes room for it. Lines and units of UTF-16 are counted from 0.
 #[derive(Debug, Deserialize)]
 pub(super) struct Edit {
     pub(super) line: usize,
