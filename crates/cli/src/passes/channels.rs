@@ -114,8 +114,9 @@ fn say(libraries: &[AheadReport], output: &Output) {
 /// and a new build has none.
 fn written_before(place: &Place, tracked: &[Tracked]) -> Result<Option<Libraries>, Failure> {
     let mut found = None;
-    let (mut files, mut maps) = (BTreeMap::new(), BTreeMap::new());
-    for one in tracked.iter().filter(|one| one.file.kind == WireChange::Channels) {
+    let (mut others, mut maps) = (BTreeMap::new(), BTreeMap::new());
+    let holds = |one: &&Tracked| matches!(one.file.kind, WireChange::Channels | WireChange::MovedEntry);
+    for one in tracked.iter().filter(holds) {
         let (Some(path), Some(bytes)) = (one.file.path.module(), place.read_file(&one.file.path)?) else {
             return Ok(None);
         };
@@ -128,19 +129,19 @@ fn written_before(place: &Place, tracked: &[Tracked]) -> Result<Option<Libraries
             }
             Some(_) => return Ok(None),
             None if path.as_str().ends_with(".map") => _ = maps.insert(path, bytes),
-            None => _ = files.insert(path, bytes),
+            None => _ = others.insert(path, (one.file.kind, bytes)),
         }
     }
     let Some(injected) = found else { return Ok(None) };
-    if !injected.files.keys().eq(files.keys()) {
+    let mut files = BTreeMap::new();
+    for (path, holder) in injected.files {
+        let Some((_, text)) = others.remove(&path) else { return Ok(None) };
+        files.insert(path, WithChannels { text, channels: holder.channels });
+    }
+    // The moved entry need not hold channels.
+    if others.values().any(|(kind, _)| *kind == WireChange::Channels) {
         return Ok(None);
     }
-    let channels = injected.files.into_values().map(|holder| holder.channels);
-    let files = files
-        .into_iter()
-        .zip(channels)
-        .map(|((path, text), channels)| (path, WithChannels { text, channels }))
-        .collect();
     Ok(Some(Libraries { names: injected.libraries, files, maps, hooks: injected.hooks }))
 }
 
@@ -297,7 +298,7 @@ fn inject(given: &Given<'_>, view: &View<'_>) -> Result<(Libraries, Vec<AheadRep
     let of_app = sdk_of(given.rewriting, given.sources, view)?;
     let overlay = given.rewriting.over(given.sources);
     let Found { targets, outside } = targets::find(place, &view.files, given.files);
-    let bundled = Bundled::find(&overlay, &place.server, &of_app.app);
+    let bundled = Bundled::find(given.rewriting, &overlay, &place.server, &of_app.app);
     let named: Vec<Named<'_>> = targets.iter().map(Target::named).collect();
     let asked: Vec<Named<'_>> = targets.iter().map(Target::named).chain(bundled.named()).collect();
     let Listed { packages: names, wanted } = of_app.asked(&asked)?;
@@ -312,7 +313,7 @@ fn inject(given: &Given<'_>, view: &View<'_>) -> Result<(Libraries, Vec<AheadRep
     check_trial(&answer)?;
     let module = module_for_chunks(given.sources, given.rewriting, given.instrumentation)
         .map_err(|error| Refused::because(error.message.clone()))?;
-    let injection = chunks.injected(&mut answer, &module, &overlay);
+    let injection = chunks.injected(&mut answer, &module, given.rewriting, &overlay);
     let mut outside = targets::missing(place, given.files, &names, &targets, &overlay);
     outside.extend(left.into_iter().filter(|(name, _)| names.contains(name)));
     gathered(&targets, &wanted, answer, outside, injection)

@@ -962,6 +962,123 @@ fn a_function_that_the_bundler_dropped_is_missed_by_nothing() {
     assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains("tr_ch_apm$db_query"));
 }
 
+const ENTRY: &str = ".output/server/index.mjs";
+const MOVED: &str = ".output/server/entry.mjs";
+
+/// A build in one file: libraries are in the entry.
+fn with_libraries_in_the_entry(code: &str) -> App {
+    let app = with_chunk();
+    app.write(".output/server/chunks/build/index.mjs", "export {};\n");
+    app.remove(&format!("{SERVER}/{CHUNK}"));
+    app.append(ENTRY, code);
+    app
+}
+
+#[test]
+fn libraries_in_the_entry_hold_channels() {
+    let app = with_libraries_in_the_entry(BUNDLED_LIBRARIES);
+    let (original, entry) = (app.snapshot(), app.read(ENTRY));
+    let said = app.fails(&["--instrument-ahead"], 0);
+    assert!(!said.contains("warning"), "{said}");
+    let moved = app.read(MOVED);
+    assert!(
+        moved.contains("function query$1(__apm$arg0, __apm$arg1, ...__apm$args) { const __apm$wrapped = async"),
+        "{moved}"
+    );
+    assert_eq!(moved.lines().count(), entry.lines().count());
+    let of_chunks = marker(&app);
+    assert!(of_chunks.contains("// entry.mjs\n//   orchestrion:graphql:parse parse\n"), "{of_chunks}");
+    assert!(of_chunks.ends_with("[...(channels.runtime ?? []), \"db\", \"graphql\"];"), "{of_chunks}");
+    app.succeeds(&["check"]);
+    let report = json(&app, &["inspect"], 0);
+    let libraries = report["libraries"].as_array().unwrap();
+    let db = libraries.iter().find(|library| library["name"] == "db" && library["directory"] == ".").unwrap();
+    let function = json!({ "file": "entry.mjs", "function": "query", "channel": "orchestrion:db:query", "state": "injected", "reason": null });
+    assert_eq!((&db["instrumented"], &db["functions"]), (&json!("ahead"), &json!([function])));
+    // What an earlier run injected needs no library of the app any more.
+    app.remove("node_modules/graphql/parser.mjs");
+    let rewritten = app.snapshot();
+    assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
+    assert_eq!(app.snapshot(), rewritten);
+    app.fails(&["--no-instrument-ahead"], 0);
+    assert_eq!(app.read(MOVED), entry);
+    app.succeeds(&["restore"]);
+    app.write("node_modules/graphql/parser.mjs", PARSER);
+    assert_eq!(app.snapshot(), original);
+}
+
+#[test]
+fn an_entry_with_channels_that_was_edited_is_found() {
+    let app = with_libraries_in_the_entry(BUNDLED_LIBRARIES);
+    app.fails(&["--instrument-ahead"], 0);
+    app.append(MOVED, "// edited\n");
+    let said = app.fails(&["check"], 1);
+    assert!(said.contains("error[channels-changed]: `entry.mjs` holds channels"), "{said}");
+    assert!(app.fails(&["--instrument-ahead"], 1).contains("changed-since-rewrite"));
+}
+
+#[test]
+fn an_entry_with_channels_cannot_come_back_from_itself() {
+    let app = with_libraries_in_the_entry(BUNDLED_LIBRARIES);
+    app.fails(&["--instrument-ahead"], 0);
+    fs::remove_dir_all(app.join(".output/server/.presentry")).unwrap();
+    let before = app.snapshot();
+    assert!(app.fails(&["restore"], 1).contains("error[restore-data-missing]"));
+    assert_eq!(app.snapshot(), before);
+    app.succeeds(&["check"]);
+}
+
+#[test]
+fn the_map_of_the_entry_stays_true() {
+    for asks in [false, true] {
+        let app = with_libraries_in_the_entry("");
+        let first = if asks { "globalThis.is_main = import.meta.main; " } else { "" };
+        let built = app.read(ENTRY);
+        let above = u32::try_from(built.lines().count()).unwrap();
+        let code = format!("{first}{built}{MINIFIED}//# sourceMappingURL=index.mjs.map\n");
+        app.write(ENTRY, &code);
+        let below = |tokens: &[Token]| {
+            tokens
+                .iter()
+                .map(|[line, rest @ ..]| [[line + above].as_slice(), rest].concat().try_into().unwrap())
+                .collect::<Vec<Token>>()
+        };
+        let (parsed, queried) = (below(&[[1, 0, 0, 7], [1, 9, 0, 16], [1, 11, 0, 22]]), below(QUERIED));
+        let map = map_of(&[("graphql/parser.mjs", &parsed), ("db/lib/a.js", &queried)])
+            .replace("../../../node_modules", "../../node_modules");
+        app.write(&format!("{ENTRY}.map"), &map);
+        let original = app.snapshot();
+        let said = app.fails(&["--instrument-ahead"], 0);
+        assert!(!said.contains("hooks-stay"), "{said}");
+        let [before, after] = [mapped(&code, &map), mapped(&app.read(MOVED), &app.read(&format!("{ENTRY}.map")))];
+        let differ: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
+        assert_eq!(differ.iter().map(|(before, _)| before.1.as_str()).collect::<Vec<_>>(), ["a"], "`async` has moved");
+        assert_eq!(app.succeeds(&["--instrument-ahead"]), ALREADY_FIRST);
+        app.succeeds(&["check"]);
+        app.succeeds(&["restore"]);
+        assert_eq!(app.snapshot(), original);
+    }
+}
+
+#[test]
+fn a_line_of_the_entry_that_changes_when_it_moves_has_no_places() {
+    let app = with_libraries_in_the_entry("");
+    let minified = MINIFIED.replace("function a(t)", "globalThis.is_main = import.meta.main; function a(t)");
+    let built = app.read(ENTRY);
+    app.write(ENTRY, format!("{minified}{built}"));
+    let parsed: &[Token] = &[[1, 38, 0, 7], [1, 47, 0, 16], [1, 49, 0, 22]];
+    let map = map_of(&[("graphql/parser.mjs", parsed), ("db/lib/a.js", QUERIED)])
+        .replace("../../../node_modules", "../../node_modules");
+    app.write(&format!("{ENTRY}.map"), map);
+    let said = app.fails(&["--instrument-ahead"], 0);
+    assert!(
+        said.contains("its hooks: `graphql` is bundled in `entry.mjs`: the source map does not tell where it is"),
+        "{said}"
+    );
+    let moved = app.read(MOVED);
+    assert!(moved.contains("tr_ch_apm$db_query") && !moved.contains("tr_ch_apm$graphql_parse"), "{moved}");
+}
+
 /// The column in the first segment of mappings (base 64 VLQ).
 fn column_of_first(mappings: &Value) -> usize {
     const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -132,14 +132,14 @@ pub(super) struct Injection {
 
 impl Bundled {
     /// Looks at every script of the build outside of packages.
-    pub(super) fn find(build: &Overlay<'_>, server: &Path, app: &Path) -> Self {
+    pub(super) fn find(plan: &Rewriting, build: &Overlay<'_>, server: &Path, app: &Path) -> Self {
         let mut found = Self::default();
         for path in build.scripts().unwrap_or_default() {
             let bytes = build.read(&path).ok().flatten().unwrap_or_default();
             let Ok(text) = String::from_utf8(bytes.into_owned()) else { continue };
             let mut told = by_banners(&text);
             if told.is_empty() {
-                let map = Map::of(&path, &text, build).ok().flatten();
+                let map = Map::of(built_as(&path, plan).0, &text, build).ok().flatten();
                 told = map.map(|map| by_map(&map.text, &server.join(path.directory()), app)).unwrap_or_default();
             }
             let parts: Vec<Part> = told.into_iter().filter_map(|told| found.part(app, told)).collect();
@@ -226,14 +226,18 @@ impl Package {
 impl Chunk {
     /// Its source map, if it has one. Fails where nothing can be inserted into it.
     fn map_if_fit(&self, plan: &Rewriting, build: &Overlay<'_>) -> Result<Option<Map>, String> {
-        let moved = |change: &&presentry_rewriter::FileChange| change.kind != ChangeKind::Repointed;
-        if plan.changes.iter().filter(|change| change.path == self.path).any(|change| moved(&change)) {
-            return Err("it is a module that presentry makes or moves as it is".to_owned());
+        let made = |kind| !matches!(kind, ChangeKind::Repointed | ChangeKind::MovedEntry);
+        if plan.changes.iter().any(|change| change.path == self.path && made(change.kind)) {
+            return Err("it is a module that presentry makes".to_owned());
         }
         if !is_es_module(self.path.as_str(), &self.text) {
             return Err("the chunk is not an ES module".to_owned());
         }
-        match Map::of(&self.path, &self.text, build)? {
+        let (built, text) = built_as(&self.path, plan);
+        if text.is_some_and(|text| text.lines().count() != self.text.lines().count()) {
+            return Err("lines are taken out of the entry when it moves".to_owned());
+        }
+        match Map::of(built, &self.text, build)? {
             Some(map) if moved_by_insertions(&map.text, &[]).is_none() => {
                 Err("its source map has another form than the one that is known".to_owned())
             }
@@ -252,8 +256,15 @@ impl Chunk {
         let mut found: BTreeMap<u32, Vec<Token>> = BTreeMap::new();
         let wanted: BTreeSet<u32> = parts.iter().filter_map(|part| part.place.in_map()).collect();
         let map = map.filter(|_| !wanted.is_empty()).and_then(|map| SourceMap::from_slice(map.text.as_bytes()).ok());
+        // Where the entry asks whether it is the main module, its line is another one since it was built.
+        let lines = built_as(&self.path, plan).1.into_iter().flat_map(str::lines).zip(self.text.lines()).zip(0..);
+        let changed: BTreeSet<u32> =
+            lines.filter(|((was, is), _)| was.len() != is.len()).map(|(_, line)| line).collect();
         for token in map.iter().flat_map(SourceMap::tokens).filter(|token| wanted.contains(&token.get_src_id())) {
             let ((line, column), (source_line, source_column)) = (token.get_dst(), token.get_src());
+            if changed.contains(&line) {
+                continue;
+            }
             found.entry(token.get_src_id()).or_default().push([line, column, source_line, source_column]);
         }
         Ok(found)
@@ -264,6 +275,7 @@ impl Chunk {
         &self,
         made: &MadeChunk,
         module: &ModulePath,
+        plan: &Rewriting,
         build: &Overlay<'_>,
     ) -> Result<(Vec<u8>, Option<MapFile>), String> {
         let import = import_of_channels(&self.text, &self.path, module, &made.names);
@@ -279,7 +291,9 @@ impl Chunk {
         if let Some(error) = errors.first() {
             return Err(format!("it cannot be parsed with channels: {error}"));
         }
-        let Some(map) = Map::of(&self.path, &self.text, build)? else { return Ok((text.into_bytes(), None)) };
+        let Some(map) = Map::of(built_as(&self.path, plan).0, &self.text, build)? else {
+            return Ok((text.into_bytes(), None));
+        };
         let moved = moved_by_insertions(&map.text, &insertions);
         let moved = moved.ok_or("its source map has a place that cannot be read")?;
         match map.place {
@@ -293,8 +307,16 @@ impl Chunk {
     }
 }
 
+/// How a module was built: under which name, and with which text where that is not the name it has in a plan.
+fn built_as<'a>(path: &'a ModulePath, plan: &'a Rewriting) -> (&'a ModulePath, Option<&'a str>) {
+    let is_moved = plan.changes.iter().any(|change| change.path == *path && change.kind == ChangeKind::MovedEntry);
+    let facade = plan.changes.iter().find(|change| is_moved && change.kind == ChangeKind::Facade);
+    let before = facade.and_then(|facade| std::str::from_utf8(facade.before.as_deref()?).ok());
+    (facade.map_or(path, |facade| &facade.path), before)
+}
+
 impl Map {
-    /// The source map of a chunk; `None` where it has none.
+    /// The source map of a chunk that was built under a name; `None` where it has none.
     fn of(chunk: &ModulePath, text: &str, build: &Overlay<'_>) -> Result<Option<Self>, String> {
         const URL: &str = "//# sourceMappingURL=";
         let not_text = |_| "its source map is not text".to_owned();
@@ -334,11 +356,17 @@ impl Left {
 
 impl Wanted<'_> {
     /// Has what the SDK answered carried out. `module` is where the channels of all chunks are made.
-    pub(super) fn injected(self, answer: &mut Answer, module: &ModulePath, build: &Overlay<'_>) -> Injection {
+    pub(super) fn injected(
+        self,
+        answer: &mut Answer,
+        module: &ModulePath,
+        plan: &Rewriting,
+        build: &Overlay<'_>,
+    ) -> Injection {
         let mut injection = Injection { left: self.left, ..Injection::default() };
         let made = std::mem::take(&mut answer.chunks);
         for ((chunk, given), mut made) in self.chunks.into_iter().zip(&self.given).zip(made) {
-            let written = if made.edits.is_empty() { None } else { Some(chunk.injected(&made, module, build)) };
+            let written = if made.edits.is_empty() { None } else { Some(chunk.injected(&made, module, plan, build)) };
             if let Some(Err(why)) = &written {
                 fail(&mut made, why);
             }
