@@ -432,7 +432,8 @@ fn starts_sentry(build: &Build, app: &Path) -> Option<PathBuf> {
     let is_meant = |file: &PathBuf| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let is_source = SOURCE_EXTENSIONS.iter().any(|extension| name.ends_with(&format!(".{extension}")));
-        let text = if is_source && !name.contains("client") { fs::read_to_string(file).ok() } else { None };
+        let is_wanted = is_source && !name.contains("client") && file.is_file();
+        let text = if is_wanted { fs::read_to_string(file).ok() } else { None };
         text.is_some_and(|text| text.contains("@sentry/") && text.contains("init("))
     };
     let mut found: Vec<PathBuf> = scripts.map(|entry| entry.path()).filter(is_meant).collect();

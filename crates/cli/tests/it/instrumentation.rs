@@ -545,6 +545,13 @@ fn what_is_wrong_with_a_compiled_one_is_shown_in_its_source() {
     let later = "import * as Sentry from \"@sentry/solidstart\";\n\
                  type Level = { of: string };\n\
                  export function start(level: Level): void { Sentry.init({ dsn: level.of }); }\n";
+    // Characters of several bytes, where the call is longer when it is compiled.
+    for more in 0..6 {
+        let text =
+            format!("export const start = () => Sentry.init({{{}dsn:\"é€😀é€😀é€😀é€😀\"}});\n", " ".repeat(more));
+        let text = format!("import * as Sentry from \"@sentry/solidstart\";\n{text}");
+        assert!(app(&[("src/instrument.server.ts", &text)]).fails(&[], 1).contains("src/instrument.server.ts:2:"));
+    }
     refuses(
         &app(&[("src/instrument.server.ts", later)]),
         &[],

@@ -32,7 +32,8 @@ fn at_source(label: &Label, provided: &Provided) -> Option<Label> {
     let token = map.lookup_token(number(label.position.line)?, number(label.position.column)?)?;
     let text = fs::read_to_string(from).ok()?;
     let start = offset(&text, token.get_src_line(), token.get_src_col())?;
-    let end = (start + (label.span.end - label.span.start)).min(text.len());
+    // As long as in what was compiled, which may end within a character of the source.
+    let end = text.floor_char_boundary(start + (label.span.end - label.span.start));
     Some(Label::in_file(from, &text, Span { start, end }, label.message.clone()))
 }
 
