@@ -125,12 +125,18 @@ impl<'a> Overview<'a> {
     /// nothing; the other columns are among the remarks.
     pub fn headline(&self) -> String {
         let cells = self.counted().count();
-        let sdk = match self.columns.iter().any(|(key, _)| key == SDK) {
-            true => format!("{} of {cells}", self.proven(SDK)),
-            false => "not run".to_owned(),
+        let sdk = match self.judged(SDK) {
+            0 => "not run".to_owned(),
+            judged => format!("{} of {judged}", self.proven(SDK)),
         };
         let (proven, by_spans) = (self.proven_default(), self.proven_by_spans());
         format!("presentry: {proven} of {cells} cells proven, {by_spans} by spans; SDK alone: {sdk}")
+    }
+
+    /// In how many cells a column was wanted, whatever came of it.
+    pub fn judged(&self, column: &str) -> usize {
+        let is_column = self.columns.iter().any(|(key, _)| key == column);
+        self.counted().filter(|row| is_column && row.standing(column) != Standing::NotRun).count()
     }
 
     /// What the headline does not say: the other columns, and what was not run or cannot be. Whole sentences.
@@ -147,6 +153,11 @@ impl<'a> Overview<'a> {
         match count(OURS, |standing| *standing == Standing::Missing) {
             0 => {}
             missing => remarks.push(format!("Missing, and counted as failed: {missing} of the {cells} cells.")),
+        }
+        match self.judged(SDK) {
+            0 => {}
+            judged if judged == cells => {}
+            judged => remarks.push(format!("The SDK's own build was judged in {judged} of the {cells} cells.")),
         }
         match count(SDK, |standing| matches!(standing, Standing::Absent(_))) {
             0 => {}

@@ -137,7 +137,7 @@ pub(crate) struct Report {
     /// Write `index.html`, `summary.md` and `e2e.json` to this directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Write `docs/compatibility.md`, of a full run with the SDK's own builds.
+    /// Write `docs/compatibility.md`, of a full run, with the SDK's own builds in some cells.
     #[arg(long, value_name = "FILE", conflicts_with = "partial")]
     pub(crate) compatibility: Option<PathBuf>,
     /// Leave out the cells that were not run.
