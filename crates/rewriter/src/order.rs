@@ -19,6 +19,7 @@ mod expressions;
 mod generators;
 mod host;
 mod log;
+mod lookups;
 mod loops;
 mod modules;
 mod packages;
