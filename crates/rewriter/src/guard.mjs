@@ -11,7 +11,9 @@ function _guard(verdict, channels) {
     if (enabled === false || !client.getTransport() || (tracesSampleRate ?? tracesSampler) == null) return "";
     const { __SENTRY_ORCHESTRION__: injection } = globalThis;
     if (channels.length > 0 && !channels.some(isHeard)) return "Sentry does not listen to the channels in the libraries";
-    return injection && !injection.runtime && !injection.bundler ? "the hooks of Sentry are not registered" : "";
+    // Bun has no hooks.
+    const isHooked = injection?.runtime || injection?.bundler || process.versions.bun;
+    return injection && !isHooked ? "the hooks of Sentry are not registered" : "";
   };
   const compare = () => {
     const found = difference(findClient());

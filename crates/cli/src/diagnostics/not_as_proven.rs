@@ -19,7 +19,7 @@ findings, and the verdict of the build:
 - *Sentry does not listen to the channels in the libraries.* They were injected ahead of time, and
   the client makes no spans of them: its integrations are turned off, or it is another SDK.
 - *The hooks of Sentry are not registered.* The SDK (11 or later) could not register them in this
-  version of Node.js, or in this runtime.
+  version of Node.js. On Bun, which has no hooks, the guard does not look for them.
 
 `presentry trace` shows the same start in full, with the variables that it is given. A client that
 sends nothing, without a DSN or with `enabled: false`, counts as one; the guard then skips the

@@ -24,7 +24,7 @@ fn a_diff_of_what_would_change() {
         diff --git a/index.mjs b/index.mjs
         --- a/index.mjs
         +++ b/index.mjs
-        @@ -1,8 +1,40 @@
+        @@ -1,8 +1,42 @@
         -import process from 'node:process';globalThis._importMeta_={url:import.meta.url,env:process.env};
         -import 'graphql';
         -import { createServer } from 'node:http';
@@ -55,7 +55,9 @@ fn a_diff_of_what_would_change() {
         +    if (enabled === false || !client.getTransport() || (tracesSampleRate ?? tracesSampler) == null) return "";
         +    const { __SENTRY_ORCHESTRION__: injection } = globalThis;
         +    if (channels.length > 0 && !channels.some(isHeard)) return "Sentry does not listen to the channels in the libraries";
-        +    return injection && !injection.runtime && !injection.bundler ? "the hooks of Sentry are not registered" : "";
+        +    // Bun has no hooks.
+        +    const isHooked = injection?.runtime || injection?.bundler || process.versions.bun;
+        +    return injection && !isHooked ? "the hooks of Sentry are not registered" : "";
         +  };
         +  const compare = () => {
         +    const found = difference(findClient());

@@ -22,6 +22,7 @@ const scope = (carrier.defaultCurrentScope ??= new Scope());
 export const init = (options) => {
   if (process.env.NO_CLIENT) return;
   scope.client = { getOptions: () => options, getTransport: () => (process.env.NO_DSN ? undefined : {}) };
+  if (process.env.ON_BUN) Object.defineProperty(process.versions, 'bun', { value: '1.3.0' });
   if (process.env.NO_HOOKS) globalThis.__SENTRY_ORCHESTRION__ = { runtimeUnavailable: true };
 };
 ";
@@ -100,6 +101,8 @@ fn it_tells_hooks_that_are_not_registered() {
     let (line, contexts) = printed(&app, &["NO_HOOKS"]);
     assert!(line.contains("the hooks of Sentry are not registered, but the build is proven"), "{line}");
     assert!(contexts.contains("\"found\":\"the hooks of Sentry are not registered\""), "{contexts}");
+    // Bun has none, and none were proven.
+    is_silent(&app, &["NO_HOOKS", "ON_BUN"]);
 }
 
 #[test]
