@@ -82,10 +82,14 @@ fn sdks(overview: &Overview<'_>) -> String {
         let Some(entry) = row.entry.filter(|entry| entry.requested.contains_key(SDK_PACKAGE)) else { continue };
         let (Some(sdk), Some(node)) = (entry.versions.get(SDK_PACKAGE), entry.versions.get("node")) else { continue };
         let major = node.split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default();
-        let ours = overview.columns.iter().filter(|(key, _)| key != SDK);
+        // The columns of ours that have a build here.
+        let has_build = |key: &str| !matches!(row.standing(key), Standing::Absent(_) | Standing::NotRun);
+        let ours = overview.columns.iter().filter(|(key, _)| key != SDK && has_build(key));
         let words: Vec<String> = ours.map(|(key, _)| words(row, key)).collect();
         // One word where the columns agree.
-        let said = if words.iter().all(|word| *word == words[0]) { words[0].clone() } else { words.join(" / ") };
+        let mut different = words.clone();
+        different.dedup();
+        let said = if different.len() == 1 { different } else { words }.join(" / ");
         rows.entry((entry.about.as_str(), sdk.as_str())).or_default().insert(major, table_text(&said));
     }
     if rows.is_empty() {
@@ -94,7 +98,7 @@ fn sdks(overview: &Overview<'_>) -> String {
     let nodes: BTreeSet<u32> = rows.values().flat_map(BTreeMap::keys).copied().collect();
     let head: String = nodes.iter().map(|node| format!(" Node.js {node} |")).collect();
     let mut text = format!(
-        "\n## Which SDK with which Node.js and framework\n\nOf the cells above. Where our columns differ, each is named, in their order.\n\n\
+        "\n## Which SDK with which Node.js and framework\n\nOf the cells above. One verdict is that of each column of ours that has a build; where they differ, each is given, in the order of the columns.\n\n\
          | app | `{SDK_PACKAGE}` |{head}\n|---|---|{}\n",
         "---|".repeat(nodes.len())
     );
@@ -223,6 +227,7 @@ mod tests {
             entry.requested.insert(SDK_PACKAGE.to_owned(), "11.12.0".to_owned());
             entry.versions.insert(SDK_PACKAGE.to_owned(), "11.12.0".to_owned());
             entry.versions.insert("node".to_owned(), node.to_owned());
+            entry.evidence.absent.insert("ahead".to_owned(), "no channels".to_owned());
             entry
         };
         let document = document(vec![of("20.20.2", true), of("24.21.0", false)]);
