@@ -83,7 +83,7 @@ function* all(node) {
 /** The variables of channels, and the names of the channels that they hold. */
 const channelsOf = (text) => new Map([...text.matchAll(/(tr_ch_apm\$[\w$]+) = tr_ch_apm_tracingChannel\("([^"]+)"\)/g)].map(([, variable, channel]) => [variable, channel]));
 
-/** An expression of a function that calls the one that was found: `(self, given) => …`. */
+/** An expression of a function that calls the one that was found: `(self, given) => …`. Its own names are none of a minifier. */
 function caller({ node, parent }, text) {
   const source = ({ start, end }) => text.slice(start, end).replaceAll("import.meta", "importMeta");
   if (parent.type === "MethodDefinition") {
@@ -93,14 +93,15 @@ function caller({ node, parent }, text) {
     const extended = !isConstructor || inner.some(({ type }) => type === "Super") ? " extends presentryBase" : "";
     const member = parent.computed ? `[${source(parent.key)}]` : parent.key.type === "PrivateIdentifier" ? `.${source(parent.key)}` : `[${JSON.stringify(parent.key.name ?? parent.key.value)}]`;
     const self = parent.static ? "this" : "new this()";
-    const call = isConstructor ? "new this(...given)" : `${self}${member}(...given)`;
-    return `(() => { const C = class${extended} { ${hidden.map((name) => `#${name} = presentryStub;`).join(" ")} ${source(parent)} static presentryCall(given) { return ${call}; } }; return (self, given) => C.presentryCall(given); })()`;
+    const call = isConstructor ? "new this(...presentryGiven)" : `${self}${member}(...presentryGiven)`;
+    return `(() => { const presentryClass = class${extended} { ${hidden.map((name) => `#${name} = presentryStub;`).join(" ")} ${source(parent)} static presentryCall(presentryGiven) { return ${call}; } }; return (presentrySelf, presentryGiven) => presentryClass.presentryCall(presentryGiven); })()`;
   }
   if (parent.type === "Property" && (parent.method || parent.kind !== "init")) {
     const accessor = parent.kind !== "init";
-    return `(() => { const o = { ${source(parent)} }; const key = Reflect.ownKeys(o)[0]; return (self, given) => ${accessor ? "o[key]" : "o[key].apply(self, given)"}; })()`;
+    const member = "presentryObject[Reflect.ownKeys(presentryObject)[0]]";
+    return `(() => { const presentryObject = { ${source(parent)} }; return (presentrySelf, presentryGiven) => ${accessor ? member : `${member}.apply(presentrySelf, presentryGiven)`}; })()`;
   }
-  return `((self, given) => (${source(node)}).apply(self, given))`;
+  return `((presentrySelf, presentryGiven) => (${source(node)}).apply(presentrySelf, presentryGiven))`;
 }
 
 /** What a function publishes when it is called in a way. */
@@ -149,7 +150,7 @@ async function executed({ text, channels }) {
   const results = [];
   for (const found of functionsIn(parsed(), variables)) {
     const channel = variables.get(found.variable);
-    const call = new Function("scope", `with (scope) { return ${caller(found, text)}; }`)(scope);
+    const call = new Function("presentryScope", `with (presentryScope) { return ${caller(found, text)}; }`)(scope);
     const calls = {
       plain: await published(channel, call, ["a", 1], 2000),
       callback: await published(channel, call, ["a", () => {}], 2000),

@@ -107,7 +107,7 @@ pub const ALL: &[Shape] = &[
     nest("arrays", "const x = ", "[", "a", "]"),
     nest("objects", "const x = ", "{ a: ", "a", " }"),
     nest("spread", "const x = ", "[...", "[]", "]"),
-    nest("patterns in patterns", "const { p: ", "[", "q", " = []]"),
+    Shape { after: " = [] } = o;", ..nest("patterns in patterns", "const { p: ", "[", "q", " = []]") },
     repeat("ternaries", "const x = ", "a ? 1 : ", "2;"),
     nest("ternaries inside", "const x = ", "a ? ", "1", " : 2"),
     repeat("additions", "const x = a", " + a", ";"),
