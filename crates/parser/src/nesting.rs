@@ -25,8 +25,8 @@ mod cost {
     pub(super) const BYTE: usize = 1_700 * SCALE;
     /// What is always needed.
     pub(super) const BASE: usize = 256 * 1024;
-    /// The steps that the library may take for each `else if` over the chain before it, and for each label over those
-    /// around it: a chain of 7,000, or thousands of short ones.
+    /// The steps that the library may take for each `else if`, assignment and arrow over the chain before it, and for each
+    /// label over those around it: a chain of 7,000, or thousands of short ones.
     pub(super) const CHAIN_STEPS: usize = 25_000_000;
     /// The steps that the library may take to look for declarations: in each block it looks through all blocks inside. 8,000
     /// that lie in one another are 32 million.
@@ -120,6 +120,8 @@ struct Scanner<'a> {
     before: Before,
     deepest: usize,
     chain_steps: usize,
+    /// The assignments and arrows since the last line, bracket, comma or semicolon.
+    chained: usize,
     block_steps: usize,
     indents: usize,
     /// Whether every bracket was closed by its like so far.
@@ -159,6 +161,7 @@ impl<'a> Scanner<'a> {
             before: Before::Statement,
             deepest: 0,
             chain_steps: 0,
+            chained: 0,
             block_steps: 0,
             indents: 0,
             matched: true,
@@ -176,6 +179,9 @@ impl<'a> Scanner<'a> {
         while let Some(&byte) = self.text.get(self.at) {
             match byte {
                 b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => {
+                    if byte == b'\n' {
+                        self.chained = 0;
+                    }
                     self.at += 1;
                     continue;
                 }
@@ -326,7 +332,16 @@ impl<'a> Scanner<'a> {
         };
     }
 
+    /// Counts an assignment, or an arrow, which costs more: the library looks again at those that it lies in.
+    fn link(&mut self, steps: usize) {
+        self.chained += steps;
+        self.chain_steps += self.chained;
+    }
+
     fn punctuator(&mut self, byte: u8) {
+        if matches!(byte, b'(' | b'[' | b'{' | b')' | b']' | b'}' | b';' | b',') {
+            self.chained = 0;
+        }
         match byte {
             b'"' | b'\'' => self.string(byte),
             b'`' => {
@@ -361,6 +376,7 @@ impl<'a> Scanner<'a> {
             }
             b'=' if self.peek(1) == b'>' => {
                 self.at += 2;
+                self.link(2);
                 self.operator(cost::ARROW);
                 self.before = Before::Arrow;
             }
@@ -402,6 +418,10 @@ impl<'a> Scanner<'a> {
                 self.before = if label { Before::Colon } else { Before::Operator };
             }
             b'#' => self.at += 1,
+            b'=' if self.peek(1) != b'=' && !self.text[..self.at].ends_with(b"=") => {
+                self.link(1);
+                self.plain(cost::OPERATOR);
+            }
             _ => self.plain(cost::OPERATOR),
         }
     }
