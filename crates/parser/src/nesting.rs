@@ -338,6 +338,16 @@ impl<'a> Scanner<'a> {
         self.chain_steps += self.chained;
     }
 
+    /// Whether the `=` here is that of an assignment, and of no comparison.
+    fn assigns(&self) -> bool {
+        let is_compared = match &self.text[..self.at] {
+            [.., b'<', b'<'] | [.., b'>', b'>'] => false,
+            [.., b'=' | b'!' | b'<' | b'>'] => true,
+            _ => false,
+        };
+        !is_compared && self.peek(1) != b'='
+    }
+
     fn punctuator(&mut self, byte: u8) {
         if matches!(byte, b'(' | b'[' | b'{' | b')' | b']' | b'}' | b';' | b',') {
             self.chained = 0;
@@ -418,7 +428,7 @@ impl<'a> Scanner<'a> {
                 self.before = if label { Before::Colon } else { Before::Operator };
             }
             b'#' => self.at += 1,
-            b'=' if self.peek(1) != b'=' && !self.text[..self.at].ends_with(b"=") => {
+            b'=' if self.assigns() => {
                 self.link(1);
                 self.plain(cost::OPERATOR);
             }
@@ -668,6 +678,15 @@ mod tests {
         assert_eq!(stack_needed(&"a: ".repeat(8_000)), None);
         assert!(stack_needed(&format!("switch (a) {{ {} }}", "case 1: ".repeat(8_000))).is_some());
         assert!(stack_needed(&"if (a) b(); else if (c) d();\n".repeat(50_000)).is_some());
+        for (link, fits, ends) in
+            [("a = ", 6_000, "; "), ("a += ", 6_000, "\n"), ("a <<= ", 6_000, ";"), ("a => ", 3_000, ", ")]
+        {
+            assert!(stack_needed(&format!("b = {}1", link.repeat(fits))).is_some(), "{link}");
+            assert_eq!(stack_needed(&format!("b = {}1", link.repeat(2 * fits))), None, "{link}");
+            // Each by itself is no chain.
+            assert!(stack_needed(&format!("{link}1{ends}").repeat(50_000)).is_some(), "{link}");
+        }
+        assert!(stack_needed(&"a == b === c != d <= e >= f !== g ".repeat(5_000)).is_some());
     }
 
     #[test]
