@@ -11,6 +11,10 @@ use super::{
     value::{ObjectKind, Slot, Value},
 };
 
+/// The longest text of a step that is looked through for lookups, each time the step runs. A longer one holds functions, whose
+/// steps are looked at by themselves.
+const LONGEST: usize = 4096;
+
 impl Evaluator<'_> {
     /// Runs a step, on a way for each value that a lookup in it may give.
     pub(super) fn step_on_each_way(
@@ -22,7 +26,7 @@ impl Evaluator<'_> {
     ) -> Option<Ways> {
         let may_look_up = own_expression(step).is_some_and(|expression| {
             let text = expression.at.of(&frame.code.module.text);
-            ["[", ".get", ".find", ".filter"].iter().any(|part| text.contains(part))
+            text.len() <= LONGEST && ["[", ".get", ".find", ".filter"].iter().any(|part| text.contains(part))
         });
         if !may_look_up {
             let outer = self.choices.take();
