@@ -160,7 +160,15 @@ pub(crate) fn run_alone(graph: &Graph<'_>, module: &ModulePath) -> Run {
     ended(evaluator, module)
 }
 
-fn ended(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
+/// The stack of a run, of which nothing is used but what it needs. Its values hold each other as deeply as it has steps: a
+/// class its parent, a function what it was bound to.
+const STACK: usize = 1 << 28;
+
+fn ended(evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
+    stacker::grow(STACK, || ended_here(evaluator, entry))
+}
+
+fn ended_here(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
     let mut state = State::new();
     state.watch = Some(evaluator.watch.clone());
     let end = evaluator.module(entry, &mut state).map(|()| state);

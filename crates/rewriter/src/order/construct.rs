@@ -8,7 +8,7 @@ use super::{
     evaluator::{Evaluator, Frame},
     expressions::method,
     state::State,
-    value::{Arguments, Birth, ClassValue, Object, ObjectKind, Value},
+    value::{Arguments, Birth, ClassValue, Object, ObjectKind, Slot, Value},
 };
 
 impl Evaluator<'_> {
@@ -151,10 +151,27 @@ impl Evaluator<'_> {
             }
             _ => {
                 self.call_external(frame, &arguments, state, expression);
+                self.escape_species(this, state);
             }
         }
         set_birth(this, Birth::Done, state);
         self.fields(class, this, state)
+    }
+
+    /// The methods of native classes ask the class of an object which class their results are to have.
+    fn escape_species(&mut self, this: &Value, state: &mut State) {
+        let Value::Object(id) = this else { return };
+        let mut class = state.object(*id).and_then(|object| object.class.clone());
+        while let Some(asked) = class {
+            let species = state.object(asked.statics).and_then(|statics| statics.slots.get("Symbol.species").cloned());
+            if let Some(Slot::Accessor { get: Some(get), .. }) = species {
+                return self.escape(&get, state);
+            }
+            class = match &asked.parent {
+                Value::Class(parent) => Some(parent.clone()),
+                _ => None,
+            };
+        }
     }
 
     /// Runs the initialisers of an instance's fields.

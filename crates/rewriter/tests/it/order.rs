@@ -956,6 +956,10 @@ fn code_that_runs_where_one_may_not_see_it() {
     for instrumentation in [
         "await { then(done) { load(); done(); } }; Sentry.init({});",
         "await new Promise((done) => done({ then(go) { load(); go(); } })); Sentry.init({});",
+        "class A extends Array { static get [Symbol.species]() { load(); return Array; } } new A(1, 2).map((x) => x); await 0; Sentry.init({});",
+        "class A extends Array { static get [Symbol.species]() { load(); return Array; } } class B extends A {} new B(1, 2).slice(1); await 0; Sentry.init({});",
+        "class A extends Promise { static get [Symbol.species]() { load(); return Promise; } } new A((done) => done()).then(() => 1); await 0; Sentry.init({});",
+        "class A extends Promise { static get [Symbol.species]() { load(); return Promise; } } A.resolve().then(() => 1); await 0; Sentry.init({});",
         "`${{ toString() { load(); return ''; } }}`; await 0; Sentry.init({});",
         "JSON.stringify({ toJSON() { load(); } }); await 0; Sentry.init({});",
         "+{ valueOf() { load(); return 1; } }; await 0; Sentry.init({});",
@@ -1267,5 +1271,17 @@ fn calls_that_do_not_happen() {
         "import cluster from 'node:cluster'; if (cluster.isWorker) Sentry.init({});",
     ] {
         not_surely_proven(instrumentation);
+    }
+}
+
+/// Values hold each other: a class its parent, a function what it was bound to. However many there are, nothing runs out of
+/// stack.
+#[test]
+fn values_that_hold_each_other_deeply() {
+    let classes: String = (1..25_000).map(|n| format!("class C{n} extends C{} {{}}\n", n - 1)).collect();
+    let bound: String = (1..15_000).map(|n| format!("const f{n} = f{}.bind(null);\n", n - 1)).collect();
+    for text in [format!("class C0 {{}}\n{classes}new C24999();"), format!("function f0() {{}}\n{bound}f14999();")] {
+        let proof = proof(&format!("import * as Sentry from '@sentry/node';\n{text}\nSentry.init({{}});"));
+        assert_eq!(proof.verdict, Verdict::NotProven, "it has more steps than are followed");
     }
 }
