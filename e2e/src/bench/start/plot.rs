@@ -9,6 +9,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::figures::{Figures, Started};
+use super::{AHEAD, BUNDLED};
 
 const WIDTH: u32 = 960;
 const BAR: u32 = 14;
@@ -104,7 +105,7 @@ fn draw(area: &Area<'_>, fixture: &str, panel: &Panel<'_>) -> Result<()> {
     for (row, label) in panel.labels.iter().enumerate() {
         let above = top + to_i32(row)? * step + to_i32(GAP)? / 2;
         let middle = above + (step - to_i32(GAP)?) / 2;
-        area.draw_text(label, &text(16, HPos::Right), (LEFT - 10, middle)).map_err(failed)?;
+        area.draw_text(&named(label), &text(16, HPos::Right), (LEFT - 10, middle)).map_err(failed)?;
         for (at, node) in panel.nodes.iter().enumerate() {
             let Some(one) = panel.starts.iter().find(|one| one.label == *label && one.node == *node) else { continue };
             let y = above + to_i32(at)? * to_i32(BAR)?;
@@ -142,6 +143,14 @@ fn bar_colour(at: usize) -> RGBColor {
     BARS[at % BARS.len()]
 }
 
+/// The name of a bar: what `presentry` does without flags is called so.
+fn named(label: &str) -> String {
+    match label {
+        BUNDLED | AHEAD => format!("default ({label})"),
+        _ => label.to_owned(),
+    }
+}
+
 /// Each once, in the order of their first place.
 fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut seen = Vec::new();
@@ -174,9 +183,15 @@ mod tests {
     fn the_plot_has_every_label_and_ratio() {
         let svg = plot(&measured()).unwrap();
         let drawn = |text: &str| svg.contains(&format!(">\n{text}\n</text>"));
-        for text in
-            ["--import", "--no-bundle-sdk", "--bundle-sdk", "basic", "database", "Node.js 20.1.0", "Node.js 22.1.0"]
-        {
+        for text in [
+            "--import",
+            "--no-bundle-sdk",
+            "default (--bundle-sdk)",
+            "basic",
+            "database",
+            "Node.js 20.1.0",
+            "Node.js 22.1.0",
+        ] {
             assert!(drawn(text), "`{text}` in {svg}");
         }
         assert!(drawn("0.40") && drawn("1.00"), "{svg}");
