@@ -29,7 +29,7 @@ pub use undeclared::GlobalNames;
 
 use crate::{
     error::SyntaxError,
-    parse::parse,
+    parse::{parse, too_many_requests},
     position::{BYTE_ORDER_MARK, floor_char_boundary, position},
     record::Span,
     syntax::{self, ModuleSyntax, PASSES, guarded, parse_file},
@@ -160,6 +160,10 @@ fn compile_here(
     options: &CompileOptions<'_>,
     rewrite: &mut dyn FnMut(&ModuleUse<'_>) -> Option<String>,
 ) -> Result<Compiled, Vec<SyntaxError>> {
+    if text.len() > LONGEST {
+        let message = "the source is longer than 2 MB; code that need not be compiled can be a package".to_owned();
+        return Err(vec![error(message, Span { start: 0, end: 0 })]);
+    }
     let code = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let before = text.len() - code.len();
     let sources = Lrc::new(SourceMap::default());
@@ -175,8 +179,10 @@ fn compile_here(
     };
     let (module, errors) = parse_file(code, &file, options.syntax.module_syntax());
     let Some(mut module) = module.filter(|_| errors.is_empty()) else { return Err(moved(errors)) };
-    let mut unsupported = Unsupported { errors: Vec::new() };
+    let mut unsupported =
+        Unsupported { has_types: options.syntax.has_types(), constants: 0, copied: 0, errors: Vec::new() };
     unsupported.visit_module(&module);
+    unsupported.errors.extend(too_many_requests(&module));
     if !unsupported.errors.is_empty() {
         return Err(moved(unsupported.errors));
     }
@@ -209,10 +215,12 @@ fn compile_here(
     modules::rewrite(module, rewrite, before);
     program.mutate(hygiene());
     program.mutate(fixer(None));
-    let Program::Module(module) = &program else {
+    let Program::Module(module) = program else {
         return Err(vec![error("the text is no module".to_owned(), Span { start: 0, end: 0 })]);
     };
-    let (compiled, mappings) = print(module, &sources)?;
+    let (compiled, mappings) = print(&module, &sources)?;
+    // What comes next makes another tree.
+    drop(module);
     let compiled = Compiled { was_commonjs, names, ..compiled };
     let (_, errors) = parse(&compiled.code);
     if errors.is_empty() { Ok(compiled) } else { Err(moved(in_source(errors, &compiled.code, &mappings))) }
@@ -285,8 +293,22 @@ fn error(message: String, span: Span) -> SyntaxError {
     SyntaxError { message, span, fatal: true }
 }
 
+/// The bytes of source whose tree the library may copy to know the values of constants, which enums can name: it copies
+/// each initializer, and in it each sum, and each template, with those that it is made of.
+const COPIED: usize = 16_000_000;
+
+/// The bytes of the longest source. Half a second is spent on each million.
+const LONGEST: usize = 2_000_000;
+
+/// How much more a sum counts. Its copies are there at once, and take some 35 bytes of memory for each byte.
+const OF_SUMS: usize = 4;
+
 /// Finds what is valid for the parser, and runs nowhere.
 struct Unsupported {
+    has_types: bool,
+    /// How many declarations of constants and enums the visitor is in.
+    constants: usize,
+    copied: usize,
     errors: Vec<SyntaxError>,
 }
 
@@ -294,14 +316,28 @@ impl Unsupported {
     fn found(&mut self, what: &str, at: swc_core::common::Span) {
         self.errors.push(error(format!("{what} cannot stand in the instrumentation"), syntax::span(at)));
     }
+
+    /// Counts an expression of a constant, which the library copies where a source has types.
+    fn copies(&mut self, at: swc_core::common::Span, times: usize) {
+        let before = self.copied;
+        self.copied += if self.has_types && self.constants > 0 { (at.hi - at.lo).0 as usize * times } else { 0 };
+        if before <= COPIED && self.copied > COPIED {
+            self.found("a constant with so many operators", at);
+        }
+    }
 }
 
 mod unsupported {
     //! The visitor of [`Unsupported`](super::Unsupported).
 
-    use swc_core::ecma::{
-        ast::{Decorator, JSXElement, JSXFragment, TsExportAssignment},
-        visit::{Visit, noop_visit_type},
+    use swc_core::{
+        common::Spanned,
+        ecma::{
+            ast::{
+                BinExpr, Decorator, JSXElement, JSXFragment, Tpl, TsEnumDecl, TsExportAssignment, VarDecl, VarDeclKind,
+            },
+            visit::{Visit, VisitWith, noop_visit_type},
+        },
     };
 
     impl Visit for super::Unsupported {
@@ -319,6 +355,36 @@ mod unsupported {
 
         fn visit_ts_export_assignment(&mut self, export: &TsExportAssignment) {
             self.found("`export =`, which only CommonJS has,", export.span);
+        }
+
+        fn visit_var_decl(&mut self, declared: &VarDecl) {
+            if declared.kind != VarDeclKind::Const {
+                return declared.visit_children_with(self);
+            }
+            self.constants += 1;
+            declared.decls.iter().filter_map(|one| one.init.as_ref()).for_each(|init| self.copies(init.span(), 1));
+            declared.visit_children_with(self);
+            self.constants -= 1;
+        }
+
+        fn visit_ts_enum_decl(&mut self, declared: &TsEnumDecl) {
+            self.constants += 1;
+            declared.visit_children_with(self);
+            self.constants -= 1;
+        }
+
+        fn visit_bin_expr(&mut self, expression: &BinExpr) {
+            if !expression.op.may_short_circuit() {
+                self.copies(expression.span, super::OF_SUMS);
+            }
+            expression.visit_children_with(self);
+        }
+
+        fn visit_tpl(&mut self, template: &Tpl) {
+            if !template.exprs.is_empty() {
+                self.copies(template.span, super::OF_SUMS);
+            }
+            template.visit_children_with(self);
         }
 
         noop_visit_type!();

@@ -7,7 +7,7 @@ mod functions;
 mod lower;
 mod statements;
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::record::Span;
 
@@ -170,7 +170,7 @@ pub enum Step {
         otherwise: Vec<Step>,
     },
     /// A loop.
-    Loop(Rc<Loop>),
+    Loop(Arc<Loop>),
     /// `switch`
     Switch {
         /// What is compared.

@@ -34,7 +34,9 @@ mod cost {
     /// The levels of indentation that the library may print where a source is compiled: each is four bytes.
     pub(super) const INDENTS: usize = 8_000_000;
     /// What is given to a text that is followed. What is touched of it is memory, beside the tree.
-    pub(super) const FOLLOWED: usize = if SCALE > 4 { LIMIT } else { LIMIT / 4 * SCALE };
+    pub(super) const FOLLOWED: usize = if SCALE > 4 { LIMIT } else { LIMIT / 8 * SCALE };
+    /// The same for a text that is compiled, which passes go through several times as deep.
+    pub(super) const COMPILED: usize = FOLLOWED / 4;
     /// More than this is not asked of any system.
     pub(super) const LIMIT: usize = if cfg!(target_pointer_width = "64") { 1 << 30 } else { 1 << 26 };
 }
@@ -53,7 +55,7 @@ pub(crate) fn stack_needed(text: &str) -> Option<usize> {
 pub(crate) fn stack_needed_with_types(text: &str) -> Option<usize> {
     let mut scanner = Scanner::new(text.as_bytes());
     scanner.run();
-    if scanner.indents > cost::INDENTS {
+    if scanner.indents > cost::INDENTS || scanner.deepest > cost::COMPILED {
         return None;
     }
     let types = text.len().saturating_mul(cost::BYTE);
@@ -176,7 +178,7 @@ impl<'a> Scanner<'a> {
         if self.text[self.at..].starts_with(b"#!") {
             self.skip_line();
         }
-        while let Some(&byte) = self.text.get(self.at) {
+        while let Some(&byte) = self.text.get(self.at).filter(|_| self.deepest <= cost::FOLLOWED) {
             match byte {
                 b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => {
                     if byte == b'\n' {

@@ -54,10 +54,11 @@ pub fn outline(text: &str) -> (Outline, Vec<SyntaxError>) {
 
 fn read(text: &str, is_in_part: bool) -> (Outline, Vec<SyntaxError>) {
     let (outline, errors) = with_module(text, |module| {
-        let (record, errors) = record(text, module);
+        let (record, mut errors) = record(text, module);
+        errors.retain(|error| error.fatal || !is_in_part);
         let requests = requests_in(module).into_iter();
         let requests = requests.filter(|request| request.always && request.means != RequestMeans::Register).collect();
-        (Outline { links: links(record), requests }, if is_in_part { Vec::new() } else { errors })
+        (Outline { links: links(record), requests }, errors)
     });
     (outline.unwrap_or_default(), errors)
 }
@@ -137,6 +138,9 @@ enum Before {
     Unclear,
 }
 
+/// A text with more open brackets is nested too deeply to be parsed.
+const DEEPEST: usize = 100_000;
+
 struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
@@ -177,7 +181,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Goes through all tokens. `None` where they cannot be told.
+    /// Goes through all tokens. `None` where they cannot be told, or where more brackets are open than are parsed.
     fn run(mut self) -> Option<Self> {
         if self.text[self.at..].starts_with(b"#!") {
             self.skip_line();
@@ -199,6 +203,9 @@ impl<'a> Scanner<'a> {
                         self.go_on(start, byte);
                     }
                     self.token(byte)?;
+                    if self.levels.len() > DEEPEST {
+                        return None;
+                    }
                     self.on_new_line = false;
                     self.end = self.at;
                 }

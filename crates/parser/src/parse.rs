@@ -50,8 +50,26 @@ pub fn parse(text: &str) -> (ModuleRecord, Vec<SyntaxError>) {
     (record.unwrap_or_else(empty), errors)
 }
 
+/// The statements of one module that may name another one. Each such name is looked up in a build.
+const MOST_REQUESTS: usize = 10_000;
+
+/// An error where a module has more statements that import or export from another one than are looked up.
+pub(crate) fn too_many_requests(module: &Module) -> Option<SyntaxError> {
+    let requests = module.body.iter().filter(|item| match item {
+        ModuleItem::ModuleDecl(ModuleDecl::Import(_) | ModuleDecl::ExportAll(_)) => true,
+        ModuleItem::ModuleDecl(ModuleDecl::ExportNamed(export)) => export.src.is_some(),
+        _ => false,
+    });
+    let past = requests.into_iter().nth(MOST_REQUESTS)?;
+    let message = "the module has more than 10,000 statements that import from others".to_owned();
+    Some(SyntaxError { message, span: span(past.span()), fatal: true })
+}
+
 /// The record of a parsed module, with the early errors that the parser library does not know.
 pub(crate) fn record(text: &str, module: &Module) -> (ModuleRecord, Vec<SyntaxError>) {
+    if let Some(error) = too_many_requests(module) {
+        return (ModuleRecord::default(), vec![error]);
+    }
     let mut reader = Reader {
         text,
         record: ModuleRecord::default(),

@@ -6,7 +6,7 @@ use presentry_parser::ImportName;
 
 use crate::{
     diagnostics::{Diagnostic, codes},
-    graph::{Graph, Linked, stands_for},
+    graph::{Graph, Linked, OwnExport, stands_for},
     sources::ModulePath,
     specifier::Target,
 };
@@ -132,32 +132,31 @@ fn resolve_in(
         return Ok(Resolution::External { target: Target::Package(specifier), name: name.to_owned() });
     }
     let namespace = |of: Target| Resolution::Namespace { of, module: path.clone(), instance: instance.to_owned() };
-    if let Some(entry) = module.local_export_entries().iter().find(|entry| entry.export_name.value == name) {
-        // A namespace object that is imported and exported again is a local export in the specification.
-        let imported = entry.local_name.as_ref().and_then(|local| {
-            let import = module.import_entries().iter().find(|import| &import.local_name == local)?;
-            matches!(import.import_name, ImportName::Namespace).then_some(import.request)
-        });
-        if let Some(request) = imported {
+    match module.own_export(name) {
+        Some(OwnExport::Namespace(request)) => {
             let specifier = &module.requested_modules()[request].specifier.value;
             return Ok(namespace(graph.resolve(path, specifier)));
         }
-        return Ok(Resolution::Binding {
-            module: path.clone(),
-            instance: instance.to_owned(),
-            local_name: entry.local_name.clone(),
-        });
-    }
-    if let Some(entry) = module.indirect_export_entries().iter().find(|entry| entry.export_name.value == name) {
-        let specifier = &module.requested_modules()[entry.request].specifier.value;
-        let target = graph.resolve(path, specifier);
-        return match (&entry.import_name, target) {
-            (ImportName::Name(import), Target::File(file)) => {
-                resolve_in(graph, &file, &instance_of(specifier), &import.value, resolve_set)
-            }
-            (ImportName::Name(import), target) => Ok(Resolution::External { target, name: import.value.clone() }),
-            (ImportName::Namespace | ImportName::Source, target) => Ok(namespace(target)),
-        };
+        Some(OwnExport::Local(at)) => {
+            return Ok(Resolution::Binding {
+                module: path.clone(),
+                instance: instance.to_owned(),
+                local_name: module.local_export_entries()[at].local_name.clone(),
+            });
+        }
+        Some(OwnExport::Indirect(at)) => {
+            let entry = &module.indirect_export_entries()[at];
+            let specifier = &module.requested_modules()[entry.request].specifier.value;
+            let target = graph.resolve(path, specifier);
+            return match (&entry.import_name, target) {
+                (ImportName::Name(import), Target::File(file)) => {
+                    resolve_in(graph, &file, &instance_of(specifier), &import.value, resolve_set)
+                }
+                (ImportName::Name(import), target) => Ok(Resolution::External { target, name: import.value.clone() }),
+                (ImportName::Namespace | ImportName::Source, target) => Ok(namespace(target)),
+            };
+        }
+        None => {}
     }
     if name == "default" {
         // `export *` never carries a default export.

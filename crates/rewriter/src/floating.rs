@@ -1,8 +1,6 @@
 //! Imports at run time that a module makes and does not wait for.
 
-use presentry_parser::{
-    Evaluation, Expression, ExpressionKind, FunctionId, Name, Pattern, SlotId, Span, Step, evaluation,
-};
+use presentry_parser::{Evaluation, Expression, ExpressionKind, FunctionId, Name, Pattern, SlotId, Span, Step};
 
 use crate::{
     graph::{Graph, Module},
@@ -21,7 +19,7 @@ pub(crate) fn floating_imports(graph: &Graph<'_>, module: &Module) -> Vec<(Modul
     if !imports.iter().any(|import| !import.top_level || !import.awaited) {
         return Vec::new();
     }
-    let Some(evaluation) = evaluation(&module.text) else { return Vec::new() };
+    let Some(evaluation) = graph.readings().evaluation(&module.text) else { return Vec::new() };
     let mut search = Search { text: &module.text, evaluation: &evaluation, calls: Vec::new(), depth: 0 };
     for step in &evaluation.body {
         if let Step::Evaluate(expression) = step {

@@ -1,13 +1,14 @@
 //! The modules of a build and the edges between them, read on demand from `Sources`. No decisions about a rewrite.
 
 use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    cell::{OnceCell, RefCell},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     rc::Rc,
+    sync::Arc,
 };
 
 use presentry_parser::{
-    Binding, FileGoal, ImportEntry, IndirectExportEntry, LocalExportEntry, ModuleAnalysis, ModuleRecord, ModuleRequest,
+    Binding, FileGoal, ImportEntry, ImportName, IndirectExportEntry, LocalExportEntry, ModuleRecord, ModuleRequest,
     Phase, RequestMeans, Span, StarExportEntry, SyntaxError, run_time_requests,
 };
 
@@ -15,6 +16,7 @@ use crate::{
     bundle_header::{BundleHeader, bundle_header},
     digest::Digest,
     packages::{Means, PackageType, Packages, Resolved},
+    readings::{ReadModule, Readings},
     sources::{ModulePath, ReadError, Sources, is_script},
     specifier::{Target, data_module, resolve_below},
 };
@@ -24,11 +26,83 @@ use crate::{
 pub(crate) struct Module {
     pub(crate) path: ModulePath,
     pub(crate) text: String,
-    pub(crate) record: ModuleRecord,
+    pub(crate) record: Arc<ModuleRecord>,
     /// The module's own top-level bindings.
-    pub(crate) bindings: Vec<Binding>,
+    pub(crate) bindings: Arc<[Binding]>,
     /// What its first line says when it is a module of a bundle of the SDK.
     pub(crate) bundle: Option<BundleHeader>,
+    /// Where names are in the lists of the record and of the bindings, made when one is looked up.
+    index: OnceCell<Index>,
+}
+
+#[derive(Debug)]
+struct Index {
+    exports: HashMap<String, OwnExport>,
+    bindings: HashMap<String, usize>,
+    /// The import entries, by their local names.
+    imports: HashMap<String, usize>,
+}
+
+impl Index {
+    fn of(record: &ModuleRecord, bindings: &[Binding]) -> Self {
+        let mut imports = HashMap::new();
+        for (at, import) in record.import_entries.iter().enumerate() {
+            imports.entry(import.local_name.clone()).or_insert(at);
+        }
+        let mut exports = HashMap::new();
+        for (at, entry) in record.local_export_entries.iter().enumerate() {
+            // A namespace object that is imported and exported again is a local export in the specification.
+            let import = entry.local_name.as_deref().and_then(|local| imports.get(local));
+            let import = import.map(|import| &record.import_entries[*import]);
+            let namespace = import.filter(|import| matches!(import.import_name, ImportName::Namespace));
+            let export = namespace.map_or(OwnExport::Local(at), |import| OwnExport::Namespace(import.request));
+            exports.entry(entry.export_name.value.clone()).or_insert(export);
+        }
+        for (at, entry) in record.indirect_export_entries.iter().enumerate() {
+            exports.entry(entry.export_name.value.clone()).or_insert(OwnExport::Indirect(at));
+        }
+        let mut named = HashMap::new();
+        for (at, binding) in bindings.iter().enumerate() {
+            named.entry(binding.name.clone()).or_insert(at);
+        }
+        Self { exports, bindings: named, imports }
+    }
+}
+
+/// An export that a module declares itself, by its place in the lists of the record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OwnExport {
+    /// One of a binding.
+    Local(usize),
+    /// One of the namespace object that this request gives.
+    Namespace(usize),
+    /// One of a name that another module exports.
+    Indirect(usize),
+}
+
+impl Module {
+    fn new(path: ModulePath, text: String, read: ReadModule, bundle: Option<BundleHeader>) -> Self {
+        Self { path, text, record: read.record, bindings: read.bindings, bundle, index: OnceCell::new() }
+    }
+
+    /// What the module declares under an export name; nothing of what `export *` gives.
+    pub(crate) fn own_export(&self, name: &str) -> Option<OwnExport> {
+        self.index().exports.get(name).copied()
+    }
+
+    /// Its own top-level binding of a name.
+    pub(crate) fn binding(&self, name: &str) -> Option<&Binding> {
+        self.index().bindings.get(name).map(|at| &self.bindings[*at])
+    }
+
+    /// The import that a name is of.
+    pub(crate) fn import(&self, name: &str) -> Option<&ImportEntry> {
+        self.index().imports.get(name).map(|at| &self.record.import_entries[*at])
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(&self.record, &self.bindings))
+    }
 }
 
 /// A module as far as it is linked, which is read much faster: its text, what it requests statically and what it exports.
@@ -52,16 +126,16 @@ impl Linked {
         &self.0.record.requested_modules
     }
 
-    pub(crate) fn import_entries(&self) -> &[ImportEntry] {
-        &self.0.record.import_entries
-    }
-
     pub(crate) fn local_export_entries(&self) -> &[LocalExportEntry] {
         &self.0.record.local_export_entries
     }
 
     pub(crate) fn indirect_export_entries(&self) -> &[IndirectExportEntry] {
         &self.0.record.indirect_export_entries
+    }
+
+    pub(crate) fn own_export(&self, name: &str) -> Option<OwnExport> {
+        self.0.own_export(name)
     }
 
     pub(crate) fn star_export_entries(&self) -> &[StarExportEntry] {
@@ -92,6 +166,8 @@ pub(crate) enum LoadError {
 /// Reads modules once and keeps them.
 pub(crate) struct Graph<'a> {
     sources: &'a dyn Sources,
+    /// What is read, where the sources do not keep it.
+    readings: Readings,
     packages: Packages<'a>,
     modules: RefCell<BTreeMap<ModulePath, Option<Rc<Module>>>>,
     /// Those that were read in outline.
@@ -106,6 +182,7 @@ impl<'a> Graph<'a> {
     pub(crate) fn new(sources: &'a dyn Sources) -> Self {
         Self {
             sources,
+            readings: Readings::default(),
             packages: Packages::new(sources),
             modules: RefCell::default(),
             linked: RefCell::default(),
@@ -262,16 +339,22 @@ impl<'a> Graph<'a> {
             return Ok(self.load(path)?.as_ref().map(Linked::from));
         }
         let Some(text) = self.text(path)? else { return Ok(None) };
-        let read = self.sources.outline(&text);
+        let read = self.readings().outline(&text);
         let (outline, errors) = &*read;
         if !errors.is_empty() {
             return Ok(self.load(path)?.as_ref().map(Linked::from));
         }
         let bundle = bundle_header(text.as_bytes());
-        let module = Module { path: path.clone(), text, record: outline.links.clone(), bindings: Vec::new(), bundle };
+        let read = ReadModule { record: outline.links.clone().into(), ..ReadModule::default() };
+        let module = Module::new(path.clone(), text, read, bundle);
         let linked = Linked(Rc::new(module));
         self.linked.borrow_mut().insert(path.clone(), linked.clone());
         Ok(Some(linked))
+    }
+
+    /// What is read of the texts of modules.
+    pub(crate) fn readings(&self) -> &Readings {
+        self.sources.readings().unwrap_or(&self.readings)
     }
 
     /// A module as a whole, where what is known of all modules makes it worth reading.
@@ -311,15 +394,9 @@ impl<'a> Graph<'a> {
             return Ok(None);
         }
         let bundle = bundle_header(text.as_bytes());
-        // One reading gives everything; the bindings cost little beside the syntax tree. Those of a bundle are not needed.
-        let (ModuleAnalysis { record, bindings }, errors) = match bundle {
-            Some(_) => {
-                let (record, errors) = presentry_parser::parse(&text);
-                (ModuleAnalysis { record, bindings: Vec::new() }, errors)
-            }
-            None => presentry_parser::analyze(&text),
-        };
-        let module = Module { path: path.clone(), text, record, bindings, bundle };
+        let read = self.readings().module(&text);
+        let errors = read.errors.clone();
+        let module = Module::new(path.clone(), text, read, bundle);
         match errors.first() {
             // Node reads a `.js` file without a `type` as CommonJS, and as an ES module when only that has its syntax.
             _ if kind.is_none() && (!errors.is_empty() || !has_module_syntax(&module.record)) => Ok(None),
@@ -336,8 +413,7 @@ impl<'a> Graph<'a> {
             return None;
         }
         let text = String::from_utf8(self.sources.read(path).ok()??.into_owned()).ok()?;
-        let record = ModuleRecord::default();
-        Some(Rc::new(Module { path: path.clone(), text, record, bindings: Vec::new(), bundle: None }))
+        Some(Rc::new(Module::new(path.clone(), text, ReadModule::default(), None)))
     }
 
     /// The static closure of a module, breadth first, with the edge by which each module was reached first: following

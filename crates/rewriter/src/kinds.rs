@@ -100,6 +100,9 @@ pub(crate) fn origin(graph: &Graph<'_>, resolution: &Resolution) -> Result<Origi
     follow(graph, resolution, &mut BTreeSet::new())
 }
 
+/// How many names are followed that stand for one another.
+const DEEPEST: usize = 200;
+
 type Visited = BTreeSet<(ModulePath, String)>;
 
 fn follow(graph: &Graph<'_>, resolution: &Resolution, visited: &mut Visited) -> Result<Origin, Box<Diagnostic>> {
@@ -120,11 +123,11 @@ fn binding_origin(
     name: &str,
     visited: &mut Visited,
 ) -> Result<Origin, Box<Diagnostic>> {
-    if !visited.insert((path.clone(), name.to_owned())) {
+    if visited.len() > DEEPEST || !visited.insert((path.clone(), name.to_owned())) {
         return Ok(Origin::of(ExportKind::Unknown));
     }
     let Some(module) = graph.load(path)? else { return Ok(Origin::of(ExportKind::Unknown)) };
-    let Some(binding) = module.bindings.iter().find(|binding| binding.name == name) else {
+    let Some(binding) = module.binding(name) else {
         return imported_origin(graph, &module, name, visited);
     };
     let mut origin = match sole_value(binding) {
@@ -150,7 +153,7 @@ fn imported_origin(
     name: &str,
     visited: &mut Visited,
 ) -> Result<Origin, Box<Diagnostic>> {
-    let Some(import) = module.record.import_entries.iter().find(|import| import.local_name == name) else {
+    let Some(import) = module.import(name) else {
         return Ok(Origin::of(ExportKind::Unknown));
     };
     let target = graph.resolve(&module.path, &module.record.requested_modules[import.request].specifier.value);

@@ -1,8 +1,8 @@
 //! A build as it would be after some changes, so that a plan can be proven before a byte is written.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap};
 
-use crate::outlines::ReadOutline;
+use crate::readings::Readings;
 use crate::sources::{ModulePath, ReadError, Sources, is_script};
 
 /// Other sources with some files replaced, added or taken away.
@@ -65,8 +65,8 @@ impl Sources for Overlay<'_> {
         }
     }
 
-    fn outline(&self, text: &str) -> Arc<ReadOutline> {
-        self.base.outline(text)
+    fn readings(&self) -> Option<&Readings> {
+        self.base.readings()
     }
 
     fn root(&self) -> Option<&str> {

@@ -1,4 +1,4 @@
-//! The outlines of modules, read once for everything that looks at a build.
+//! What was read of the texts of modules, once for everything that looks at a build.
 
 use std::{
     collections::HashMap,
@@ -6,37 +6,95 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use presentry_parser::{Outline, SyntaxError, outline};
+use presentry_parser::{
+    Binding, Evaluation, ModuleAnalysis, ModuleRecord, Outline, SyntaxError, analyze, evaluation, outline, parse,
+};
+
+use crate::bundle_header::bundle_header;
 
 /// What [`outline`] finds in a text: an outline, and the errors that it came upon.
 pub type ReadOutline = (Outline, Vec<SyntaxError>);
 
-/// Outlines by the texts that they are of. The same text is read once, whatever its path, and whichever state of a build
-/// it belongs to.
+/// What is found in the whole text of a module.
+#[derive(Clone, Debug, Default)]
+pub struct ReadModule {
+    /// What it requests, imports and exports.
+    pub record: Arc<ModuleRecord>,
+    /// The module's own top-level bindings; none of a bundle of the SDK.
+    pub bindings: Arc<[Binding]>,
+    /// What is wrong with it.
+    pub errors: Arc<[SyntaxError]>,
+}
+
+/// What was read, by the texts that it is of. The same text is read once in each way, whatever its path, and whichever state
+/// of a build it belongs to.
 ///
 /// ```
-/// let outlines = presentry_rewriter::Outlines::default();
-/// let (outline, errors) = &*outlines.of("import 'a';");
+/// let readings = presentry_rewriter::Readings::default();
+/// let (outline, errors) = &*readings.outline("import 'a';");
 /// assert_eq!((outline.links.requested_modules.len(), errors.len()), (1, 0));
+/// assert_eq!(readings.module("const b = 1;").bindings[0].name, "b");
 /// ```
 #[derive(Debug, Default)]
-pub struct Outlines {
+pub struct Readings {
+    outlines: Kept<Arc<ReadOutline>>,
+    modules: Kept<ReadModule>,
+    evaluations: Kept<Option<Arc<Evaluation>>>,
+}
+
+impl Readings {
+    /// The outline of an ES module.
+    #[must_use]
+    pub fn outline(&self, text: &str) -> Arc<ReadOutline> {
+        self.outlines.of(text, |text| Arc::new(outline(text)))
+    }
+
+    /// An ES module as a whole.
+    #[must_use]
+    pub fn module(&self, text: &str) -> ReadModule {
+        self.modules.of(text, |text| {
+            // One reading gives everything; the bindings cost little beside the syntax tree. Those of a bundle are not needed.
+            let (ModuleAnalysis { record, bindings }, errors) = match bundle_header(text.as_bytes()) {
+                Some(_) => {
+                    let (record, errors) = parse(text);
+                    (ModuleAnalysis { record, bindings: Vec::new() }, errors)
+                }
+                None => analyze(text),
+            };
+            ReadModule { record: Arc::new(record), bindings: bindings.into(), errors: errors.into() }
+        })
+    }
+
+    /// The steps of its evaluation; `None` where it cannot be read.
+    #[must_use]
+    pub fn evaluation(&self, text: &str) -> Option<Arc<Evaluation>> {
+        self.evaluations.of(text, |text| evaluation(text).map(Arc::new))
+    }
+}
+
+/// Values by the texts that they are made of.
+#[derive(Debug)]
+struct Kept<T> {
     /// By the hash of the text and its length. The hash has 64 bits and a random key: that two of 100,000 texts have the same
     /// one is as likely as 1 in 10⁹.
-    known: Mutex<HashMap<(u64, usize), Arc<ReadOutline>>>,
+    known: Mutex<HashMap<(u64, usize), T>>,
     hasher: RandomState,
 }
 
-impl Outlines {
-    /// The outline of an ES module.
-    #[must_use]
-    pub fn of(&self, text: &str) -> Arc<ReadOutline> {
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self { known: Mutex::default(), hasher: RandomState::default() }
+    }
+}
+
+impl<T: Clone> Kept<T> {
+    fn of(&self, text: &str, make: impl FnOnce(&str) -> T) -> T {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (self.hasher.hash_one(text), text.len());
         if let Some(read) = known().get(&key) {
             return read.clone();
         }
-        let read = Arc::new(outline(text));
+        let read = make(text);
         known().insert(key, read.clone());
         read
     }

@@ -12,7 +12,7 @@ use crate::{
     exports::{Resolution, export_names, resolve_export},
     facade::{EntryLoading, Facade, Forwarder, PASSAGE_EXPORT, facade_header, passage},
     floating::floating_imports,
-    graph::{Graph, Linked, Module},
+    graph::{Graph, Linked, Module, OwnExport},
     guard,
     kinds::{ExportKind, origin},
     main_checks::{MainChecks, main_checks},
@@ -439,19 +439,22 @@ fn warn_of_live_bindings(
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<(), Box<Diagnostic>> {
     for name in exports {
-        if is_surely(graph, entry, name, exports_constant)? {
+        if exports.len() <= FEW_EXPORTS && is_surely(graph, entry, name, exports_constant)? {
             continue;
         }
         let resolution = resolve_export(graph, &entry.path, name)?;
         let Resolution::Binding { module, local_name: Some(local), .. } = resolution else { continue };
         let Some(module) = graph.load(&module)? else { continue };
-        let binding = module.bindings.iter().find(|binding| binding.name == *local);
-        if let Some(write) = binding.and_then(|binding| binding.writes.iter().find(|write| write.in_function)) {
+        let writes = module.binding(&local).map(|binding| &binding.writes);
+        if let Some(write) = writes.and_then(|writes| writes.iter().find(|write| write.in_function)) {
             warnings.push(codes::live_binding(name, &module, write.span));
         }
     }
     Ok(())
 }
+
+/// A look at a module takes as long as the module is. For more exports than this it is read once instead.
+const FEW_EXPORTS: usize = 64;
 
 /// Whether a cheap look at the module that an export is taken from tells something of it, as that it never changes: the
 /// runtime need not be parsed then.
@@ -461,10 +464,10 @@ fn is_surely(
     name: &str,
     look: fn(&[u8], &str) -> bool,
 ) -> Result<bool, Box<Diagnostic>> {
-    let mut indirect = entry.record.indirect_export_entries.iter();
-    let Some(export) = indirect.find(|export| export.export_name.value == name) else {
+    let Some(OwnExport::Indirect(at)) = entry.own_export(name) else {
         return Ok(look(entry.text.as_bytes(), name));
     };
+    let export = &entry.record.indirect_export_entries[at];
     let ImportName::Name(imported) = &export.import_name else { return Ok(false) };
     let specifier = &entry.record.requested_modules[export.request].specifier.value;
     let Target::File(file) = graph.resolve(&entry.path, specifier) else { return Ok(false) };
@@ -480,7 +483,8 @@ fn needs_no_await(
     entry: &Module,
     exports: &[String],
 ) -> Result<bool, Box<Diagnostic>> {
-    if request.loading != EntryLoading::Process || exports.is_empty() || exports.iter().any(|name| name == "then") {
+    let are_few = !exports.is_empty() && exports.len() <= FEW_EXPORTS;
+    if request.loading != EntryLoading::Process || !are_few || exports.iter().any(|name| name == "then") {
         return Ok(false);
     }
     for name in exports {

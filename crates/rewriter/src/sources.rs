@@ -1,8 +1,8 @@
 //! Where modules come from: the read-only view of a build that the caller provides. No file system here.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use crate::outlines::{Outlines, ReadOutline};
+use crate::readings::Readings;
 
 /// The path of a file, relative to the server directory: `/` between segments, no `.` or `..`, nothing percent-encoded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,9 +106,9 @@ pub trait Sources {
         path.clone()
     }
 
-    /// The outline of a module, which may be known from an earlier reading of the same text.
-    fn outline(&self, text: &str) -> Arc<ReadOutline> {
-        Outlines::default().of(text)
+    /// What was read of texts before, where it is kept for longer than one look at the build takes.
+    fn readings(&self) -> Option<&Readings> {
+        None
     }
 
     /// The absolute path of the server directory, with `/` between segments and links followed, where there is one: a

@@ -1,6 +1,6 @@
 //! Steps as a unified diff, in the form that `git apply` reads.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use similar::TextDiff;
 
@@ -98,11 +98,14 @@ fn is_binary(bytes: &[u8]) -> bool {
 
 const INFALLIBLE: &str = "writing to a string cannot fail";
 
+/// How long the shortest diff is looked for. What is found until then is a diff as well.
+const SEARCH: Duration = Duration::from_millis(200);
+
 fn lines(diff: &mut String, before: &[u8], after: &[u8], old: &str, new: &str) {
     let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
     // A carriage return alone ends no line for git.
     let (before, after): (Vec<&str>, Vec<&str>) =
         (before.split_inclusive('\n').collect(), after.split_inclusive('\n').collect());
-    let lines = TextDiff::configure().newline_terminated(true).diff_slices(&before, &after);
+    let lines = TextDiff::configure().newline_terminated(true).timeout(SEARCH).diff_slices(&before, &after);
     write!(diff, "{}", lines.unified_diff().header(old, new)).expect(INFALLIBLE);
 }

@@ -5,11 +5,10 @@ use std::{
     collections::HashSet,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use oxc_resolver::FileSystem as _;
-use presentry_rewriter::{ModulePath, ReadError, ReadOutline, Sources, is_script};
+use presentry_rewriter::{ModulePath, ReadError, Readings, Sources, is_script};
 
 use crate::{
     paths::module_path,
@@ -122,8 +121,8 @@ impl Sources for DiskSources {
         real.ok().and_then(|real| module_path(&self.root, &real)).unwrap_or_else(|| path.clone())
     }
 
-    fn outline(&self, text: &str) -> Arc<ReadOutline> {
-        self.view.outlines().of(text)
+    fn readings(&self) -> Option<&Readings> {
+        Some(self.view.readings())
     }
 
     fn root(&self) -> Option<&str> {

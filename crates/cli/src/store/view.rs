@@ -9,7 +9,7 @@ use std::{
 };
 
 use oxc_resolver::{FileMetadata, FileSystem, FileSystemOs, ResolveError};
-use presentry_rewriter::{Digest, Outlines};
+use presentry_rewriter::{Digest, Readings};
 
 use crate::paths::is_absent;
 
@@ -64,7 +64,7 @@ pub(crate) struct View {
     /// The directories of the files that are not on disk.
     directories: Arc<BTreeSet<PathBuf>>,
     has_links: bool,
-    outlines: Arc<Outlines>,
+    readings: Arc<Readings>,
 }
 
 impl View {
@@ -73,7 +73,7 @@ impl View {
         Self::over(root, entries, Arc::default())
     }
 
-    fn over(root: &Path, entries: BTreeMap<PathBuf, Entry>, outlines: Arc<Outlines>) -> Self {
+    fn over(root: &Path, entries: BTreeMap<PathBuf, Entry>, readings: Arc<Readings>) -> Self {
         let mut directories = BTreeSet::new();
         for (file, _) in entries.iter().filter(|(_, entry)| !matches!(entry, Entry::Gone)) {
             for above in file.ancestors().skip(1).take_while(|above| above.starts_with(root)) {
@@ -84,7 +84,7 @@ impl View {
         }
         let has_links = entries.values().any(|entry| matches!(entry, Entry::Link(_)));
         let (entries, directories) = (Arc::new(entries), Arc::new(directories));
-        Self { root: root.to_owned(), entries, directories, has_links, outlines }
+        Self { root: root.to_owned(), entries, directories, has_links, readings }
     }
 
     /// Everything on the machine, as it is.
@@ -101,17 +101,17 @@ impl View {
                 None => entries.remove(&path),
             };
         }
-        Self::over(&self.root, entries, self.outlines.clone())
+        Self::over(&self.root, entries, self.readings.clone())
     }
 
     /// The same below another root.
     pub(crate) fn below(&self, root: &Path) -> Self {
-        Self::over(root, (*self.entries).clone(), self.outlines.clone())
+        Self::over(root, (*self.entries).clone(), self.readings.clone())
     }
 
-    /// The outlines of the modules that were read, shared by all views of a build.
-    pub(crate) fn outlines(&self) -> &Outlines {
-        &self.outlines
+    /// What was read of modules, shared by all views of a build.
+    pub(crate) fn readings(&self) -> &Readings {
+        &self.readings
     }
 
     /// Whether a path lies in the root.

@@ -1,6 +1,6 @@
 //! The steps of statements.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use swc_core::{
     common::Spanned,
@@ -271,7 +271,7 @@ impl Lowering {
             }
             _ => return,
         };
-        steps.push(Step::Loop(Rc::new(Loop { at, labels, kind, body })));
+        steps.push(Step::Loop(Arc::new(Loop { at, labels, kind, body })));
     }
 
     fn head(&mut self, head: &ForHead) -> Pattern {

@@ -616,3 +616,37 @@ fn names_that_nothing_defines() {
         assert_eq!(names(text), [""; 0], "{text}");
     }
 }
+
+#[test]
+fn constants_that_take_quadratic_memory_are_refused() {
+    let sum = |operators: usize| format!("export const x: string = a{};\n", " + a".repeat(operators));
+    assert!(compiled(SourceSyntax::TypeScript, &sum(1_000)).is_ok());
+    let errors = compiled(SourceSyntax::TypeScript, &sum(2_000)).unwrap_err();
+    assert_eq!(errors[0].message, "a constant with so many operators cannot stand in the instrumentation");
+    // Nothing is copied in a source without types, and nothing of an expression that no enum can name.
+    let untyped = sum(2_000).replace(": string", "");
+    assert!(compiled(SourceSyntax::JavaScript, &untyped).is_ok());
+    let tests = format!("export const x: unknown = a{};\n", " && a".repeat(20_000));
+    assert!(compiled(SourceSyntax::TypeScript, &tests).is_ok());
+    let nested_in = |depth: usize| format!("const x = {}a{};\n", "`${".repeat(depth), "}`".repeat(depth));
+    assert!(compiled(SourceSyntax::TypeScript, &nested_in(20)).is_ok());
+    assert!(compiled(SourceSyntax::TypeScript, &nested_in(1_500)).is_err());
+    // Constants in constants are copied with each that they lie in.
+    let nested = |depth: usize| {
+        let body = "f();".repeat(20_000);
+        format!("{}{body}{}\n", "const x = () => {".repeat(depth), "};".repeat(depth))
+    };
+    assert!(compiled(SourceSyntax::TypeScript, &nested(20)).is_ok());
+    assert!(compiled(SourceSyntax::TypeScript, &nested(300)).is_err());
+}
+
+#[test]
+fn what_is_too_long_to_be_compiled_is_refused() {
+    let long = "f();\n".repeat(400_001);
+    let errors = compiled(SourceSyntax::JavaScript, &long).unwrap_err();
+    assert!(errors[0].message.starts_with("the source is longer than 2 MB"), "{}", errors[0].message);
+    let imports = "import './a';\n".repeat(10_001);
+    let errors = compiled(SourceSyntax::TypeScript, &imports).unwrap_err();
+    assert_eq!(errors[0].message, "the module has more than 10,000 statements that import from others");
+    assert!(compiled(SourceSyntax::TypeScript, &imports["import './a';\n".len()..]).is_ok());
+}

@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
+    sync::Arc,
 };
 
 use presentry_parser::{Loop, SlotId, Span};
@@ -84,7 +85,7 @@ pub(super) enum Activation {
 #[derive(Debug)]
 pub(super) struct Consumer {
     pub(super) frame: Frame,
-    pub(super) looped: Rc<Loop>,
+    pub(super) looped: Arc<Loop>,
     pub(super) exits: Exits,
     pub(super) breaks: Option<State>,
 }

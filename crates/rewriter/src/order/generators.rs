@@ -1,6 +1,6 @@
 //! Generators, and what loops and patterns take their elements from.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use presentry_parser::{Expression, ExpressionKind as Kind, Loop, LoopKind, Step};
 
@@ -171,7 +171,7 @@ impl Evaluator<'_> {
     pub(super) fn over_generator(
         &mut self,
         frame: &Frame,
-        looped: &Rc<Loop>,
+        looped: &Arc<Loop>,
         call: &Rc<GeneratorCall>,
         mut state: State,
         exits: &mut Exits,

@@ -1,6 +1,6 @@
 //! Loops: rounds that are known one by one, and those whose number is not.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use presentry_parser::{Expression, Loop, LoopKind, Pattern};
 
@@ -19,7 +19,7 @@ impl Evaluator<'_> {
     pub(super) fn looped(
         &mut self,
         frame: &Frame,
-        looped: &Rc<Loop>,
+        looped: &Arc<Loop>,
         mut state: State,
         exits: &mut Exits,
     ) -> Option<State> {
@@ -79,7 +79,7 @@ impl Evaluator<'_> {
     pub(super) fn each(
         &mut self,
         frame: &Frame,
-        looped: &Rc<Loop>,
+        looped: &Arc<Loop>,
         target: &Pattern,
         elements: Vec<Value>,
         mut state: State,
@@ -96,7 +96,7 @@ impl Evaluator<'_> {
     fn rounds(
         &mut self,
         frame: &Frame,
-        looped: &Rc<Loop>,
+        looped: &Arc<Loop>,
         state: State,
         exits: &mut Exits,
         mut begin: impl FnMut(&mut Self, &mut State) -> Option<()>,
@@ -136,7 +136,7 @@ impl Evaluator<'_> {
     fn while_loop(
         &mut self,
         frame: &Frame,
-        looped: &Rc<Loop>,
+        looped: &Arc<Loop>,
         test: Option<&Expression>,
         update: Option<&Expression>,
         state: State,
@@ -181,7 +181,7 @@ impl Evaluator<'_> {
     fn do_while(
         &mut self,
         frame: &Frame,
-        looped: &Rc<Loop>,
+        looped: &Arc<Loop>,
         test: &Expression,
         state: State,
         exits: &mut Exits,

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use presentry_parser::{Expression, ImportName, Phase, SlotId, Span, evaluation};
+use presentry_parser::{Expression, ImportName, Phase, SlotId, Span};
 
 use super::{
     condition::Place,
@@ -46,7 +46,7 @@ impl Evaluator<'_> {
         let is_script = self.graph.load(path).ok().flatten().is_none();
         // A module is read in as many steps as its text is long, so that a large one is not read for nothing.
         self.burn(u32::try_from(module.text.len() / 256).unwrap_or(u32::MAX))?;
-        let steps = evaluation(&module.text)?;
+        let steps = self.graph.readings().evaluation(&module.text)?;
         let code = Rc::new(Code { module, steps, is_script });
         let scope = self.scope(state, &code, &code.steps.locals.clone(), None);
         Some((code, scope))

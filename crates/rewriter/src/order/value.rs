@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
+    sync::Arc,
 };
 
 use presentry_parser::{ClassId, Evaluation, FunctionId, Name, Numeral, SlotId};
@@ -20,7 +21,7 @@ pub(super) type ObjectId = u32;
 #[derive(Debug)]
 pub(super) struct Code {
     pub(super) module: Rc<Module>,
-    pub(super) steps: Evaluation,
+    pub(super) steps: Arc<Evaluation>,
     /// Whether it is CommonJS.
     pub(super) is_script: bool,
 }

@@ -7,8 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use presentry_parser::parse;
-use presentry_rewriter::{ModulePath, Sources, Target, package_name, resolve};
+use presentry_rewriter::{ModulePath, Readings, Sources, Target, package_name, resolve};
 
 use super::{NewFile, VITE_OUTPUT};
 use crate::{
@@ -97,11 +96,13 @@ pub(super) fn gather(
             None => return Ok(gathered),
         },
     };
+    let own = Readings::default();
+    let readings = original.readings().unwrap_or(&own);
     let mut seen = BTreeSet::from([instrumentation.clone()]);
     let mut waiting = vec![(instrumentation.clone(), bytes)];
     while let Some((importer, bytes)) = waiting.pop() {
         let Ok(text) = std::str::from_utf8(&bytes) else { continue };
-        for target in imports(&importer, text) {
+        for target in imports(readings, &importer, text) {
             let path = match target {
                 Target::File(path) => path,
                 Target::Package(specifier) => {
@@ -159,8 +160,8 @@ fn is_machine_path(specifier: &str) -> bool {
 }
 
 /// What a module imports. One that cannot be read is the proof's to refuse.
-fn imports(path: &ModulePath, text: &str) -> Vec<Target> {
-    let (record, _) = parse(text);
+fn imports(readings: &Readings, path: &ModulePath, text: &str) -> Vec<Target> {
+    let record = readings.module(text).record;
     let requested = record.requested_modules.iter().map(|request| &request.specifier);
     let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
     requested.chain(imported).map(|specifier| resolve(path, &specifier.value)).collect()

@@ -385,7 +385,7 @@ fn requests_of_module(view: &View, text: &str) -> Vec<Request> {
         let (record, at_run_time) = module_requests(text);
         (record.requested_modules, at_run_time)
     } else {
-        let (outline, _) = &*view.outlines().of(text);
+        let (outline, _) = &*view.readings().outline(text);
         (outline.links.requested_modules.clone(), outline.requests.clone())
     };
     let by_import = requested.into_iter().filter(|request| request.phase != Phase::Source);
