@@ -53,6 +53,9 @@ pub fn parse(text: &str) -> (ModuleRecord, Vec<SyntaxError>) {
 /// The statements of one module that may name another one. Each such name is looked up in a build.
 const MOST_REQUESTS: usize = 10_000;
 
+/// The exports of one module. An entry has a facade with each of them.
+const MOST_EXPORTS: usize = 20_000;
+
 /// An error where a module has more statements that import or export from another one than are looked up.
 pub(crate) fn too_many_requests(module: &Module) -> Option<SyntaxError> {
     let requests = module.body.iter().filter(|item| match item {
@@ -91,6 +94,13 @@ pub(crate) fn record(text: &str, module: &Module) -> (ModuleRecord, Vec<SyntaxEr
             ModuleItem::Stmt(Stmt::Decl(decl)) => reader.declaration(decl),
             ModuleItem::Stmt(_) => {}
         }
+    }
+    let entries = &reader.record;
+    let exports = entries.local_export_entries.iter().map(|entry| entry.export_name.span);
+    let mut exports = exports.chain(entries.indirect_export_entries.iter().map(|entry| entry.export_name.span));
+    if let Some(past) = exports.nth(MOST_EXPORTS) {
+        let message = "the module has more than 20,000 exports".to_owned();
+        return (ModuleRecord::default(), vec![SyntaxError { message, span: past, fatal: true }]);
     }
     module.visit_with(&mut reader);
     reader.finish()

@@ -649,4 +649,11 @@ fn what_is_too_long_to_be_compiled_is_refused() {
     let errors = compiled(SourceSyntax::TypeScript, &imports).unwrap_err();
     assert_eq!(errors[0].message, "the module has more than 10,000 statements that import from others");
     assert!(compiled(SourceSyntax::TypeScript, &imports["import './a';\n".len()..]).is_ok());
+    let exports: String = (0..=20_000).map(|n| format!("export const e{n} = 1;\n")).collect();
+    let (record, errors) = parse(&exports);
+    assert_eq!(
+        (record.local_export_entries.len(), errors[0].message.as_str()),
+        (0, "the module has more than 20,000 exports")
+    );
+    assert_eq!(parse(&exports["export const e0 = 1;\n".len()..]).0.local_export_entries.len(), 20_000);
 }

@@ -15,7 +15,7 @@ a file that is neither JSON nor CommonJS, as Node takes it. Node would refuse it
 Some valid modules are refused as well, with the words *nested too deeply*. Some shapes of
 4 MB would take minutes or gigabytes, so presentry does not parse them: about 12,000 brackets in one
 another (3,000 in a source that is compiled), 5,000 blocks in one another, a chain of 7,000
-`else if`, or 10,000 imports. A source that is compiled may have 2 MB, and constants of about 1,400
+`else if`, 10,000 imports, or 20,000 exports. A source that is compiled may have 2 MB, and constants of about 1,400
 operators. Bundlers and minifiers do not write such code; a generator of tables may. Move that part to a JSON file or to a chunk that does
 not import the entry: presentry does not parse it there."#,
 };

@@ -87,7 +87,7 @@ impl Evaluator<'_> {
 
     fn escape_members(&mut self, class: &Rc<ClassValue>, this: &Value, state: &mut State) {
         let mut class = class.clone();
-        loop {
+        while self.burn(1).is_some() {
             let prototype = state.object(class.statics).and_then(|statics| statics.slots.get("prototype").cloned());
             if let Some(Slot::Value(prototype)) = prototype {
                 self.escape(&prototype, state);
