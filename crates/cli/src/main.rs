@@ -41,9 +41,6 @@ use crate::{
     },
 };
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let mut cli = match Cli::of_arguments(&arguments) {
