@@ -160,8 +160,8 @@ pub(crate) fn run_alone(graph: &Graph<'_>, module: &ModulePath) -> Run {
     ended(evaluator, module)
 }
 
-/// The stack of a run, of which nothing is used but what it needs. Its values hold each other as deeply as it has steps: a
-/// class its parent, a function what it was bound to.
+/// The stack of a run, of which nothing is used but what it needs. What leads from value to value may be as long as the steps
+/// allow: a class constructs its parent, a bound function calls another.
 const STACK: usize = 1 << 28;
 
 fn ended(evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
