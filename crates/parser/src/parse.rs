@@ -58,12 +58,12 @@ const MOST_EXPORTS: usize = 20_000;
 
 /// An error where a module has more statements that import or export from another one than are looked up.
 pub(crate) fn too_many_requests(module: &Module) -> Option<SyntaxError> {
-    let requests = module.body.iter().filter(|item| match item {
+    let mut requests = module.body.iter().filter(|item| match item {
         ModuleItem::ModuleDecl(ModuleDecl::Import(_) | ModuleDecl::ExportAll(_)) => true,
         ModuleItem::ModuleDecl(ModuleDecl::ExportNamed(export)) => export.src.is_some(),
         _ => false,
     });
-    let past = requests.into_iter().nth(MOST_REQUESTS)?;
+    let past = requests.nth(MOST_REQUESTS)?;
     let message = "the module has more than 10,000 statements that import from others".to_owned();
     Some(SyntaxError { message, span: span(past.span()), fatal: true })
 }
