@@ -56,7 +56,7 @@ pub struct Matrix {
 pub struct Row {
     /// Such as `0.5.11`.
     pub version: String,
-    /// Dependencies of the app that have to fit, by their names.
+    /// Dependencies that have to fit, by their names: those that the app has, and for an SDK of its own those that it gets.
     #[serde(default)]
     pub dependencies: BTreeMap<String, String>,
     /// npm's overrides, by the names of packages.
@@ -487,11 +487,13 @@ impl Matrix {
         for (kind, version) in wanted.named() {
             let package = KINDS.iter().find(|(name, _)| *name == kind).and_then(|(_, package)| *package);
             let (version, row) = self.find(kind, package, version, ask)?;
+            // An SDK of its own is none of the app's dependencies yet, and neither is what has to fit it.
+            let fitting_ones = if kind == SDK { &mut pins.additions } else { &mut pins.dependencies };
             for (name, wanted_version) in &row.dependencies {
                 // The newest Vinxi is tried with the newest SolidStart that is built by Vinxi.
                 let newest = wanted.get(kind) == Some(LATEST);
                 let fitting = if newest { ask(name, "^1")? } else { wanted_version.clone() };
-                pins.dependencies.insert(name.clone(), fitting);
+                fitting_ones.insert(name.clone(), fitting);
             }
             pins.overrides.extend(row.overrides.clone());
             pins.legacy_peer_deps |= row.legacy_peer_deps;

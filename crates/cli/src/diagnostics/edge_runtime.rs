@@ -8,7 +8,8 @@ pub(super) static CODE: Code = Code {
     summary: "the build is for a runtime without module hooks",
     explanation: r#"Workers and edge functions run one bundled file, and there are no hooks through which Sentry could
 see a library being loaded. The order of imports changes nothing there. Use the SDK that is made for
-the platform."#,
+the platform. How a worker of Cloudflare gets spans of its libraries is shown in
+[ahead.md](ahead.md#workers-of-cloudflare)."#,
 };
 
 /// `preset` is the name in the table of presets.
