@@ -45,6 +45,16 @@ fn is_harmless(name: &str) -> bool {
     )
 }
 
+/// What a handler of a promise does.
+pub(super) struct Handled {
+    pub(super) effect: Reach,
+    pub(super) value: Value,
+    /// What happens until it fails; nowhere if it is not known to fail.
+    failed: Reach,
+    /// What decides whether it fails.
+    decided: BTreeSet<Condition>,
+}
+
 /// How the names begin of symbols that the modules make.
 pub(super) const OWN_SYMBOL: &str = "Symbol.own ";
 
@@ -163,8 +173,11 @@ impl Evaluator<'_> {
         state: &mut State,
         conditions: &mut BTreeSet<Condition>,
         expression: &Expression,
-    ) -> (Reach, Reach, Value) {
-        let Some(mut inside) = self.copy(state) else { return (Reach::NOWHERE, Reach::NOWHERE, Value::Any) };
+    ) -> Handled {
+        let failed = Reach::NOWHERE;
+        let Some(mut inside) = self.copy(state) else {
+            return Handled { effect: Reach::NOWHERE, value: Value::Any, failed, decided: BTreeSet::new() };
+        };
         inside.reach = Reach::NOTHING;
         inside.detached = true;
         self.loose += 1;
@@ -177,7 +190,14 @@ impl Evaluator<'_> {
         let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
         self.log.why = why;
         self.loose -= 1;
-        let failed = thrown.as_ref().map_or(Reach::NOWHERE, |state| state.reach);
+        let failed = thrown.as_ref().map_or(failed, |state| state.reach);
+        let mut decided = BTreeSet::new();
+        if let Some(thrown) = &thrown
+            && value.is_some()
+        {
+            decided = thrown.path.decided_since(&inside.path);
+            decided.extend(thrown.conditions.difference(&state.conditions).cloned());
+        }
         let (effect, value) = match value {
             Some(Value::Promise(promise)) => {
                 conditions.extend(promise.conditions.iter().cloned());
@@ -192,7 +212,7 @@ impl Evaluator<'_> {
             state.unsettle(&thrown);
         }
         self.adopt(state, &inside);
-        (effect, failed, value)
+        Handled { effect, value, failed, decided }
     }
 
     /// Takes over what another state has made.
@@ -282,53 +302,62 @@ impl Evaluator<'_> {
             // The failure before the first suspension does not end the process.
             if let Some(rejected) = promise.rejected {
                 if rejected != state.reach {
-                    let place = frame.place(expression.at);
-                    let condition = Condition { place, kind: ConditionKind::Failure };
-                    Rc::make_mut(&mut state.conditions).insert(condition);
+                    let condition = Condition { place: frame.place(expression.at), kind: ConditionKind::Failure };
+                    let decided = Rc::make_mut(&mut state.conditions);
+                    decided.extend(promise.decided.iter().cloned());
+                    if promise.decided.is_empty() {
+                        decided.insert(condition);
+                    }
                 }
                 state.reach = state.reach.or(rejected);
             }
         }
         let (mut effect, mut failed, mut value) = (promise.effect, promise.failed, promise.value.clone());
         let mut conditions: BTreeSet<Condition> = promise.conditions.iter().cloned().collect();
+        let mut decided: BTreeSet<Condition> = promise.decided.iter().cloned().collect();
         match name {
             "then" => {
                 let given = Arguments::of(vec![promise.value.clone()]);
-                let (after, thrown, result) =
-                    self.effect_of(frame, &arguments.get(0), given, state, &mut conditions, expression);
-                effect = promise.effect.then(after);
-                failed = failed.or(promise.effect.then(thrown));
-                value = result;
+                let handled = self.effect_of(frame, &arguments.get(0), given, state, &mut conditions, expression);
+                effect = promise.effect.then(handled.effect);
+                let thrown = promise.effect.then(handled.failed);
+                failed = failed.or(thrown);
+                value = handled.value;
                 if !matches!(arguments.get(1), Value::Undefined) {
                     let given = Arguments::of(vec![Value::External]);
-                    let (caught, thrown, _) =
-                        self.effect_of(frame, &arguments.get(1), given, state, &mut conditions, expression);
-                    effect = effect.or(promise.failed.then(caught));
-                    failed = promise.effect.then(thrown);
+                    let caught = self.effect_of(frame, &arguments.get(1), given, state, &mut conditions, expression);
+                    effect = effect.or(promise.failed.then(caught.effect));
+                    failed = thrown.or(promise.failed.then(caught.failed));
+                    conditions.append(&mut decided);
                     value = Value::Any;
                 }
+                decided.extend(handled.decided);
             }
             "catch" => {
                 let given = Arguments::of(vec![Value::External]);
                 self.failed += 1;
-                let (caught, thrown, _) =
-                    self.effect_of(frame, &arguments.get(0), given, state, &mut conditions, expression);
+                let caught = self.effect_of(frame, &arguments.get(0), given, state, &mut conditions, expression);
                 self.failed -= 1;
-                effect = effect.or(failed.then(caught));
-                failed = failed.then(thrown);
+                let after = failed.then(caught.effect);
+                if after != effect {
+                    conditions.append(&mut decided);
+                }
+                effect = effect.or(after);
+                failed = failed.then(caught.failed);
+                decided = caught.decided;
                 value = value.or(&Value::Any);
             }
             "finally" => {
                 let given = Arguments::default();
-                let (after, _, _) = self.effect_of(frame, &arguments.get(0), given, state, &mut conditions, expression);
+                let after = self.effect_of(frame, &arguments.get(0), given, state, &mut conditions, expression).effect;
                 effect = effect.then(after);
                 failed = failed.then(after);
             }
             _ => {}
         }
         self.pending_effect(state, effect.or(failed));
-        let conditions = Rc::new(conditions);
-        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed, conditions }))
+        let (conditions, decided) = (Rc::new(conditions), Rc::new(decided));
+        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed, conditions, decided }))
     }
 
     pub(super) fn pending_effect(&mut self, state: &mut State, effect: Reach) {
@@ -847,6 +876,7 @@ impl Evaluator<'_> {
             rejected: None,
             failed: Reach::NOTHING,
             conditions: Rc::default(),
+            decided: Rc::default(),
         }))
     }
 
@@ -861,10 +891,14 @@ impl Evaluator<'_> {
         let mut failed = Reach::NOWHERE;
         let mut values = Vec::new();
         let mut conditions = BTreeSet::new();
+        let mut decided = BTreeSet::new();
         for element in elements {
             match element {
                 Value::Promise(promise) => {
                     conditions.extend(promise.conditions.iter().cloned());
+                    let decides = which == "allSettled" && promise.effect != promise.failed;
+                    let of = if decides { &mut conditions } else { &mut decided };
+                    of.extend(promise.decided.iter().cloned());
                     effect = match which {
                         "all" => effect.beside(promise.effect),
                         "allSettled" => effect.beside(promise.effect.or(promise.failed)),
@@ -891,8 +925,8 @@ impl Evaluator<'_> {
             "any" => failed.or(Reach::NOTHING),
             _ => failed,
         };
-        let conditions = Rc::new(conditions);
-        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed, conditions }))
+        let (conditions, decided) = (Rc::new(conditions), Rc::new(decided));
+        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed, conditions, decided }))
     }
 
     pub(super) fn call_package(

@@ -359,6 +359,7 @@ impl Evaluator<'_> {
         }
         let mut rejected = None;
         let mut failed = Reach::NOWHERE;
+        let decided = thrown.as_ref().map(|thrown| thrown.path.clone());
         if let Some(thrown) = thrown {
             if thrown.detached {
                 failed = thrown.reach;
@@ -375,6 +376,7 @@ impl Evaluator<'_> {
             }
         }
         let mut caller = caller?;
+        let decided = decided.map(|path| path.decided_since(&caller.path)).unwrap_or_default();
         for later in &later {
             conditions.extend(later.conditions.difference(&caller.conditions).cloned());
             caller.unsettle(later);
@@ -401,7 +403,7 @@ impl Evaluator<'_> {
         }
         caller.detached = was_detached;
         *state = caller;
-        let conditions = Rc::new(conditions);
-        Some(Value::Promise(Rc::new(PromiseValue { effect, value: result, rejected, failed, conditions })))
+        let (conditions, decided) = (Rc::new(conditions), Rc::new(decided));
+        Some(Value::Promise(Rc::new(PromiseValue { effect, value: result, rejected, failed, conditions, decided })))
     }
 }

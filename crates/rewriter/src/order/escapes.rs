@@ -177,7 +177,8 @@ impl Evaluator<'_> {
         self.escape(function, &mut unused);
         self.in_timer -= 1;
         let pending = Pending::Callback(function.clone());
-        if !state.pending.contains(&pending) {
+        // What it loads after Sentry has started is not early.
+        if state.reach.is_early() && !state.pending.contains(&pending) {
             Rc::make_mut(&mut state.pending).push(pending);
         }
         if let Some(changed) = self.copy(&unused) {

@@ -311,11 +311,20 @@ impl<'g> Evaluator<'g> {
 
     /// Something may fail here.
     pub(super) fn fail(&mut self, state: &State, place: Place) {
+        if !self.catchers.is_empty() {
+            self.fail_by(state.clone(), &BTreeSet::new(), place);
+        }
+    }
+
+    /// Something may fail here, as these conditions decide; where there are none, it decides itself.
+    pub(super) fn fail_by(&mut self, mut state: State, decided: &BTreeSet<Condition>, place: Place) {
         if self.catchers.is_empty() || !self.holds(Rule::CallsMayFail) {
             return;
         }
-        let mut state = state.clone();
-        state.path.push(&Condition { place, kind: ConditionKind::Failure });
+        decided.iter().for_each(|condition| state.path.push(condition));
+        if decided.is_empty() {
+            state.path.push(&Condition { place, kind: ConditionKind::Failure });
+        }
         self.throw(state);
     }
 
@@ -330,11 +339,11 @@ impl<'g> Evaluator<'g> {
     /// Something fails here.
     pub(super) fn throw(&mut self, state: State) {
         let Some(mut catcher) = self.catchers.pop() else { return };
-        // Each of the failures leads to the `catch`.
-        let failures = catcher.state.as_ref().map_or_else(Vec::new, |before| before.path.failures_beside(&state.path));
+        // Each of the decisions leads to the `catch`, beside a way that does not.
+        let decided = catcher.state.as_ref().map(|before| before.path.decided_beside(&state.path)).unwrap_or_default();
         catcher.state = self.meet(catcher.state, Some(state));
         if let Some(caught) = &mut catcher.state {
-            failures.iter().for_each(|failure| caught.path.push(failure));
+            decided.iter().for_each(|condition| caught.path.push(condition));
         }
         self.catchers.push(catcher);
     }

@@ -243,7 +243,12 @@ impl Evaluator<'_> {
     /// own.
     pub(super) fn is_uncertain(&self, cell: u32, state: &State) -> bool {
         let is_loose = state.detached || self.loose > 0;
-        is_loose && self.reassigned.contains(&cell) && self.own.last().is_none_or(|own| cell < *own)
+        is_loose && self.reassigned.contains(&cell) && !self.is_own(cell)
+    }
+
+    /// Whether the code that may run at another time has made a binding itself, so that it alone initialises it.
+    fn is_own(&self, cell: u32) -> bool {
+        self.own.last().is_some_and(|own| cell >= *own)
     }
 
     pub(super) fn read(&mut self, frame: &Frame, slot: SlotId, state: &mut State) -> Option<Value> {
@@ -251,10 +256,10 @@ impl Evaluator<'_> {
             return Some(value);
         }
         let Some(cell) = frame.scope.cell(slot) else { return Some(Value::Any) };
-        let is_loose = state.detached || self.loose > 0;
         if self.is_uncertain(cell, state) {
             return Some(Value::Any);
         }
+        let is_loose = (state.detached || self.loose > 0) && !self.is_own(cell);
         match state.cells.get(&cell) {
             Some(Value::Uninitialised) if is_loose || self.is_circular(&frame.code.module.path, state) => {
                 self.fail(state, frame.place(NOWHERE));
@@ -664,7 +669,7 @@ impl Evaluator<'_> {
                 if promise.failed != Reach::NOWHERE {
                     let mut failed = self.copy(state)?;
                     failed.reach = failed.reach.then(promise.failed);
-                    self.fail(&failed, frame.place(operand.at));
+                    self.fail_by(failed, &promise.decided, frame.place(operand.at));
                 }
                 state.reach = state.reach.then(promise.effect);
                 state.depends_on(&promise.conditions);
@@ -711,6 +716,7 @@ impl Evaluator<'_> {
             rejected: None,
             failed: Reach::NOWHERE,
             conditions: Rc::default(),
+            decided: Rc::default(),
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use super::condition::{Condition, ConditionKind};
+use super::condition::Condition;
 
 /// The decisions on the way to a point that no join has undone, the last one first.
 #[derive(Clone, Debug, Default)]
@@ -53,11 +53,15 @@ impl Path {
         }
     }
 
-    /// The failures by which two ways have gone since they parted.
-    pub(super) fn failures_beside(&self, other: &Self) -> Vec<Condition> {
+    /// What this way has decided since another one parted from it.
+    pub(super) fn decided_since(&self, other: &Self) -> BTreeSet<Condition> {
+        self.part(other).one.into_iter().collect()
+    }
+
+    /// What two ways have decided since they parted.
+    pub(super) fn decided_beside(&self, other: &Self) -> BTreeSet<Condition> {
         let Parted { one, two, .. } = self.part(other);
-        let failures = one.into_iter().chain(two).filter(|condition| condition.kind == ConditionKind::Failure);
-        failures.collect::<BTreeSet<_>>().into_iter().collect()
+        one.into_iter().chain(two).collect()
     }
 
     pub(super) fn part(&self, other: &Self) -> Parted {

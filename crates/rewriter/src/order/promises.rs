@@ -33,6 +33,7 @@ impl Evaluator<'_> {
         let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
         let rejected = thrown.as_ref().map(|state| state.reach);
         let is_certain = run.is_some();
+        let decided = thrown.as_ref().filter(|_| is_certain).map(|thrown| thrown.path.decided_since(&inside.path));
         *state = if is_certain { inside } else { thrown? };
         let (mut effect, mut conditions) = (Reach::NOTHING, BTreeSet::new());
         if is_certain && rejected.is_none() && cannot_settle(executor) {
@@ -50,6 +51,7 @@ impl Evaluator<'_> {
             rejected: rejected.filter(|_| is_certain),
             failed: if is_certain { Reach::NOWHERE } else { Reach::NOTHING },
             conditions: Rc::new(conditions),
+            decided: Rc::new(decided.unwrap_or_default()),
         })))
     }
 
@@ -90,7 +92,7 @@ impl Evaluator<'_> {
             return Reach::NOTHING;
         }
         // One that fails ends the process, or what handles that leaves the promise unsettled.
-        self.effect_of(frame, callback, Arguments::default(), state, conditions, expression).0
+        self.effect_of(frame, callback, Arguments::default(), state, conditions, expression).effect
     }
 
     /// Something may settle the promise of an executor.

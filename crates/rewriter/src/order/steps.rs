@@ -290,15 +290,22 @@ impl Evaluator<'_> {
         exits: &mut Exits,
     ) -> Option<State> {
         let mut inner = Exits::default();
+        let path = state.path.clone();
         self.catchers.push(Catcher::default());
         let mut after = self.steps(frame, block, state, &mut inner);
         let mut thrown = self.catchers.pop().unwrap_or_default();
+        let ends_well = after.is_some() || inner.returns.is_some() || !inner.jumps.is_empty();
+        if let Some(state) = &mut thrown.state
+            && !ends_well
+        {
+            // Each way leads to the `catch`, so nothing has decided that.
+            state.path = path;
+        }
         if let Some((binding, body)) = catch
             && let Some(mut state) = thrown.state.take()
         {
             // If the block can also end well, what is caught is the exception.
-            let is_exception = after.is_some() || inner.returns.is_some() || !inner.jumps.is_empty();
-            let is_exception = is_exception && !thrown.is_test && self.holds(Rule::FailureIsException);
+            let is_exception = ends_well && !thrown.is_test && self.holds(Rule::FailureIsException);
             self.failed += usize::from(is_exception);
             self.catchers.push(Catcher::default());
             let caught = match binding {

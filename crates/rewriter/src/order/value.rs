@@ -97,6 +97,8 @@ pub(super) struct PromiseValue {
     pub(super) failed: Reach,
     /// What decides about the effect.
     pub(super) conditions: Rc<BTreeSet<Condition>>,
+    /// What decides whether it fails.
+    pub(super) decided: Rc<BTreeSet<Condition>>,
 }
 
 /// A function with what was bound to it.
