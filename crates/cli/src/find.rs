@@ -11,3 +11,4 @@ pub(crate) mod reached;
 pub(crate) mod source_map;
 pub(crate) mod stale;
 pub(crate) mod start_scripts;
+mod texts;

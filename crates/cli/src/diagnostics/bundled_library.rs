@@ -17,7 +17,8 @@ package, which those need whose `main` is another file than the one that bundler
 `graphql`. The Vite plugins of Sentry's SDKs for frameworks (`sentrySolidStartVite` of
 `@sentry/solidstart`, which knows SolidStart 1 alone) do not change what Nitro bundles. Nitro 2
 bundles a package that its options `externals.inline` or `noExternals` name; its source maps show
-them, so scripts without one are not checked. A library into which the build plugin of SDK 11
+them. In a script without one, a library of the app that is not in `node_modules` of the build is
+recognised by its messages; one with few of them is missed. A library into which the build plugin of SDK 11
 (`@sentry/node/vite`, `@sentry/node/rollup`) injected channels is not reported either."#,
 };
 

@@ -1,5 +1,5 @@
 //! Which of the libraries that Sentry instruments are bundled into a build. Reads names of files, source maps, and texts of
-//! scripts for what Sentry's build plugin leaves there.
+//! scripts: for what Sentry's build plugin leaves there, and, where nothing else tells, for the strings of a library.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use presentry_rewriter::{
 };
 use serde::Deserialize;
 
-use crate::{diagnostics::bundled_library, paths::show, store::disk::DiskSources};
+use crate::{diagnostics::bundled_library, find::texts::Texts, paths::show, store::disk::DiskSources};
 
 /// Where Nitro 3 puts modules that are made of packages alone, relative to the server directory. Nitro 2 has no such
 /// directory.
@@ -29,6 +29,9 @@ pub(crate) struct Bundled {
     pub(crate) injected: BTreeSet<String>,
 }
 
+/// What stands in the name of a module of Nitro 3 for packages that are not named.
+const CUT_SHORT: &str = "[...]";
+
 /// How a build is laid out.
 #[derive(Clone, Copy, Debug, Default)]
 enum Nitro {
@@ -40,13 +43,16 @@ enum Nitro {
 /// Looks for them. `shown` is the server directory as the user would write it.
 pub(crate) fn bundled(server: &Path, shown: &str, app: &Path) -> Bundled {
     let nitro = if server.join(DIRECTORY).is_dir() { Nitro::Three } else { Nitro::Two };
-    let mut libraries = match nitro {
+    let (mut libraries, untold) = match nitro {
         Nitro::Three => of_nitro_3(server, shown),
         Nitro::Two => of_nitro_2(server, shown),
     };
-    if !libraries.is_empty() {
+    if !libraries.is_empty() || !untold.is_empty() {
         let instrumented = instrumented_by(server, app);
         libraries.retain(|package, _| instrumented.contains(package));
+        for (package, script) in by_their_texts(server, app, &instrumented, untold) {
+            libraries.entry(package).or_insert_with(|| shown_script(server, shown, &script));
+        }
     }
     if libraries.is_empty() {
         return Bundled { nitro, ..Bundled::default() };
@@ -71,7 +77,7 @@ impl Bundled {
 
 /// The names of what the SDK instruments that the build has, or the app where the build lacks it.
 fn instrumented_by(server: &Path, app: &Path) -> BTreeSet<String> {
-    let app = dunce::canonicalize(app).unwrap_or_else(|_| app.to_owned());
+    let app = &canonical(app);
     let has_sdk = |place: &&Path| place.join("node_modules/@sentry").is_dir();
     let mut places = std::iter::once(server).chain(app.ancestors()).filter(has_sdk);
     let any_module = ModulePath::new("index.mjs").expect("the name of a file");
@@ -79,37 +85,82 @@ fn instrumented_by(server: &Path, app: &Path) -> BTreeSet<String> {
     by_sdk.unwrap_or_else(|| instrumented().map(str::to_owned).collect())
 }
 
-/// The packages of a build by name, each with a script that holds it.
+fn canonical(directory: &Path) -> PathBuf {
+    dunce::canonicalize(directory).unwrap_or_else(|_| directory.to_owned())
+}
+
+/// The packages of a build by name, each with a script that holds it, and the scripts of which nothing is known.
 ///
 /// Nitro 2 leaves packages in `node_modules`, unless `externals.inline`, `noExternals` or a framework says otherwise. Which
-/// files a script was made of, its source map tells; of one without a map nothing is known.
-fn of_nitro_2(server: &Path, shown: &str) -> BTreeMap<String, String> {
+/// files a script was made of, its source map tells.
+fn of_nitro_2(server: &Path, shown: &str) -> (BTreeMap<String, String>, Vec<PathBuf>) {
     let mut bundled = BTreeMap::new();
-    let has_map = |names: &BTreeSet<OsString>, script: &OsStr| names.contains(&map_of(script));
-    for script in scripts(server, &has_map) {
-        let sources = sources_of(&script);
-        let file = script.strip_prefix(server).unwrap_or(&script);
+    let mut untold = Vec::new();
+    for Script { path: script, has_map } in scripts(server, &|_| true) {
+        let Some(sources) = has_map.then(|| sources_of(&script)).flatten() else {
+            untold.push(script);
+            continue;
+        };
         for package in sources.iter().filter_map(|source| package_of(source)) {
             if !bundled.contains_key(package) {
-                bundled.insert(package.to_owned(), format!("{shown}/{}", show(file)));
+                bundled.insert(package.to_owned(), shown_script(server, shown, &script));
             }
         }
     }
-    bundled
+    (bundled, untold)
 }
 
-/// The scripts of a build that are not in packages, and of which their name and the names beside it tell that they matter.
-fn scripts(directory: &Path, is_wanted: &dyn Fn(&BTreeSet<OsString>, &OsStr) -> bool) -> Vec<PathBuf> {
+fn shown_script(server: &Path, shown: &str, script: &Path) -> String {
+    format!("{shown}/{}", show(script.strip_prefix(server).unwrap_or(script)))
+}
+
+/// The packages that are in some scripts by what these say. Those are candidates that Sentry instruments, that the app has, and
+/// that the build lacks: what the build has as a package, it imports.
+fn by_their_texts(
+    server: &Path,
+    app: &Path,
+    instrumented: &BTreeSet<String>,
+    scripts: Vec<PathBuf>,
+) -> BTreeMap<String, PathBuf> {
+    if scripts.is_empty() {
+        return BTreeMap::new();
+    }
+    let app = canonical(app);
+    let is_there = |place: &Path, name: &str| Some(place.join("node_modules").join(name)).filter(|it| it.is_dir());
+    let of_app = |name: &String| app.ancestors().find_map(|place| is_there(place, name));
+    let lacking = instrumented.iter().filter(|name| is_there(server, name).is_none());
+    let candidates: BTreeMap<String, PathBuf> =
+        lacking.filter_map(|name| Some((name.clone(), of_app(name)?))).collect();
+    let mut found = BTreeMap::new();
+    let Some(texts) = Texts::of(&candidates) else { return found };
+    for script in scripts {
+        for package in texts.packages_in(&script) {
+            found.entry(package.to_owned()).or_insert_with(|| script.clone());
+        }
+    }
+    found
+}
+
+/// A script of a build, and whether a source map lies beside it.
+struct Script {
+    path: PathBuf,
+    has_map: bool,
+}
+
+/// The scripts of a directory that are not in packages, and whose name tells that they matter.
+fn scripts(directory: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Script> {
     let mut found = Vec::new();
     let mut entries: Vec<fs::DirEntry> = fs::read_dir(directory).into_iter().flatten().flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
-    let names = entries.iter().map(fs::DirEntry::file_name).collect();
+    let names: BTreeSet<OsString> = entries.iter().map(fs::DirEntry::file_name).collect();
     for entry in entries {
         let name = entry.file_name();
-        let is_script = name.to_str().is_some_and(is_script);
+        let matters = name.to_str().is_some_and(|name| is_script(name) && is_wanted(name));
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && name != "node_modules" => found.extend(scripts(&entry.path(), is_wanted)),
-            Ok(kind) if kind.is_file() && is_script && is_wanted(&names, &name) => found.push(entry.path()),
+            Ok(kind) if kind.is_file() && matters => {
+                found.push(Script { path: entry.path(), has_map: names.contains(&map_of(&name)) });
+            }
             _ => {}
         }
     }
@@ -123,16 +174,15 @@ fn map_of(script: &OsStr) -> OsString {
     map
 }
 
-/// The files that a script was made of, as its source map has them.
-fn sources_of(script: &Path) -> Vec<String> {
+/// The files that a script was made of, as its source map has them; `None` where it has none, or one that does not tell.
+fn sources_of(script: &Path) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct SourceMap {
         #[serde(default)]
         sources: Vec<Option<String>>,
     }
-    let map: Option<SourceMap> =
-        fs::read(map_of(script.as_os_str())).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    map.into_iter().flat_map(|map| map.sources).flatten().collect()
+    let map: SourceMap = serde_json::from_slice(&fs::read(map_of(script.as_os_str())).ok()?).ok()?;
+    Some(map.sources.into_iter().flatten().collect::<Vec<_>>()).filter(|sources| !sources.is_empty())
 }
 
 /// The package that a file belongs to, by its path.
@@ -146,8 +196,8 @@ fn package_of(source: &str) -> Option<&str> {
 /// The libraries in scripts that hold channels: by Sentry's build plugin, and by presentry, whose marker lists them.
 fn injected(server: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut by_plugin, mut ours) = (BTreeSet::new(), BTreeSet::new());
-    for script in scripts(server, &|_, _| true) {
-        let bytes = fs::read(script).unwrap_or_default();
+    for script in scripts(server, &|_| true) {
+        let bytes = fs::read(script.path).unwrap_or_default();
         by_plugin.extend(instrumented_by_plugin(&bytes));
         let listed = marker(&bytes);
         ours.extend(
@@ -157,7 +207,8 @@ fn injected(server: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     (by_plugin, ours)
 }
 
-fn of_nitro_3(server: &Path, shown: &str) -> BTreeMap<String, String> {
+/// The same of a build of Nitro 3, whose modules have the names of their packages; of some the name is cut short.
+fn of_nitro_3(server: &Path, shown: &str) -> (BTreeMap<String, String>, Vec<PathBuf>) {
     let packages: Vec<String> = names_in(&server.join(DIRECTORY))
         .iter()
         .flat_map(|name| match name.strip_prefix('@') {
@@ -169,7 +220,9 @@ fn of_nitro_3(server: &Path, shown: &str) -> BTreeMap<String, String> {
             None => packages_of(name),
         })
         .collect();
-    packages.into_iter().map(|package| (package, format!("{shown}/{DIRECTORY}"))).collect()
+    let bundled = packages.into_iter().map(|package| (package, format!("{shown}/{DIRECTORY}"))).collect();
+    let cut_short = scripts(&server.join(DIRECTORY), &|name| name.contains(CUT_SHORT));
+    (bundled, cut_short.into_iter().map(|script| script.path).collect())
 }
 
 fn names_in(directory: &Path) -> Vec<String> {
@@ -185,7 +238,7 @@ fn packages_of(file: &str) -> Vec<String> {
         Some((scope, name)) => format!("@{scope}/{name}"),
         None => name.to_owned(),
     };
-    stem.split('+').filter(|name| !name.is_empty() && *name != "[...]").map(package).collect()
+    stem.split('+').filter(|name| !name.is_empty() && *name != CUT_SHORT).map(package).collect()
 }
 
 #[cfg(test)]
@@ -246,6 +299,38 @@ mod tests {
             Injected { libraries: vec!["pg".to_owned()], files: [(chunk, holder)].into(), hooks: Hooks::Off };
         fs::write(server.path().join("channels.mjs"), injected.marker()).unwrap();
         assert_eq!(has(graphql, inlined), None);
+    }
+
+    #[test]
+    fn a_script_without_a_map_is_told_by_what_it_says() {
+        let app = tempfile::tempdir().unwrap();
+        let server = app.path().join(".output/server");
+        let file = |path: &str, text: &str| {
+            let file = app.path().join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        };
+        let told = || bundled(&server, "server", app.path()).warning(&BTreeSet::new()).map(|warning| warning.message);
+        let says =
+            "throw Error('the pool is closed'); throw Error('no more clients left'); log('a client was lost: why');";
+        file("node_modules/pg/lib/client.js", says);
+        file("node_modules/other/index.js", &says.replace("client", "kettle"));
+        file(".output/server/chunks/nitro.mjs", &says.replace("client", "kettle"));
+        assert_eq!(told(), None, "Sentry does not instrument the other one");
+        file(".output/server/chunks/nitro.mjs", says);
+        let said = "`pg` is bundled in `server/chunks/nitro.mjs`, where Sentry cannot instrument it";
+        assert_eq!(told().unwrap(), said);
+        file(".output/server/node_modules/pg/package.json", "{}");
+        assert_eq!(told(), None, "what the build has as a package, it imports");
+        fs::remove_dir_all(server.join("node_modules")).unwrap();
+        file(".output/server/chunks/nitro.mjs.map", r#"{ "version": 3, "sources": ["../../../src/own.ts"] }"#);
+        assert_eq!(told(), None, "the map tells what the script was made of");
+        fs::remove_dir_all(server.join("chunks")).unwrap();
+        file(".output/server/_libs/@redis/client+[...].mjs", says);
+        assert_eq!(
+            told().unwrap(),
+            "`@redis/client`, `pg` are bundled in `server/_libs`, where Sentry cannot instrument them"
+        );
     }
 
     #[test]
