@@ -98,11 +98,17 @@ fn view<'a>(
 /// Runs the passes. Where one has added files of libraries that were injected before, they run once more with those left to
 /// hooks: a library with channels in a part of its files would lose spans.
 fn complete(view: &View<'_>, plan: Plan) -> Result<Plan, Failure> {
-    let completed = passed(view, plan.clone())?;
+    let completed = passed_with_channels(view, plan.clone())?;
     match channels::not_reached(view, &completed) {
         left if left.is_empty() => Ok(completed),
-        left_to_hooks => passed(view, Plan { left_to_hooks, ..plan }),
+        left_to_hooks => passed_with_channels(view, Plan { left_to_hooks, ..plan }),
     }
+}
+
+/// Runs the passes, for hooks first: libraries that are loaded too early for those may get channels.
+fn passed_with_channels(view: &View<'_>, plan: Plan) -> Result<Plan, Failure> {
+    let for_hooks = passed(view, plan.clone())?;
+    Ok(channels::or_for_channels(view, for_hooks, |request| passed(view, Plan { request, ..plan })))
 }
 
 fn passed(view: &View<'_>, plan: Plan) -> Result<Plan, Failure> {
@@ -340,6 +346,7 @@ fn request(args: &RewriteArgs, build: &Build) -> Result<Request, Failure> {
         trust: args.trust.trust(),
         compile_cache: args.compile_cache.clone(),
         guard: !args.no_guard,
+        channels_follow: false,
     })
 }
 

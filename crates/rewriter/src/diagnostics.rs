@@ -211,7 +211,18 @@ pub(crate) enum Stage {
     /// As it was found: presentry may not have rewritten it.
     Found,
     /// As a rewrite for this instrumentation would leave it.
-    Planned(ModulePath),
+    Planned {
+        instrumentation: ModulePath,
+        /// Whether libraries get channels after that.
+        channels_follow: bool,
+    },
+}
+
+impl Stage {
+    /// Whether libraries get channels after that, and then do not care when they are loaded.
+    pub(crate) fn channels_follow(&self) -> bool {
+        matches!(self, Stage::Planned { channels_follow: true, .. })
+    }
 }
 
 /// What a diagnostic is about, for a caller that knows more of it or can mend it.
@@ -380,7 +391,7 @@ impl Label {
 fn advice(stage: &Stage, planned: impl FnOnce(&ModulePath) -> String) -> String {
     match stage {
         Stage::Found => "run `presentry` on the build".to_owned(),
-        Stage::Planned(instrumentation) => planned(instrumentation),
+        Stage::Planned { instrumentation, .. } => planned(instrumentation),
     }
 }
 

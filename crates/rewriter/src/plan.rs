@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use crate::{
-    diagnostics::Diagnostic,
+    diagnostics::{Diagnostic, Stage},
     facade::EntryLoading,
     guard,
     overlay::Overlay,
@@ -61,6 +61,16 @@ pub struct Request {
     pub guard: bool,
     /// What a start of Sentry counts for that cannot be proven.
     pub trust: InitTrust,
+    /// Whether libraries are to get channels after this, by [`with_channels`](crate::with_channels), which proves the plan again:
+    /// those that are loaded before Sentry starts are noted in [`Proof::lost`](crate::Proof::lost), and refuse nothing yet.
+    pub channels_follow: bool,
+}
+
+impl Request {
+    /// Where the build stands that a plan for this leaves.
+    pub(crate) fn stage(&self) -> Stage {
+        Stage::Planned { instrumentation: self.instrumentation.clone(), channels_follow: self.channels_follow }
+    }
 }
 
 /// Why a file changes.

@@ -58,7 +58,8 @@ pub struct Proof {
     /// What should be known of a proof that holds: its condition, what was vouched for, what is lost by options.
     pub warnings: Vec<Diagnostic>,
     /// The libraries that the runtime imports and Sentry cannot instrument, since they are loaded too early. They are
-    /// looked for where nothing else is in the way, and each is a failure.
+    /// looked for where nothing else is in the way, and each is a failure, unless
+    /// [channels follow](crate::Request::channels_follow).
     pub lost: Vec<String>,
 }
 
@@ -417,8 +418,8 @@ fn judge_packages(
         let diagnostic = codes::library_before_init(graph, &early);
         match diagnostic.severity {
             Severity::Error => {
-                failures.push(diagnostic);
                 names.push(early.package);
+                failures.extend(Some(diagnostic).filter(|_| !stage.channels_follow()));
             }
             Severity::Warning => warnings.push(diagnostic),
         }

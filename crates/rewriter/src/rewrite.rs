@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet, rc::Rc};
 use presentry_parser::{ImportName, RequestForm, Span, StringLiteral};
 
 use crate::{
-    diagnostics::{Diagnostic, Stage, codes, init_in_runtime},
+    diagnostics::{Diagnostic, codes, init_in_runtime},
     digest::Digest,
     edits::{TextEdit, apply},
     entry_refs::{BackImporter, back_importers, moved_name, repoint},
@@ -51,6 +51,7 @@ use crate::{
 ///     compile_cache: None,
 ///     guard: false,
 ///     trust: InitTrust::Proof,
+///     channels_follow: false,
 /// });
 /// assert_eq!(plan.outcome, Outcome::Rewritten);
 /// assert_eq!(plan.exports, ["default"]);
@@ -259,7 +260,7 @@ fn prove_changes(
 ) -> Result<Plan, Box<Diagnostic>> {
     let proof = {
         let overlay = changed(sources, &changes);
-        let stage = Stage::Planned(request.instrumentation.clone());
+        let stage = request.stage();
         let proof = prove_at(&overlay, &request.entry, request.trust, &stage);
         let graph = Graph::new(&overlay);
         if let (true, Some(facade)) = (proof.holds(), graph.linked(&request.entry)?) {

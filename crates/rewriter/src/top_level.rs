@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::{
-    diagnostics::{Diagnostic, Stage, codes},
+    diagnostics::{Diagnostic, codes},
     edits::{TextEdit, apply},
     exports::export_names,
     graph::{Graph, Linked, Module},
@@ -69,10 +69,7 @@ fn judge(overlay: &Overlay<'_>, request: &Request) -> Result<Vec<String>, Box<Di
     let closure = graph.closure(&request.instrumentation)?;
     let starts = order::run(&graph, &request.instrumentation, None)?.reach.has(Reach::STARTED);
     if !imports_first(&graph, &entry, request) || !starts {
-        return Err(Box::new(codes::sentry_not_started(
-            &request.entry,
-            &Stage::Planned(request.instrumentation.clone()),
-        )));
+        return Err(Box::new(codes::sentry_not_started(&request.entry, &request.stage())));
     }
     if let Some(missing) = closure.paths().find(|path| !overlay.exists(path)) {
         return Err(Box::new(codes::missing_module(&graph, missing, &closure.chain(missing))));

@@ -61,28 +61,35 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     let view = View::new(build, &rewrite, output, &earlier)?;
     let original = &view.modules;
     let remembered = Some(request.instrumentation.clone()).filter(|_| args.instrumentation.is_none());
-    let mut planned =
-        match instrumentation::planned(build, args.instrumentation.as_deref(), remembered, original, &request) {
+    let decided = |request: Request| -> Result<Plan, Failure> {
+        let named = args.instrumentation.as_deref();
+        let planned = match instrumentation::planned(build, named, remembered.clone(), original, &request) {
             // What a rewrite would refuse is a part of what is found.
             Err(Failure::Refused(diagnostics)) => Planned::refused(&request.instrumentation, diagnostics),
             planned => planned?,
         };
-    let replaces = planned.inlined == InlinedInstrumentation::Replace && is_inlined(original, &build.entry);
-    let of_plan =
-        Request { instrumentation: planned.provided.path.clone(), inlined: planned.inlined, ..request.clone() };
-    let sources = planned.provided.over(original);
-    if let Some(injected) = channels::remembered(&planned.plan, &sources, &of_plan, &earlier.tracked, build)? {
-        planned.plan = injected;
+        Ok(Plan::new(request).decided(planned))
+    };
+    let for_hooks = decided(request.clone())?;
+    let mut planned = channels::or_for_channels(&view, for_hooks, |request| channels::pass(&view, decided(request)?));
+    let replaces = planned.request.inlined == InlinedInstrumentation::Replace && is_inlined(original, &build.entry);
+    let provided = planned.provided.clone();
+    let sources = provided.over(original);
+    let is_injected = planned.rewriting.proof.as_ref().is_some_and(|proof| proof.injected.is_some());
+    if !is_injected
+        && let Some(injected) =
+            channels::remembered(&planned.rewriting, &sources, &planned.request, &earlier.tracked, build)?
+    {
+        planned.rewriting = injected;
     }
     report.libraries = match &proof.injected {
         Some(injected) => channels::of_marker(injected, place),
-        None => channels::not_injected(&planned.plan, &sources, &of_plan.instrumentation, &view),
+        None => channels::not_injected(&planned, &view),
     };
-    if let Some(bundled) = bundle::remembered(&planned.plan, &sources, &earlier.tracked, build, request.trust)? {
-        planned.plan = bundled;
+    if let Some(bundled) = bundle::remembered(&planned.rewriting, &sources, &earlier.tracked, build, request.trust)? {
+        planned.rewriting = bundled;
     }
-    let planned = Plan::new(request.clone()).decided(planned);
-    let (plan, provided) = (&planned.rewriting, &planned.provided);
+    let plan = &planned.rewriting;
     let found = Found {
         rewrite: match unknown.as_slice() {
             [] => pipeline::would_do(&view, &planned)?,
@@ -97,7 +104,7 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
         options: build.options.rows(args.build.preset.as_deref(), args.build.output_dir.as_deref(), &[]),
         proof: &proof,
         plan,
-        provided,
+        provided: &provided,
         replaces,
     };
     report.made_instrumentation_from(provided.origin.file());
@@ -180,6 +187,7 @@ fn request(build: &Build, instrumentation: &ModulePath, manifest: Option<&Manife
         compile_cache: saved.and_then(|saved| saved.compile_cache.clone()),
         guard: true,
         trust: InitTrust::Proof,
+        channels_follow: false,
     }
 }
 

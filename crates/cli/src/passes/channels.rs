@@ -83,6 +83,22 @@ pub(crate) fn pass(view: &View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
     }
 }
 
+/// A plan that is refused since libraries are loaded too early for hooks, made anew for channels, which do not care about that;
+/// the refused one where some of them get none.
+pub(crate) fn or_for_channels(
+    view: &View<'_>,
+    for_hooks: Plan,
+    anew: impl FnOnce(Request) -> Result<Plan, Failure>,
+) -> Plan {
+    let loses_any = |plan: &Plan| plan.rewriting.proof.as_ref().is_none_or(|proof| !proof.lost.is_empty());
+    let lost = for_hooks.rewriting.proof.as_ref().is_some_and(|proof| !proof.lost.is_empty());
+    if view.args.ahead() == Ahead::No || !lost {
+        return for_hooks;
+    }
+    let for_channels = anew(Request { channels_follow: true, ..for_hooks.request.clone() });
+    for_channels.ok().filter(|plan| plan.rewrites() && !loses_any(plan)).unwrap_or(for_hooks)
+}
+
 /// The plan as it was. Most builds have an SDK without channels, and nothing is wrong with them.
 fn skipped(view: &View<'_>, mut plan: Plan, refused: &Refused) -> Plan {
     let reason = &refused.reason;
@@ -215,17 +231,18 @@ fn package_of(path: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// The libraries of a build that holds no channels yet; none where the SDK has none, or cannot be asked.
-pub(crate) fn not_injected(
-    rewriting: &Rewriting,
-    sources: &dyn Sources,
-    instrumentation: &ModulePath,
-    view: &View<'_>,
-) -> Vec<AheadReport> {
+pub(crate) fn not_injected(plan: &Plan, view: &View<'_>) -> Vec<AheadReport> {
     if view.args.ahead() == Ahead::No {
         return Vec::new();
     }
-    let given = Given { rewriting, sources, instrumentation, files: &view.files, left: &BTreeMap::new() };
-    let Ok((_, libraries, _)) = inject(&given, view) else { return Vec::new() };
+    let libraries = if plan.libraries.is_empty() {
+        let (rewriting, sources, instrumentation) =
+            (&plan.rewriting, &plan.sources(view), &plan.request.instrumentation);
+        let given = Given { rewriting, sources, instrumentation, files: &view.files, left: &BTreeMap::new() };
+        inject(&given, view).map(|(_, libraries, _)| libraries).unwrap_or_default()
+    } else {
+        plan.libraries.clone()
+    };
     let at_run_time = |library: AheadReport| match library.instrumented {
         Instrumented::Ahead => {
             let reason = Some("`presentry` would inject it".to_owned());

@@ -199,14 +199,38 @@ fn a_run_that_is_told_not_to_takes_the_channels_out() {
     app.succeeds(&["check"]);
 }
 
-#[test]
-fn a_library_that_is_loaded_early_is_refused_before_anything_is_injected() {
+/// A build whose instrumentation loads a library before Sentry starts.
+fn with_early_library() -> App {
     let app = with_libraries();
     let instrumentation = app.read(".output/server/instrument.server.mjs");
     app.write(".output/server/instrument.server.mjs", format!("import 'graphql';\n{instrumentation}"));
-    for flag in ["--no-instrument-ahead", "--instrument-ahead=if-possible"] {
+    app
+}
+
+#[test]
+fn channels_do_not_care_when_a_library_is_loaded() {
+    let app = with_early_library();
+    let original = app.snapshot();
+    assert!(app.fails(&["--no-instrument-ahead"], 1).contains("error[library-before-init]"));
+    let inspected = app.succeeds(&["inspect"]);
+    assert!(inspected.contains("presentry        would rewrite this build"), "{inspected}");
+    app.succeeds(&["--instrument-ahead=if-possible"]);
+    assert!(app.succeeds(&["inspect"]).contains("presentry        has nothing to do"));
+    is_done_and_can_be_undone(&app, &original);
+}
+
+#[test]
+fn an_early_library_without_channels_is_refused() {
+    let app = with_early_library();
+    let manifest = ".output/server/node_modules/graphql/package.json";
+    app.write(manifest, app.read(manifest).replace("16.12.0", "1.0.0"));
+    let original = app.snapshot();
+    for flag in ["--instrument-ahead", "--instrument-ahead=if-possible"] {
         assert!(app.fails(&[flag], 1).contains("error[library-before-init]"));
     }
+    let inspected = app.succeeds(&["inspect"]);
+    assert!(inspected.contains("`presentry --dry-run` shows why it would be refused"), "{inspected}");
+    assert_eq!(app.snapshot(), original);
 }
 
 #[test]

@@ -17,7 +17,8 @@ the module that has them, wherever they stand, and so is what packages import in
 Import what needs the library after `Sentry.init()`, by `await import("./db")`, or in a file that
 the instrumentation does not import. A library of which the SDK changes the exports alone, such as
 `pg`, is instrumented all the same where the runtime imports it itself, and is not reported then.
-Where no module of the runtime imports it itself, this is a warning: it may be used through another
+One that presentry injects ahead of time (SDK 11, `docs/ahead.md`) is instrumented whenever it is
+loaded. Where no module of the runtime imports it itself, this is a warning: it may be used through another
 package, or by the instrumentation alone."#,
 };
 

@@ -31,13 +31,13 @@ pub(crate) fn sentry_not_started(entry: &ModulePath, stage: &Stage) -> Diagnosti
             "run `presentry` on the build; if it did run, call `Sentry.init()` at the top level of the instrumentation"
                 .to_owned()
         }
-        Stage::Planned(instrumentation) => call_it_in(instrumentation.as_str()),
+        Stage::Planned { instrumentation, .. } => call_it_in(instrumentation.as_str()),
     };
     let message = format!("no module in the static closure of `{entry}` calls `init` of a `@sentry/*` package");
     let diagnostic = Diagnostic::new(&CODE, message).hint(hint);
     match stage {
         Stage::Found => diagnostic,
-        Stage::Planned(_) => diagnostic.about(Subject::NoInit),
+        Stage::Planned { .. } => diagnostic.about(Subject::NoInit),
     }
 }
 

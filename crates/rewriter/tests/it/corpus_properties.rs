@@ -28,6 +28,7 @@ pub(crate) fn request(build: &Build) -> Request {
         compile_cache: None,
         guard: true,
         trust: InitTrust::Proof,
+        channels_follow: false,
     }
 }
 

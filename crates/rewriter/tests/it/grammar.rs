@@ -311,6 +311,7 @@ fn plain_build(dice: &mut Dice<'_>) -> Case {
             compile_cache: None,
             guard: true,
             trust: presentry_rewriter::InitTrust::Proof,
+            channels_follow: false,
         },
         shape: Shape::Fresh,
         runtime: None,

@@ -35,6 +35,7 @@ pub(crate) fn request() -> Request {
         compile_cache: None,
         guard: false,
         trust: presentry_rewriter::InitTrust::Proof,
+        channels_follow: false,
     }
 }
 
