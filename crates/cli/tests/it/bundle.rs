@@ -513,6 +513,27 @@ fn a_specifier_without_names_is_evaluated() {
     }
 }
 
+/// A directory of a package may have packages of its own.
+#[test]
+fn a_package_is_looked_for_from_the_file_that_asks_for_it() {
+    let app = app_with_packages();
+    let sdk = ".output/server/node_modules/@sentry/solidstart";
+    app.write(&format!("{sdk}/index.mjs"), format!("{SDK}export * from \"./deep/inner.mjs\";\n"));
+    app.write(
+        &format!("{sdk}/deep/inner.mjs"),
+        "import { Hook } from \"import-in-the-middle\";\nexport const inner = typeof Hook;\n",
+    );
+    let own = format!("{sdk}/deep/node_modules/import-in-the-middle");
+    app.write(&format!("{own}/index.mjs"), "export class Hook {}\n");
+    app.write(
+        &format!("{own}/package.json"),
+        r#"{ "name": "import-in-the-middle", "version": "2.0.0", "main": "index.mjs" }"#,
+    );
+    let answer = answer(&app, &[("@sentry/solidstart", None)]);
+    let file = answer["external"]["import-in-the-middle"]["file"].as_str();
+    assert!(file.is_some_and(|file| file.ends_with("/deep/node_modules/import-in-the-middle/index.mjs")), "{answer}");
+}
+
 #[test]
 fn a_module_keeps_its_place_and_what_builds_use_is_a_stub() {
     let module = "export const place = import.meta.url.split(\"/\").slice(-4).join(\"/\") + typeof require;\n";

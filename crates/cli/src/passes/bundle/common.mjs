@@ -50,6 +50,17 @@ function packageOf(file) {
   return owners.get(start);
 }
 
+/** The nearest directory from which Node finds the same packages as from this one. */
+const scopes = new Map();
+function scopeOf(directory) {
+  if (!scopes.has(directory)) {
+    const above = path.dirname(directory);
+    const begins = above === directory || ["package.json", "node_modules"].some((name) => fs.existsSync(path.join(directory, name)));
+    scopes.set(directory, begins ? directory : scopeOf(above));
+  }
+  return scopes.get(directory);
+}
+
 function readManifest(directory) {
   try {
     return JSON.parse(fs.readFileSync(path.join(directory, "package.json"), "utf8"));

@@ -76,7 +76,13 @@ function esbuildPlugin(driver, from) {
   return {
     name: "presentry",
     setup(build) {
-      const resolveBy = (kind) => async (specifier, resolveDir) => foundByEsbuild(await build.resolve(specifier, { resolveDir, kind, pluginData: asking }));
+      const known = new Map();
+      // For each question esbuild lists all directories above anew, and a package asks for another one in most of its files.
+      const resolveBy = (kind) => (specifier, resolveDir) => {
+        const question = JSON.stringify([kind, specifier, specifier.startsWith(".") ? resolveDir : scopeOf(resolveDir)]);
+        if (!known.has(question)) known.set(question, build.resolve(specifier, { resolveDir, kind, pluginData: asking }).then(foundByEsbuild));
+        return known.get(question);
+      };
       build.onResolve({ filter: /^[^./]|^#/ }, async (args) => {
         if (args.pluginData === asking) return undefined;
         if (args.kind === "entry-point") return { path: await resolveBy("import-statement")(args.path, from) };
@@ -90,7 +96,7 @@ function esbuildPlugin(driver, from) {
         return file && { path: file, sideEffects: true };
       });
       build.onResolve({ filter: endingIn(effects.files) }, async (args) => {
-        if (args.pluginData === asking || !args.path.startsWith(".")) return undefined;
+        if (args.pluginData === asking || !effects.files.has(path.resolve(args.resolveDir, args.path))) return undefined;
         const file = await resolveBy(args.kind)(args.path, args.resolveDir);
         return effects.files.has(file) ? { path: file, sideEffects: true } : undefined;
       });
