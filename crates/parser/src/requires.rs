@@ -74,21 +74,25 @@ pub fn run_time_requests(text: &str, goal: FileGoal) -> Vec<RunTimeRequest> {
     stacker::maybe_grow(stack, stack, run).unwrap_or_default()
 }
 
-/// The record of an ES module with what it requests while it runs, by reading it once.
+/// The record of an ES module, as [`parse`](crate::parse) gives it, with what it requests while it runs, by reading it once.
 ///
 /// ```
 /// use presentry_parser::module_requests;
-/// let (record, requests) = module_requests("import 'a'; await import('b');");
+/// let (record, requests, errors) = module_requests("import 'a'; await import('b');");
 /// assert_eq!(record.requested_modules.len(), 1);
 /// assert_eq!(requests[0].specifier.value, "b");
+/// assert!(errors.is_empty());
 /// ```
 #[must_use]
-pub fn module_requests(text: &str) -> (ModuleRecord, Vec<RunTimeRequest>) {
-    let (read, _) = with_module(text, |module| {
+pub fn module_requests(text: &str) -> (ModuleRecord, Vec<RunTimeRequest>, Vec<SyntaxError>) {
+    let (read, errors) = with_module(text, |module| {
         let (record, errors) = record(text, module);
         ((record, requests_in(module)), errors)
     });
-    read.unwrap_or_default()
+    let empty =
+        || (ModuleRecord { byte_order_mark: text.starts_with(BYTE_ORDER_MARK), ..ModuleRecord::default() }, vec![]);
+    let (record, requests) = read.unwrap_or_else(empty);
+    (record, requests, errors)
 }
 
 fn read(text: &str, goal: FileGoal) -> Vec<RunTimeRequest> {

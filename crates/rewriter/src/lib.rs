@@ -60,7 +60,7 @@ pub use presentry_parser::FunctionShape;
 #[doc(hidden)]
 pub use proof::prove_without;
 pub use proof::{EarlyPackage, InitTrust, Proof, Verdict, inits_in, prove, prove_with};
-pub use readings::{ReadModule, ReadOutline, Readings};
+pub use readings::{ReadModule, ReadOutline, ReadRequests, Readings};
 pub use rewrite::plan;
 pub use runtime::holds_nitro_runtime;
 pub use sources::{InvalidModulePath, MemorySources, ModulePath, ReadError, Sources, is_script};

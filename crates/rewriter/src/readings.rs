@@ -7,7 +7,8 @@ use std::{
 };
 
 use presentry_parser::{
-    Binding, Evaluation, ModuleAnalysis, ModuleRecord, Outline, SyntaxError, analyze, evaluation, outline, parse,
+    Binding, Evaluation, ModuleAnalysis, ModuleRecord, Outline, RunTimeRequest, SyntaxError, analyze, evaluation,
+    module_requests, outline,
 };
 
 use crate::bundle_header::bundle_header;
@@ -26,6 +27,17 @@ pub struct ReadModule {
     pub errors: Arc<[SyntaxError]>,
 }
 
+/// What is found in the whole text of a module that is asked for its requests.
+#[derive(Clone, Debug)]
+pub struct ReadRequests {
+    /// What it requests, imports and exports.
+    pub record: Arc<ModuleRecord>,
+    /// What it requests while it runs.
+    pub at_run_time: Arc<[RunTimeRequest]>,
+    /// What is wrong with it.
+    pub errors: Arc<[SyntaxError]>,
+}
+
 /// What was read, by the texts that it is of. The same text is read once in each way, whatever its path, and whichever state
 /// of a build it belongs to.
 ///
@@ -39,6 +51,7 @@ pub struct ReadModule {
 pub struct Readings {
     outlines: Kept<Arc<ReadOutline>>,
     modules: Kept<ReadModule>,
+    requests: Kept<ReadRequests>,
     evaluations: Kept<Option<Arc<Evaluation>>>,
 }
 
@@ -53,15 +66,23 @@ impl Readings {
     #[must_use]
     pub fn module(&self, text: &str) -> ReadModule {
         self.modules.of(text, |text| {
-            // One reading gives everything; the bindings cost little beside the syntax tree. Those of a bundle are not needed.
-            let (ModuleAnalysis { record, bindings }, errors) = match bundle_header(text.as_bytes()) {
-                Some(_) => {
-                    let (record, errors) = parse(text);
-                    (ModuleAnalysis { record, bindings: Vec::new() }, errors)
-                }
-                None => analyze(text),
-            };
+            // Nothing is asked of the bindings in a bundle, which is large, and is asked for its requests as well.
+            if bundle_header(text.as_bytes()).is_some() {
+                let ReadRequests { record, errors, .. } = self.requests(text);
+                return ReadModule { record, bindings: Arc::default(), errors };
+            }
+            // One reading gives everything; the bindings cost little beside the syntax tree.
+            let (ModuleAnalysis { record, bindings }, errors) = analyze(text);
             ReadModule { record: Arc::new(record), bindings: bindings.into(), errors: errors.into() }
+        })
+    }
+
+    /// The requests of an ES module, those in its functions among them.
+    #[must_use]
+    pub fn requests(&self, text: &str) -> ReadRequests {
+        self.requests.of(text, |text| {
+            let (record, at_run_time, errors) = module_requests(text);
+            ReadRequests { record: Arc::new(record), at_run_time: at_run_time.into(), errors: errors.into() }
         })
     }
 

@@ -127,7 +127,8 @@ fn bundled(view: &View<'_>, plan: &Plan) -> Result<Option<(Rewriting, Remaining)
     };
     for (path, bytes) in bundle.files.iter().filter(|(path, _)| is_script(path.as_str())) {
         remaining.modules.push(path.clone());
-        remaining.note_requests_of(&place.server, &String::from_utf8_lossy(bytes));
+        let text = String::from_utf8_lossy(bytes);
+        remaining.note_requests_of(&place.server, &text, &view.files.readings().requests(&text).record);
     }
     Ok(Some((with_bundle(&sources, plan.rewriting.clone(), &view.build.entry, &bundle, plan.request.trust), remaining)))
 }

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use presentry_parser::ModuleRecord;
 use presentry_rewriter::{
     AskedFor, FileChange, InlinedInstrumentation, ModulePath, Outcome, Overlay, Plan as Rewriting, Proof, Request,
     Sources, package_name, prove, without_debug_id,
@@ -282,8 +283,7 @@ impl Remaining {
     }
 
     /// Notes what a module of the bundle asks packages for: by import, by `require`, and by the name of a loader hook.
-    pub(crate) fn note_requests_of(&mut self, server: &Path, text: &str) {
-        let (record, _) = presentry_parser::parse(text);
+    pub(crate) fn note_requests_of(&mut self, server: &Path, text: &str, record: &ModuleRecord) {
         let requested = record.requested_modules.iter().map(|request| &request.specifier);
         let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
         let by_import = requested.chain(imported).map(|literal| (literal.value.clone(), true));

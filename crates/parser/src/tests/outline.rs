@@ -12,7 +12,7 @@ pub(super) fn same(text: &str) -> bool {
     let (record, errors) = parse(text);
     let (found, found_errors) = outline(text);
     if errors.is_empty() {
-        let (_, requests) = module_requests(text);
+        let (_, requests, _) = module_requests(text);
         let requests = requests.into_iter().filter(|request| request.always && request.means != RequestMeans::Register);
         assert_eq!(found, Outline { links: links(record), requests: requests.collect() }, "{text}");
         assert_eq!(found_errors, [], "{text}");

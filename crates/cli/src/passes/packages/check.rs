@@ -10,7 +10,7 @@ use std::{
 
 use memchr::memmem;
 use oxc_resolver::{FileSystem as _, ModuleType, ResolveError, ResolveOptions, ResolverGeneric};
-use presentry_parser::{FileGoal, Phase, RequestMeans, Span, StringLiteral, module_requests, parse, run_time_requests};
+use presentry_parser::{FileGoal, Phase, RequestMeans, Span, StringLiteral, parse, run_time_requests};
 use url::Url;
 
 use crate::{parallel, store::view::View};
@@ -382,8 +382,8 @@ fn requests_of_module(view: &View, text: &str) -> Vec<Request> {
     let registers = contains(b"register") && names_node_module(bytes);
     // Hooks may be registered in a function.
     let (requested, at_run_time) = if registers {
-        let (record, at_run_time) = module_requests(text);
-        (record.requested_modules, at_run_time)
+        let read = view.readings().requests(text);
+        (read.record.requested_modules.clone(), read.at_run_time.to_vec())
     } else {
         let (outline, _) = &*view.readings().outline(text);
         (outline.links.requested_modules.clone(), outline.requests.clone())
