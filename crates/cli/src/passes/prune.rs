@@ -9,6 +9,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use oxc_resolver::FileSystem as _;
@@ -20,7 +21,7 @@ use crate::{
     parallel,
     passes::{Plan, Refusal, Remaining, View},
     store::{
-        history::{self, digest_of},
+        history,
         manifest::{PrunedPackages, WireChange},
         steps::Change,
         view::{self, Content, Kind},
@@ -50,52 +51,44 @@ pub(crate) fn pass(view: &View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
 pub(crate) fn would_leave(view: &View<'_>, plan: &Plan) -> Option<PrunedPackages> {
     let remaining = plan.remaining.as_ref().filter(|remaining| !remaining.is_of_earlier_run)?;
     let place = &view.build.place;
-    let modules = place.server.join("node_modules");
     let after = plan.over(view).ok()?;
     let going = going(view, plan, remaining, &after).ok()?;
+    let modules = Modules::of(view, &after);
     let size = |directory: &PathBuf| files(&after, directory).iter().map(|file| after.size(file)).sum::<u64>();
-    let bytes_before = size_below(&view.files, &modules);
-    let bytes_after = size_below(&after, &modules).saturating_sub(going.iter().map(size).sum());
+    let bytes_after = modules.bytes_after.saturating_sub(going.iter().map(size).sum());
     let packages = going.iter().filter_map(|directory| place.path_of(directory)).map(String::from).collect();
-    (!going.is_empty()).then_some(PrunedPackages { packages, bytes_before, bytes_after })
+    (!going.is_empty()).then_some(PrunedPackages { packages, bytes_before: modules.bytes_before, bytes_after })
 }
 
 /// Finds what can go from a build whose SDK is bundled.
 fn find(view: &View<'_>, plan: &Plan, remaining: &Remaining) -> Result<(Vec<Change>, PrunedPackages), Refusal> {
     let place = &view.build.place;
-    let modules = place.server.join("node_modules");
     let after = plan.over(view)?;
     let gone = going(view, plan, remaining, &after)?;
-    let bytes_before = size_below(&view.files, &modules);
-    let mut pruned = PrunedPackages { packages: Vec::new(), bytes_before, bytes_after: size_below(&after, &modules) };
+    let Modules { bytes_before, bytes_after, links } = Modules::of(view, &after);
+    let mut pruned = PrunedPackages { packages: Vec::new(), bytes_before, bytes_after };
     let twins = Twins::of(&view.args.build.app);
+    let mut going = Vec::new();
+    for directory in &gone {
+        let files = files(&after, directory);
+        pruned.packages.extend(place.path_of(directory).filter(|_| !files.is_empty()).map(String::from));
+        let twins = Arc::new(twins.of_package(&after, directory));
+        going.extend(files.into_iter().map(|file| Going { file, directory, twins: twins.clone() }));
+    }
+    let contents = parallel::map(&going, |one| one.content(&after));
     let mut changes = Vec::new();
     let mut add = |file: &Path, content: Content| {
         if let Some(path) = place.path_of(file) {
             changes.push(Change::pruned(path, content));
         }
     };
-    for directory in &gone {
-        let going = files(&after, directory);
-        pruned.packages.extend(place.path_of(directory).filter(|_| !going.is_empty()).map(String::from));
-        let twin_directories = twins.of_package(&after, directory);
-        let looked_at = parallel::map(&going, |file| {
-            if let Some(link) = after.link(file) {
-                return Some((Content::Link(text(&link)), 0));
-            }
-            let bytes = after.bytes(file)?;
-            let sha256 = Digest::of(&bytes);
-            let inside = file.strip_prefix(directory).unwrap_or(file);
-            let mut twins = twin_directories.iter().map(|twin| twin.join(inside));
-            let of = twins.find(|twin| digest_of(twin) == Some(sha256)).unwrap_or_else(|| file.clone());
-            Some((Content::Copy { of, sha256 }, bytes.len() as u64))
-        });
-        for (file, (content, size)) in going.iter().zip(looked_at).filter_map(|(file, found)| Some((file, found?))) {
-            pruned.bytes_after -= size.min(pruned.bytes_after);
-            add(file, content);
-        }
+    for (Going { file, .. }, (content, size)) in
+        going.iter().zip(contents).filter_map(|(one, found)| Some((one, found?)))
+    {
+        pruned.bytes_after -= size.min(pruned.bytes_after);
+        add(file, content);
     }
-    for link in links_below(&after, &modules) {
+    for link in links {
         if after.canonicalize(&link).is_ok_and(|target| gone.contains(&target)) {
             let says = after.link(&link).unwrap_or_default();
             add(&link, Content::Link(text(&says)));
@@ -104,6 +97,30 @@ fn find(view: &View<'_>, plan: &Plan, remaining: &Remaining) -> Result<(Vec<Chan
     changes.sort_by(|one, other| one.path.cmp(&other.path));
     changes.dedup_by(|one, other| one.path == other.path);
     Ok((changes, pruned))
+}
+
+/// A file or link that goes with its package.
+struct Going<'a> {
+    file: PathBuf,
+    /// The package.
+    directory: &'a Path,
+    /// Where the app may have the same package.
+    twins: Arc<Vec<PathBuf>>,
+}
+
+impl Going<'_> {
+    /// What it holds, and its size; `None` where that cannot be read.
+    fn content(&self, view: &view::View) -> Option<(Content, u64)> {
+        if let Some(link) = view.link(&self.file) {
+            return Some((Content::Link(text(&link)), 0));
+        }
+        let bytes = view.bytes(&self.file)?;
+        let inside = self.file.strip_prefix(self.directory).unwrap_or(&self.file);
+        let mut twins = self.twins.iter().map(|twin| twin.join(inside));
+        let twin = twins.find(|twin| fs::read(twin).is_ok_and(|other| other == bytes));
+        let of = twin.unwrap_or_else(|| self.file.clone());
+        Some((Content::Copy { of, sha256: Digest::of(&bytes) }, bytes.len() as u64))
+    }
 }
 
 /// The directories of the packages that can go.
@@ -130,17 +147,18 @@ fn going(
     let needed = packages.reached(others, Look::Broadly, |name| !remaining.has_bundled(name));
     let injected = plan.rewriting.changes.iter().filter(|change| change.kind == ChangeKind::Channels);
     let injected: BTreeSet<PathBuf> = injected.map(|change| place.real_path(&change.path)).collect::<Result<_, _>>()?;
-    let holds_changed =
-        |directory: &Path| files(after, directory).iter().any(|file| traced.contains(file) || injected.contains(file));
+    let is_of = |directory: &Path, file: &Path| {
+        file.strip_prefix(directory).is_ok_and(|below| below.iter().all(|segment| segment != "node_modules"))
+    };
+    let holds_changed = |directory: &Path| traced.iter().chain(&injected).any(|file| is_of(directory, file));
     let stays = |directory: &PathBuf| {
         needed.contains_key(directory) || remaining.names_below(directory) || holds_changed(directory)
     };
     Ok(for_sdk.into_keys().filter(|directory| !stays(directory)).collect())
 }
 
-fn text(path: &Path) -> String {
-    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-    parts.join("/").replacen("//", "/", 1)
+fn text(link: &Path) -> String {
+    link.to_string_lossy().into_owned()
 }
 
 /// The packages of the app by name and version, wherever its package manager has put them.
@@ -232,24 +250,29 @@ fn named(bytes: &[u8]) -> Option<(String, String)> {
     Some((manifest.name, manifest.version))
 }
 
-fn size_below(view: &view::View, directory: &Path) -> u64 {
-    let mut size = 0;
-    walk(view, directory, &mut |path, kind| {
-        if kind == Kind::File {
-            size += view.size(path);
-        }
-    });
-    size
+/// What `node_modules` of a build comes to.
+struct Modules {
+    /// The size of its files in the original build.
+    bytes_before: u64,
+    /// Their size as the build will be.
+    bytes_after: u64,
+    /// The links in it.
+    links: Vec<PathBuf>,
 }
 
-fn links_below(view: &view::View, directory: &Path) -> Vec<PathBuf> {
-    let mut links = Vec::new();
-    walk(view, directory, &mut |path, kind| {
-        if kind == Kind::Link {
-            links.push(path.to_owned());
-        }
-    });
-    links
+impl Modules {
+    fn of(view: &View<'_>, after: &view::View) -> Self {
+        let mut found = Self { bytes_before: 0, bytes_after: 0, links: Vec::new() };
+        walk(after, &view.build.place.server.join("node_modules"), &mut |path, kind| match kind {
+            Kind::File => {
+                let size = after.size(path);
+                found.bytes_after += size;
+                found.bytes_before += if after.differs_at(path, &view.files) { view.files.size(path) } else { size };
+            }
+            _ => found.links.push(path.to_owned()),
+        });
+        found
+    }
 }
 
 /// Visits every file and link below a directory, links not followed, in path order.

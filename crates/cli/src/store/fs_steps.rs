@@ -7,6 +7,7 @@
 //! - `PRESENTRY_CHANGE_AT=N` adds a line to the file `PRESENTRY_CHANGE` before step N, as someone else would.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fs::{self, File},
     io::{self, Write as _},
@@ -67,6 +68,12 @@ impl Root {
             Ok(bytes) => Ok(Some(State::File(Digest::of(&bytes)))),
             Err(error) => absent(error),
         }
+    }
+
+    /// The names in a directory.
+    pub(crate) fn names(&self, path: &Path) -> io::Result<BTreeSet<String>> {
+        let entries = self.directory.read_dir(self.below(path)?)?;
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
     }
 
     /// Creates a directory.
@@ -137,6 +144,14 @@ impl Root {
         self.directory.remove_file(self.below(path)?)
     }
 
+    /// Takes files away, many at once, as far as they can be.
+    pub(crate) fn remove_files(&self, paths: &[PathBuf]) {
+        let _ = at_once(paths, |path| {
+            let _ = self.remove_file(path);
+            Ok(())
+        });
+    }
+
     /// Takes an empty directory away.
     pub(crate) fn remove_dir(&self, path: &Path) -> io::Result<()> {
         step(Needs::Nothing)?;
@@ -168,17 +183,17 @@ impl Root {
     }
 }
 
-/// A sync waits for the disk and not for the processor, so there are more threads than processors.
-fn at_once(paths: &[PathBuf], sync: impl Fn(&Path) -> io::Result<()> + Sync) -> io::Result<()> {
+/// The work waits for the disk and not for the processor, so there are more threads than processors.
+fn at_once(paths: &[PathBuf], work: impl Fn(&Path) -> io::Result<()> + Sync) -> io::Result<()> {
     const THREADS: usize = 16;
-    let share = paths.len().div_ceil(THREADS);
+    let share = paths.len().div_ceil(THREADS).max(1);
     std::thread::scope(|scope| {
-        let sync = &sync;
+        let work = &work;
         let threads: Vec<_> = paths
             .chunks(share)
-            .map(|share| scope.spawn(move || share.iter().try_for_each(|path| sync(path))))
+            .map(|share| scope.spawn(move || share.iter().try_for_each(|path| work(path))))
             .collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("syncing does not panic"))
+        threads.into_iter().try_for_each(|thread| thread.join().expect("a panic was printed"))
     })
 }
 

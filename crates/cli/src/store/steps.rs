@@ -114,23 +114,24 @@ impl Step {
     /// The step of a path that gets these contents; what is there now is read.
     pub(crate) fn new(place: &Place, path: OutputPath, file: WireChange, after: Contents) -> Result<Self, Failure> {
         if file == WireChange::Pruned {
-            let (real, before) = (place.entry_path(&path)?, place.state_of(&path)?);
-            return Ok(Self {
-                path,
-                file,
-                is_undone: false,
-                real,
-                before,
-                bytes_before: None,
-                after,
-                undo: None,
-                like: None,
-            });
+            let before = place.state_of(&path)?;
+            return Self::of_entry(place, path, before, after);
         }
         let bytes = place.read_file(&path)?;
         let before = bytes.as_deref().map(|bytes| State::File(Digest::of(bytes)));
         let real = place.real_path(&path)?;
         Ok(Self { path, file, is_undone: false, real, before, bytes_before: bytes, after, undo: None, like: None })
+    }
+
+    /// The step of a file or link of a package, of which it is known what is there now.
+    fn of_entry(place: &Place, path: OutputPath, before: Option<State>, after: Contents) -> Result<Self, Failure> {
+        let (file, real) = (WireChange::Pruned, place.entry_path(&path)?);
+        Ok(Self { path, file, is_undone: false, real, before, bytes_before: None, after, undo: None, like: None })
+    }
+
+    /// The name in `.presentry/` that it gets when it is taken away.
+    pub(crate) fn goes_to(&self) -> Option<&SavedName> {
+        self.undo.as_ref().filter(|_| self.after.is_absent())
     }
 
     /// What it is for reports.
@@ -296,7 +297,13 @@ impl Writer<'_> {
         }
         let path = change.path.clone();
         let contents = change.after.clone().map_or(Contents::Absent, Contents::Bytes);
-        let mut step = Step::new(self.place, path, change.kind, contents)?;
+        let mut step = match (change.kind, known, &change.before) {
+            // No earlier run has touched it, so it is what the pass has read. The transaction compares it once more.
+            (WireChange::Pruned, None, Some(content)) => {
+                Step::of_entry(self.place, path, Some(content.state()), contents)?
+            }
+            _ => Step::new(self.place, path, change.kind, contents)?,
+        };
         let saved_before = known.and_then(|one| one.file.before.clone());
         // Another name of the same file has saved it already.
         let saved_before = saved_before.or_else(|| self.saved.get(&step.real).cloned());

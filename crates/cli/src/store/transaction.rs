@@ -1,9 +1,9 @@
 //! Writing to a build, all or nothing. This is the only caller of [`Root`](crate::store::fs_steps::Root).
 //!
-//! 1. *Stage*, in `.presentry/` alone: every file that will change gets a second name there, new contents are written
-//!    and synced, and last the journal, which lists both, takes its name.
+//! 1. *Stage*, in `.presentry/` alone: every file that will have other contents gets a second name there, the contents are
+//!    written and synced, and last the journal, which lists both, takes its name.
 //! 2. *Apply*: new directories are made, and each file is compared with what the plan was made for and replaced by a
-//!    rename.
+//!    rename. A file that goes is renamed to its name in `.presentry/`, where no one else changes it, and compared there.
 //! 3. *Commit*: the journal is renamed to be the manifest. Directories of ours in which nothing of ours is left go after
 //!    it, so that undoing never has to make one.
 //!
@@ -22,6 +22,7 @@ use thiserror::Error;
 use crate::{
     failure::Failure,
     interruption::Section,
+    parallel,
     paths::{OutputPath, is_absent},
     store::{
         manifest::{
@@ -157,10 +158,11 @@ fn stage(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), Transacti
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
         Err(error) => return Err(failed(place.shown_directory(), error)),
     };
+    refuse_taken_names(place, steps)?;
     let mut written = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let shown = |error| failed(place.show(&step.path), error);
-        if let (Some(state), Some(name)) = (&step.before, &step.undo) {
+        if let (Some(state), Some(name), false) = (&step.before, &step.undo, step.after.is_absent()) {
             let saved = place.saved(name);
             if keep(place, step, state, &saved).map_err(shown)? {
                 written.push(saved);
@@ -179,6 +181,17 @@ fn stage(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), Transacti
         place.root.sync_dir(&place.server).map_err(|error| failed(place.shown.clone(), error))?;
     }
     Ok(())
+}
+
+/// A rename replaces what has the name already.
+fn refuse_taken_names(place: &Place, steps: &[Step]) -> Result<(), TransactionError> {
+    let in_store = |error| failed(place.shown_directory(), error);
+    let names = place.root.names(&place.directory()).map_err(in_store)?;
+    let mut goes_to = steps.iter().filter_map(|step| step.undo.as_ref());
+    match goes_to.find(|name| names.contains(name.as_str())) {
+        Some(name) => Err(failed(place.show_saved(name), io::ErrorKind::AlreadyExists.into())),
+        None => Ok(()),
+    }
 }
 
 /// Keeps a file under a second name, which costs no copy; where the file system has no links, a copy is made. Whether one
@@ -272,17 +285,39 @@ fn apply(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), Transacti
     };
     let made = make_directories(place, next.directories.iter().chain(&next.brought_back).filter(needed))?;
     for (number, step) in steps.iter().enumerate() {
-        let shown = || place.show(&step.path);
-        if place.root.state(&step.real).map_err(|error| failed(shown(), error))? != step.before {
-            return Err(TransactionError::ChangedMeanwhile { path: shown() });
+        let failed = |error| failed(place.show(&step.path), error);
+        if let Some(name) = step.goes_to() {
+            match place.root.rename(&step.real, &place.saved(name)) {
+                Err(error) if is_absent(&error) => return Err(changed_meanwhile(place, step)),
+                moved => moved.map_err(failed)?,
+            }
+            continue;
         }
-        match &step.after {
-            Contents::Absent => place.root.remove_file(&step.real),
-            _ => place.root.rename(&place.saved(&SavedName::new_contents(number)), &step.real),
+        if place.root.state(&step.real).map_err(failed)? != step.before {
+            return Err(changed_meanwhile(place, step));
         }
-        .map_err(|error| failed(shown(), error))?;
+        place.root.rename(&place.saved(&SavedName::new_contents(number)), &step.real).map_err(failed)?;
     }
+    compare_what_went(place, steps)?;
+    // What went has its new name on the disk before it loses the old one.
+    place.root.sync_dir(&place.directory()).map_err(|error| failed(place.shown_directory(), error))?;
     sync_directories(place, steps.iter().map(|step| step.real.as_path()).chain(made.iter().map(PathBuf::as_path)))
+}
+
+/// Compares what went with what the plan was made for. Undoing brings back what is something else.
+fn compare_what_went(place: &Place, steps: &[Step]) -> Result<(), TransactionError> {
+    let went: Vec<(&Step, &SavedName)> = steps.iter().filter_map(|step| Some((step, step.goes_to()?))).collect();
+    let states = parallel::map(&went, |(_, name)| place.root.state(&place.saved(name)));
+    for ((step, _), state) in went.into_iter().zip(states) {
+        if state.map_err(|error| failed(place.show(&step.path), error))? != step.before {
+            return Err(changed_meanwhile(place, step));
+        }
+    }
+    Ok(())
+}
+
+fn changed_meanwhile(place: &Place, step: &Step) -> TransactionError {
+    TransactionError::ChangedMeanwhile { path: place.show(&step.path) }
 }
 
 /// Makes the directories that are not there yet; which they were.
@@ -385,7 +420,11 @@ fn emptied_directories(place: &Place, manifest: &Manifest) -> Vec<PathBuf> {
     let mut left = BTreeSet::new();
     for file in manifest.files.iter().filter(|file| file.kind == WireChange::Pruned) {
         let Ok(path) = place.entry_path(&file.path) else { continue };
-        left.extend(path.ancestors().skip(1).take_while(|at| at.starts_with(&modules)).map(Path::to_owned));
+        for above in path.ancestors().skip(1).take_while(|at| at.starts_with(&modules)) {
+            if !left.insert(above.to_owned()) {
+                break;
+            }
+        }
     }
     let mut emptied = BTreeSet::new();
     for directory in left.into_iter().rev() {
@@ -413,9 +452,7 @@ fn sync_directories<'a>(place: &Place, files: impl Iterator<Item = &'a Path>) ->
 /// Takes away what no manifest names, and the whole of `.presentry/` when there is none or it names nothing. What
 /// cannot be taken away waits for the next run: it stands in nobody's way.
 fn take_away_leftovers(place: &Place, manifest: Option<&Manifest>) {
-    for leftover in leftovers(place, manifest) {
-        let _ = place.root.remove_file(&leftover);
-    }
+    place.root.remove_files(&leftovers(place, manifest));
     for directory in manifest.map(|manifest| emptied_directories(place, manifest)).unwrap_or_default() {
         let _ = place.root.remove_dir(&directory);
     }

@@ -11,7 +11,7 @@ use std::{
 use oxc_resolver::{FileMetadata, FileSystem, FileSystemOs, ResolveError};
 use presentry_rewriter::{Digest, Readings};
 
-use crate::paths::is_absent;
+use crate::{paths::is_absent, store::manifest::State};
 
 /// What a view has in the place of what is on disk.
 #[derive(Clone, Debug)]
@@ -43,6 +43,15 @@ impl Content {
         match self {
             Content::Bytes(bytes) => Some(bytes),
             Content::Copy { .. } | Content::Link(_) => None,
+        }
+    }
+
+    /// What lies where this is.
+    pub(crate) fn state(&self) -> State {
+        match self {
+            Content::Bytes(bytes) => State::File(Digest::of(bytes)),
+            Content::Copy { sha256, .. } => State::File(*sha256),
+            Content::Link(link) => State::Link { link: link.clone() },
         }
     }
 
@@ -124,6 +133,11 @@ impl View {
         self.entries.range(directory.to_owned()..).next().is_some_and(|(path, _)| path.starts_with(directory))
     }
 
+    /// Whether a path may hold something else than in another view.
+    pub(crate) fn differs_at(&self, path: &Path, other: &Self) -> bool {
+        self.entries.contains_key(path) || other.entries.contains_key(path)
+    }
+
     /// The bytes of a file; `None` when there is none that can be read.
     pub(crate) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
         FileSystem::read(self, path).ok()
@@ -198,6 +212,7 @@ impl View {
     pub(crate) fn size(&self, path: &Path) -> u64 {
         match self.entries.get(path) {
             Some(Entry::Bytes(bytes)) => bytes.len() as u64,
+            Some(Entry::Gone) => 0,
             _ => fs::metadata(self.like(path)).map_or(0, |metadata| metadata.len()),
         }
     }

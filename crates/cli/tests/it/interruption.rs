@@ -235,3 +235,33 @@ fn a_file_that_changes_while_the_run_lasts() {
         assert!(noticed > 5, "{name}: noticed {noticed} times");
     }
 }
+
+/// What goes is compared where no one changes it any more, and comes back as it is.
+#[test]
+fn a_file_that_changes_before_it_goes_comes_back() {
+    const CHANGED: &str = ".output/server/node_modules/helper/index.mjs";
+    let scenario = pruning().remove(0);
+    let Scenario { app, before, after, .. } = &scenario;
+    let mut with_change = before.clone();
+    let Some(Found::File(_, bytes)) = with_change.get_mut(CHANGED) else { panic!("`{CHANGED}` is not there") };
+    bytes.extend_from_slice(b"// changed\n");
+    let mut noticed = 0;
+    for step in 1..=scenario.steps() {
+        app.reset(before);
+        let output = scenario.run_with(&[("PRESENTRY_CHANGE_AT", &step.to_string()), ("PRESENTRY_CHANGE", CHANGED)]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() {
+            // What could not be taken away at the end.
+            app.presentry(&["check"]).output().expect("the command starts");
+        }
+        let found = app.snapshot();
+        if found == with_change {
+            noticed += 1;
+            assert!(stderr.contains("error[changed-meanwhile]: "), "step {step}: {stderr}");
+        } else {
+            // It was gone already, so that it could not be changed.
+            assert!(found == *before || found == *after, "step {step}: {found:#?}");
+        }
+    }
+    assert!(noticed > 5, "noticed {noticed} times");
+}
