@@ -362,6 +362,8 @@ pub enum ExpressionKind {
     This,
     /// `import.meta`
     ImportMeta,
+    /// `new.target`
+    NewTarget,
     /// A function.
     Function(FunctionId),
     /// A class.

@@ -44,7 +44,7 @@ pub(crate) use self::{
     targets::serving_entry,
 };
 use self::{
-    evaluator::{Changing, Evaluator},
+    evaluator::{Changing, Evaluator, StepKey},
     packages::Follow,
     state::State,
     targets::Targets,
@@ -117,24 +117,68 @@ pub(crate) fn run(graph: &Graph<'_>, entry: &ModulePath, left_out: Option<Rule>)
     Ok(if is_better { scripts } else { modules })
 }
 
-/// Runs a module until it is known which objects are changed after code has read them that may run at another time.
+/// Runs a module until it is known which objects are changed after code has read them that may run at another time, and
+/// which steps give one of several functions.
 fn run_following(
     graph: &Graph<'_>,
     entry: &ModulePath,
     left_out: Option<Rule>,
     follow: Follow,
 ) -> Result<Run, Box<Diagnostic>> {
+    const MOST: usize = 3;
+    let mut apart = BTreeSet::new();
+    let run = run_until_settled(graph, entry, left_out, follow, &mut apart)?;
+    if apart.is_empty() || run.reach == Reach::STARTED || run.exhausted {
+        return Ok(run);
+    }
+    // A step that is run on each way may lead to others.
+    let mut precise = run;
+    for _ in 0..MOST {
+        let known = apart.len();
+        let next = run_until_settled(graph, entry, left_out, follow, &mut apart)?;
+        if next.exhausted {
+            break;
+        }
+        precise = next;
+        if apart.len() == known {
+            break;
+        }
+    }
+    Ok(precise)
+}
+
+/// Runs a module until it is known which objects are changed late, with the steps that are run on each way.
+fn run_until_settled(
+    graph: &Graph<'_>,
+    entry: &ModulePath,
+    left_out: Option<Rule>,
+    follow: Follow,
+    apart: &mut BTreeSet<StepKey>,
+) -> Result<Run, Box<Diagnostic>> {
     /// After so many runs, each object is taken to be changed.
     const MOST: usize = 3;
+    let on_each_way = apart.clone();
     let mut changing = BTreeSet::new();
     for _ in 0..MOST {
-        let (run, changed) = run_where(graph, entry, left_out, follow, Changing::These(changing.clone()))?;
-        if changed.is_subset(&changing) {
+        let with = Changing::These(changing.clone());
+        let (run, found) = run_where(graph, entry, left_out, follow, with, &on_each_way)?;
+        apart.extend(found.wanted);
+        if found.changed.is_subset(&changing) {
             return Ok(run);
         }
-        changing.extend(changed);
+        changing.extend(found.changed);
     }
-    run_where(graph, entry, left_out, follow, Changing::All).map(|(run, _)| run)
+    let (run, found) = run_where(graph, entry, left_out, follow, Changing::All, &on_each_way)?;
+    apart.extend(found.wanted);
+    Ok(run)
+}
+
+/// What a run has found by which another one is more exact.
+struct Found {
+    /// The objects that are changed late.
+    changed: BTreeSet<ObjectId>,
+    /// The steps that give one of several functions.
+    wanted: BTreeSet<StepKey>,
 }
 
 fn run_where(
@@ -143,46 +187,52 @@ fn run_where(
     left_out: Option<Rule>,
     follow: Follow,
     changing: Changing,
-) -> Result<(Run, BTreeSet<ObjectId>), Box<Diagnostic>> {
+    apart: &BTreeSet<StepKey>,
+) -> Result<(Run, Found), Box<Diagnostic>> {
     let mut evaluator = Evaluator::new(graph, Targets::of(graph, entry)?);
     evaluator.left_out = left_out;
     evaluator.follow = follow;
     evaluator.changing = changing;
+    evaluator.apart = apart.clone();
     let watch = evaluator.watch.clone();
-    let run = ended(evaluator, entry);
-    Ok((run, watch.changed()))
+    let (run, wanted) = ended(evaluator, entry);
+    Ok((run, Found { changed: watch.changed(), wanted }))
 }
 
 /// Runs a module, and of what it imports nothing but what it binds. It loads no runtime.
 pub(crate) fn run_alone(graph: &Graph<'_>, module: &ModulePath) -> Run {
     let mut evaluator = Evaluator::new(graph, Targets::none());
     evaluator.alone = true;
-    ended(evaluator, module)
+    ended(evaluator, module).0
 }
 
 /// The stack of a run, of which nothing is used but what it needs. What leads from value to value may be as long as the steps
 /// allow: a class constructs its parent, a bound function calls another.
 const STACK: usize = 1 << 28;
 
-fn ended(evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
+fn ended(evaluator: Evaluator<'_>, entry: &ModulePath) -> (Run, BTreeSet<StepKey>) {
     stacker::grow(STACK, || ended_here(evaluator, entry))
 }
 
-fn ended_here(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
+fn ended_here(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> (Run, BTreeSet<StepKey>) {
     let mut state = State::new();
     state.watch = Some(evaluator.watch.clone());
     let end = evaluator.module(entry, &mut state).map(|()| state);
     let reach = end.as_ref().map_or(Reach::NOWHERE, |state| state.reach);
     let exhausted = evaluator.exhausted;
+    let wanted = std::mem::take(&mut evaluator.wanted);
     if !reach.has(Reach::STARTED.or(Reach::STARTED_AFTER_FAILURE)) {
         evaluator.look_at_what_was_not_called(end.clone());
+    }
+    if exhausted && evaluator.log.starts.is_empty() && evaluator.log.late.is_empty() {
+        evaluator.look_at_what_was_not_reached();
     }
     let conditions = end.map(|state| state.conditions.iter().cloned().collect()).unwrap_or_default();
     let evaluated = evaluator.modules.iter().filter(|(_, run)| run.is_run);
     let evaluated = evaluated.map(|(path, _)| path.clone()).collect();
     let package_names_build = evaluator.package_names_build;
     let log = evaluator.log;
-    Run {
+    let run = Run {
         reach,
         conditions,
         starts: log.starts.into_iter().collect(),
@@ -200,7 +250,8 @@ fn ended_here(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> Run {
         exhausted,
         evaluated,
         package_names_build,
-    }
+    };
+    (run, wanted)
 }
 
 /// Whether a module's own code starts Sentry, or may, when it is evaluated.
@@ -209,6 +260,16 @@ pub(crate) fn starts_itself(graph: &Graph<'_>, module: &ModulePath) -> bool {
 }
 
 impl Evaluator<'_> {
+    /// Finds the calls that start Sentry in the text of the modules that were run, where the run was given up before them.
+    fn look_at_what_was_not_reached(&mut self) {
+        let linked = self.modules.values().filter(|run| run.is_run).filter_map(|run| run.linked.as_ref());
+        for (code, _) in linked {
+            let place = |span| Place { module: code.module.path.clone(), span };
+            let calls = crate::sdk::calls_of_init(&code.module).into_iter();
+            self.log.late.extend(calls.map(|span| (place(span), Why::NeverCalled)));
+        }
+    }
+
     /// Finds the starts in functions that nothing called, so that they can be shown.
     fn look_at_what_was_not_called(&mut self, state: Option<State>) {
         self.fuel = evaluator::FUEL / 4;

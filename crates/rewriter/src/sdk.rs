@@ -105,6 +105,11 @@ pub(crate) fn is_client<S: AsRef<str>>(specifier: &str, path: &[S]) -> bool {
     matches!(export(specifier, path).as_deref(), Some([name]) if CLIENTS.contains(name))
 }
 
+/// Whether this export is a function that tells whether there is a client.
+pub(crate) fn looks_for_client<S: AsRef<str>>(specifier: &str, path: &[S]) -> bool {
+    matches!(export(specifier, path).as_deref(), Some(["isInitialized" | "getClient"]))
+}
+
 /// Whether a server package is known to have this export.
 pub(crate) fn is_server_export<S: AsRef<str>>(specifier: &str, path: &[S]) -> bool {
     match export(specifier, path).as_deref() {

@@ -21,7 +21,9 @@ const carrier = (sentry['10.70.0'] ??= {});
 const scope = (carrier.defaultCurrentScope ??= new Scope());
 export const init = (options) => {
   if (process.env.NO_CLIENT) return;
-  scope.client = { getOptions: () => options, getTransport: () => (process.env.NO_DSN ? undefined : {}) };
+  const client = { getOptions: () => options, getTransport: () => (process.env.NO_DSN ? undefined : {}) };
+  if (process.env.LATE) setTimeout(() => { scope.client = client; });
+  else scope.client = client;
   if (process.env.ON_BUN) Object.defineProperty(process.versions, 'bun', { value: '1.3.0' });
   if (process.env.NO_HOOKS) globalThis.__SENTRY_ORCHESTRION__ = { runtimeUnavailable: true };
 };
@@ -89,6 +91,8 @@ fn it_prints_one_line_where_there_is_no_client() {
     "#]]
     .assert_eq(&contexts);
     assert!(app.succeeds(&["explain", "not-as-proven"]).contains("Sentry has no client"));
+    let (line, _) = printed(&app, &["LATE"]);
+    assert!(line.contains("Sentry started only after the runtime was loaded, but the build is proven"), "{line}");
     // The control: without a guard a server prints nothing, whatever is wrong.
     app.succeeds(&["--no-guard"]);
     is_silent(&app, &["NO_CLIENT"]);
@@ -111,6 +115,8 @@ fn a_condition_that_does_not_hold_is_no_finding() {
     app.succeeds(&[]);
     is_silent(&app, &[]);
     is_silent(&app, &["DSN"]);
+    let (line, _) = printed(&app, &["DSN", "LATE"]);
+    assert!(line.contains("only after the runtime was loaded, but the build is proven under a condition"), "{line}");
     let (line, _) = printed(&app, &["DSN", "NO_HOOKS"]);
     assert!(line.contains("but the build is proven under a condition"), "{line}");
 }
@@ -243,6 +249,9 @@ fn reports_tell_whether_there_is_a_guard() {
     }
     app.succeeds(&["restore"]);
     assert_eq!(json(&app, &["check"], 1)["proof"]["guard"], false);
+    app.succeeds(&["--mode", "top-level-import"]);
+    assert_eq!(json(&app, &["check"], 1)["proof"]["guard"], false);
+    app.succeeds(&["restore"]);
     let mut restored = app.snapshot();
     restored.retain(|path, _| original.contains_key(path) || !path.contains("/.presentry"));
     assert_eq!(restored, original);

@@ -129,7 +129,7 @@ impl Lowering {
             Expr::Await(r#await) => Kind::Await(self.boxed(&r#await.arg)),
             Expr::MetaProp(meta) => match meta.kind {
                 MetaPropKind::ImportMeta => Kind::ImportMeta,
-                MetaPropKind::NewTarget => Kind::Operands(Vec::new()),
+                MetaPropKind::NewTarget => Kind::NewTarget,
             },
             Expr::OptChain(chain) => {
                 let at = span(chain.span);

@@ -185,7 +185,9 @@ impl Evaluator<'_> {
         self.log.why = Some(why.unwrap_or(Why::NotAwaited));
         self.catchers.push(Catcher::default());
         self.begin_own();
-        let value = self.call(frame, handler, Value::Undefined, arguments, &mut inside, expression, false);
+        let value = self.beside_the_step(|this| {
+            this.call(frame, handler, Value::Undefined, arguments, &mut inside, expression, false)
+        });
         self.own.pop();
         let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
         self.log.why = why;
@@ -651,6 +653,10 @@ impl Evaluator<'_> {
                 };
                 self.call(frame, &arguments.get(0), arguments.get(1), rest, state, expression, awaited)
             }
+            // The third argument gives the prototype.
+            "Reflect.construct" if arguments.values.len() > 2 || arguments.open => {
+                self.call_unknown(frame, arguments, state, expression)
+            }
             "Reflect.construct" => {
                 let list = arguments.get(1);
                 let rest = match self.elements(&list, state) {
@@ -947,8 +953,13 @@ impl Evaluator<'_> {
             self.escape_all(&arguments.values, state);
             return Some(Value::External);
         }
+        if crate::sdk::looks_for_client(specifier, path) && self.has_no_client(state) {
+            let is_test = path.last().is_some_and(|name| &**name == "isInitialized");
+            return Some(if is_test { Value::Boolean(false) } else { Value::Undefined });
+        }
         if crate::sdk::is_of_sentry(specifier) {
             self.escape_all(&arguments.values, state);
+            state.may_have_client |= !crate::sdk::looks_for_client(specifier, path);
             return Some(Value::External);
         }
         if !super::host::is_builtin(specifier) {
@@ -959,6 +970,12 @@ impl Evaluator<'_> {
             self.may_load(frame, expression, state);
         }
         Some(self.call_external(frame, arguments, state, expression))
+    }
+
+    /// Whether there is no client, unless the SDK of a server has started at a time that is not known.
+    fn has_no_client(&self, state: &State) -> bool {
+        let is_in_order = self.loose == 0 && !state.detached && self.beside == 0 && !self.alone;
+        is_in_order && state.reach == Reach::NOTHING && !state.may_have_client
     }
 
     /// The options of a call of `init` by which something is lost.

@@ -130,6 +130,7 @@ impl Evaluator<'_> {
     ) -> Value {
         self.escape_all(&arguments.values, state);
         state.doubt_facts();
+        state.may_have_client = true;
         self.fail(state, frame.place(expression.at));
         Value::External
     }
@@ -178,6 +179,7 @@ impl Evaluator<'_> {
         state: &mut State,
         awaited: bool,
     ) -> Option<Value> {
+        let target = self.constructing.take();
         let code = closure.code.clone();
         let function = &code.steps.functions[closure.function];
         self.log.called(&code.module.path, closure.function);
@@ -198,6 +200,7 @@ impl Evaluator<'_> {
         }
         self.burn(2 + u32::try_from(function.locals.len() / 8).unwrap_or(u32::MAX))?;
         self.open.push((path.clone(), closure.function));
+        self.constructing = target;
         let value = stacker::maybe_grow(256 * 1024, 4 * 1024 * 1024, || match (function.is_async, awaited) {
             (false, _) => self.run_function(closure, this, arguments, state, awaited),
             (true, true) => self.run_inline(closure, this, arguments, state),
@@ -211,7 +214,8 @@ impl Evaluator<'_> {
         let is_arrow = closure.code.steps.functions[closure.function].is_arrow;
         let this = if is_arrow { closure.this.clone() } else { this };
         let arguments = if is_arrow { closure.arguments.clone() } else { Value::Any };
-        Frame { code: closure.code.clone(), scope, this, arguments, closure: Some(closure.clone()) }
+        let new_target = closure.new_target.clone();
+        Frame { code: closure.code.clone(), scope, this, arguments, new_target, closure: Some(closure.clone()) }
     }
 
     /// Runs the body of a function that is no generator, up to its end.
@@ -236,27 +240,60 @@ impl Evaluator<'_> {
         arguments: Arguments,
         state: &mut State,
     ) -> Option<Value> {
-        let frame = self.enter(closure, this, arguments, state)?;
+        let begin = self.fresh();
+        let target = self.constructing.take();
+        let frame = self.enter(closure, this, target, arguments, state)?;
         let body = std::mem::replace(state, State::new());
-        let (end, returned) = self.run_body(&frame, closure, body);
-        let (after, value) = match (end, returned) {
-            (Some(end), Some((returned, value))) => {
-                (self.meet(Some(end), Some(returned))?, value.or(&Value::Undefined))
-            }
-            (Some(end), None) => (end, Value::Undefined),
-            (None, Some((returned, value))) => (returned, value),
-            (None, None) => return None,
-        };
+        let ends = self.run_body(&frame, closure, body);
+        let (after, value) = self.one_end(ends, begin)?;
         *state = after;
         Some(value)
     }
 
+    /// One of the ends of a function that was called when this was the next number. What it has made itself is lost.
+    fn one_end(&mut self, ends: Vec<(State, Value)>, begin: u32) -> Option<(State, Value)> {
+        let mut apart: Vec<(State, Value)> = Vec::new();
+        for end in ends {
+            let is_joined = |(state, value): &(State, Value)| {
+                !state.loses_value(value, &end.0, &end.1) && !state.loses_before(&end.0, begin)
+            };
+            match apart.iter().position(is_joined) {
+                None => apart.push(end),
+                Some(at) => {
+                    let before = apart.swap_remove(at);
+                    apart.push(self.meet_with(before, end)?);
+                }
+            }
+        }
+        // What happens later belongs to no way of the caller.
+        let is_later = apart.iter().any(|(state, _)| state.detached);
+        if apart.len() > 1
+            && !is_later
+            && let Some(chosen) = self.choose(apart.len())
+        {
+            return Some(apart.swap_remove(chosen));
+        }
+        let mut apart = apart.into_iter();
+        let first = apart.next()?;
+        apart.try_fold(first, |all, end| self.meet_with(all, end))
+    }
+
     /// Binds the parameters of a call.
-    fn enter(&mut self, closure: &Rc<Closure>, this: Value, arguments: Arguments, state: &mut State) -> Option<Frame> {
+    fn enter(
+        &mut self,
+        closure: &Rc<Closure>,
+        this: Value,
+        target: Option<Value>,
+        arguments: Arguments,
+        state: &mut State,
+    ) -> Option<Frame> {
         let code = closure.code.clone();
         let function = &code.steps.functions[closure.function];
         let scope = self.scope(state, &code, &function.locals, Some(closure.scope.clone()));
         let mut frame = self.frame_of(closure, this, scope);
+        if let Some(target) = target.filter(|_| !function.is_arrow) {
+            frame.new_target = target;
+        }
         if function.reads_arguments && !function.is_arrow {
             frame.arguments = self.array(arguments.values.clone(), arguments.open, state);
         }

@@ -26,7 +26,7 @@ impl Evaluator<'_> {
                 let mut object = Object::new(ObjectKind::Plain);
                 object.class = Some(class.clone());
                 let this = Value::Object(self.allocate(state, object));
-                self.construct_class(frame, class, &this, arguments, state, expression)
+                self.construct_class(frame, class, (&this, callee), arguments, state, expression)
             }
             Value::Closure(closure) => {
                 let function = &closure.code.steps.functions[closure.function];
@@ -37,6 +37,7 @@ impl Evaluator<'_> {
                 let mut object = Object::new(ObjectKind::Plain);
                 object.prototype = Some(self.prototype_of_function(closure, state));
                 let this = Value::Object(self.allocate(state, object));
+                self.constructing = Some(callee.clone());
                 let value = self.call_closure(closure, this.clone(), arguments, state, false)?;
                 Some(if matches!(value, Value::Undefined) { this } else { value })
             }
@@ -46,6 +47,7 @@ impl Evaluator<'_> {
             }
             Value::Package(specifier, path) => {
                 self.escape_all(&arguments.values, state);
+                state.may_have_client = true;
                 if crate::sdk::is_client(specifier, path) {
                     return Some(Value::Client);
                 }
@@ -72,12 +74,12 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Runs the constructor of a class for an object.
+    /// Runs the constructor of a class for an object, with its `new.target`.
     fn construct_class(
         &mut self,
         frame: &Frame,
         class: &Rc<ClassValue>,
-        this: &Value,
+        (this, target): (&Value, &Value),
         arguments: Arguments,
         state: &mut State,
         expression: &Expression,
@@ -91,11 +93,12 @@ impl Evaluator<'_> {
         }
         let Some(constructor) = definition.constructor else {
             if is_derived {
-                self.construct_parent(frame, class, this, arguments, state, expression)?;
+                self.construct_parent(frame, class, (this, target), arguments, state, expression)?;
             }
             return Some(this.clone());
         };
         let constructor = Rc::new(method(class, constructor, false));
+        self.constructing = Some(target.clone());
         let value = self.call_closure(&constructor, this.clone(), arguments, state, false)?;
         if is_derived && !matches!(value, Value::Object(_) | Value::Any) && birth(this, state) == Birth::Awaited {
             self.throw(state.clone());
@@ -118,7 +121,7 @@ impl Evaluator<'_> {
     ) -> Option<Value> {
         let class = frame.closure.as_ref().and_then(|closure| closure.class.clone());
         let Some(class) = class else { return Some(Value::Any) };
-        self.construct_parent(frame, &class, &frame.this.clone(), arguments, state, expression)?;
+        self.construct_parent(frame, &class, (&frame.this, &frame.new_target), arguments, state, expression)?;
         Some(frame.this.clone())
     }
 
@@ -126,17 +129,18 @@ impl Evaluator<'_> {
         &mut self,
         frame: &Frame,
         class: &Rc<ClassValue>,
-        this: &Value,
+        (this, target): (&Value, &Value),
         arguments: Arguments,
         state: &mut State,
         expression: &Expression,
     ) -> Option<()> {
         match &class.parent {
             Value::Class(parent) => {
-                self.construct_class(frame, parent, this, arguments, state, expression)?;
+                self.construct_class(frame, parent, (this, target), arguments, state, expression)?;
             }
             Value::Closure(parent) => {
                 set_birth(this, Birth::Done, state);
+                self.constructing = Some(target.clone());
                 self.call_closure(parent, this.clone(), arguments, state, false)?;
             }
             Value::Any | Value::Uninitialised => {

@@ -72,7 +72,7 @@ impl Evaluator<'_> {
         // Where the right side does not come to its end, the left side alone decides.
         let (mut of_right, mut believed) = (Some(!goes_on_if), Some(!goes_on_if));
         let value = tested.value.clone();
-        let joined = self.fork(
+        let joined = self.fork_of_test(
             frame,
             left,
             (&tested, goes_on_if),
@@ -106,7 +106,7 @@ impl Evaluator<'_> {
             return self.tested(frame, if truth { then } else { otherwise }, state);
         }
         let (mut of_then, mut of_otherwise) = (None, None);
-        let value = self.fork(
+        let value = self.fork_of_test(
             frame,
             test,
             (&tested, true),
@@ -151,8 +151,42 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Two ways to go on, of which one is taken.
+    /// Two ways to go on, of which one is taken. Where joining them loses a function, the step is run on each.
     pub(super) fn fork(
+        &mut self,
+        frame: &Frame,
+        test: &Expression,
+        tested: (&Tested, bool),
+        state: &mut State,
+        one: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
+        two: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
+    ) -> Option<Value> {
+        let mut ends = self.forked(frame, test, tested, state, one, two)?;
+        if let [(one, first), (two, second)] = ends.as_slice()
+            && (one.loses_value(first, two, second) || one.loses_by_joining(two))
+            && let Some(chosen) = self.choose(ends.len())
+        {
+            ends = vec![ends.swap_remove(chosen)];
+        }
+        self.met(ends, state)
+    }
+
+    /// Two ways to go on of which the truth of the values counts.
+    fn fork_of_test(
+        &mut self,
+        frame: &Frame,
+        test: &Expression,
+        tested: (&Tested, bool),
+        state: &mut State,
+        one: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
+        two: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
+    ) -> Option<Value> {
+        let ends = self.forked(frame, test, tested, state, one, two)?;
+        self.met(ends, state)
+    }
+
+    /// The ends of two ways to go on.
+    fn forked(
         &mut self,
         frame: &Frame,
         test: &Expression,
@@ -160,28 +194,26 @@ impl Evaluator<'_> {
         state: &mut State,
         one: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
         two: impl FnOnce(&mut Self, &mut State) -> Option<Value>,
-    ) -> Option<Value> {
+    ) -> Option<Vec<(State, Value)>> {
         let condition = self.condition(frame, test.at, ConditionKind::Test);
         let mut other = self.copy(state)?;
-        state.path.push(&condition);
-        state.assume(&tested.value, truth, tested.believed);
+        let mut here = std::mem::replace(state, State::new());
+        here.path.push(&condition);
+        here.assume(&tested.value, truth, tested.believed);
         other.path.push(&condition);
         other.assume(&tested.value, !truth, tested.believed);
-        let first = one(self, state);
-        let second = two(self, &mut other);
-        match (first, second) {
-            (Some(first), Some(second)) => {
-                let before = std::mem::replace(state, State::new());
-                *state = self.meet(Some(before), Some(other))?;
-                Some(state.either(&first, &second))
-            }
-            (Some(value), None) => Some(value),
-            (None, Some(value)) => {
-                *state = other;
-                Some(value)
-            }
-            (None, None) => None,
-        }
+        let first = one(self, &mut here).map(|value| (here, value));
+        let second = two(self, &mut other).map(|value| (other, value));
+        Some(first.into_iter().chain(second).collect())
+    }
+
+    /// Goes on from where several ways meet.
+    fn met(&mut self, ends: Vec<(State, Value)>, state: &mut State) -> Option<Value> {
+        let mut ends = ends.into_iter();
+        let first = ends.next()?;
+        let value;
+        (*state, value) = ends.try_fold(first, |all, end| self.meet_with(all, end))?;
+        Some(value)
     }
 
     /// `?.`: where the value is nullish the chain ends, and where that is not known it may.

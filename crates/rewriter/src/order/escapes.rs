@@ -112,6 +112,8 @@ impl Evaluator<'_> {
         }
         let parameters = closure.code.steps.functions[closure.function].parameters.len();
         let arguments = Arguments::of(vec![Value::External; parameters.max(1)]);
+        // It may be called by `new`, of any class.
+        self.constructing = Some(Value::Any);
         if !self.holds(Rule::CallbackIsPerhaps) {
             let _ = self.call_closure(closure, this, arguments, state, false);
             return;
@@ -147,7 +149,7 @@ impl Evaluator<'_> {
         self.log.why = Some(reason.unwrap_or(why));
         self.catchers.push(Catcher::default());
         self.begin_own();
-        let end = run(self, &mut inside);
+        let end = self.beside_the_step(|this| run(this, &mut inside));
         self.own.pop();
         let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
         self.log.why = reason;

@@ -40,6 +40,8 @@ pub(super) struct Frame {
     pub(super) this: Value,
     /// What `arguments` holds.
     pub(super) arguments: Value,
+    /// What `new.target` holds.
+    pub(super) new_target: Value,
     /// The function, for `super`; `None` in the body of a module.
     pub(super) closure: Option<Rc<Closure>>,
 }
@@ -53,9 +55,13 @@ impl Frame {
 /// How a body can end besides its end.
 #[derive(Debug, Default)]
 pub(super) struct Exits {
-    pub(super) returns: Option<(State, Value)>,
+    /// One for each value that is lost if it is joined with the others.
+    pub(super) returns: Vec<(State, Value)>,
     pub(super) jumps: Vec<(bool, Option<String>, State)>,
 }
+
+/// A step by its place.
+pub(super) type StepKey = (ModulePath, Span);
 
 /// The states in which a body goes on, one for each way that may be followed by itself.
 pub(super) type Ways = Vec<State>;
@@ -129,6 +135,8 @@ pub(super) struct Evaluator<'g> {
     /// Objects that are changed after code has read them which may run at another time. What they hold then is not known.
     pub(super) changing: Changing,
     pub(super) watch: Rc<Watch>,
+    /// What the function that is called next has as `new.target`, where it is called by `new`.
+    pub(super) constructing: Option<Value>,
     /// For each function that is open, whether what it returns is awaited at once.
     pub(super) awaited_calls: Vec<bool>,
     /// The first number that is given to what the code makes which may run at another time.
@@ -147,8 +155,14 @@ pub(super) struct Evaluator<'g> {
     pub(super) shorts: Vec<Option<State>>,
     /// A generator that never came to its end.
     pub(super) left_generator: Option<Activation>,
-    /// What the lookups of the step that is run give, where the step is run once for each.
+    /// What is chosen in the step that is run, where the step is run once for each.
     pub(super) choices: Option<Choices>,
+    /// The step that is run, where it can be run once for each of several values.
+    pub(super) step: Option<(Rc<Code>, Span)>,
+    /// The steps that are run once for each of several values.
+    pub(super) apart: BTreeSet<StepKey>,
+    /// The steps that give one of several values, which was lost.
+    pub(super) wanted: BTreeSet<StepKey>,
     /// How many decisions are being followed to the end of their bodies without joining their two ways.
     pub(super) ways: usize,
     next: u32,
@@ -191,6 +205,7 @@ impl<'g> Evaluator<'g> {
             reassigned: BTreeSet::new(),
             changing: Changing::default(),
             watch: Rc::default(),
+            constructing: None,
             awaited_calls: Vec::new(),
             own: Vec::new(),
             evaluating: Vec::new(),
@@ -201,6 +216,9 @@ impl<'g> Evaluator<'g> {
             shorts: Vec::new(),
             left_generator: None,
             choices: None,
+            step: None,
+            apart: BTreeSet::new(),
+            wanted: BTreeSet::new(),
             ways: 0,
             next: 0,
             log: Log::default(),
@@ -287,16 +305,23 @@ impl<'g> Evaluator<'g> {
     }
 
     pub(super) fn leave_with(&mut self, exits: &mut Exits, state: State, value: Value) {
-        exits.returns = Some(match exits.returns.take() {
-            None => (state, value),
-            Some((before, old)) => match self.meet(Some(before), Some(state)) {
-                Some(mut state) => {
-                    let value = state.either(&old, &value);
-                    (state, value)
-                }
-                None => return,
-            },
-        });
+        const MOST: usize = 4;
+        let is_joined = |(before, old): &(State, Value)| !before.loses_value(old, &state, &value);
+        let at = exits.returns.iter().position(is_joined);
+        match at.or_else(|| exits.returns.len().checked_sub(1).filter(|last| last + 1 >= MOST)) {
+            None => exits.returns.push((state, value)),
+            Some(at) => {
+                let before = exits.returns.swap_remove(at);
+                exits.returns.extend(self.meet_with(before, (state, value)));
+            }
+        }
+    }
+
+    /// Joins two paths that give a value.
+    pub(super) fn meet_with(&mut self, one: (State, Value), two: (State, Value)) -> Option<(State, Value)> {
+        let mut state = self.meet(Some(one.0), Some(two.0))?;
+        let value = state.either(&one.1, &two.1);
+        Some((state, value))
     }
 
     // Failures and suspensions.
@@ -436,6 +461,7 @@ pub(super) fn equal(one: &Value, two: &Value) -> Option<bool> {
         (Undefined, Undefined) | (Null, Null) => Some(true),
         (Undefined, Null) | (Null, Undefined) => None,
         (Object(one), Object(two)) => Some(one == two),
+        (Class(one), Class(two)) => Some(one.statics == two.statics),
         (Undefined | Null, other) | (other, Undefined | Null) => {
             other.is_nullish().filter(|nullish| !nullish).map(|_| false)
         }

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use presentry_parser::{
-    Argument, COMMONJS_ALONE, Expression, ExpressionKind as Kind, MemberKind, Name, Numeral, Property, SlotId, Span,
-    is_defined_by_node,
+    Argument, COMMONJS_ALONE, Expression, ExpressionKind as Kind, Logical, MemberKind, Name, Numeral, Property, SlotId,
+    Span, is_defined_by_node,
 };
 
 use super::{
@@ -62,6 +62,7 @@ impl Evaluator<'_> {
             }
             Kind::This => self.this(frame, expression, state)?,
             Kind::ImportMeta => Value::Global("import.meta".into()),
+            Kind::NewTarget => frame.new_target.clone(),
             Kind::Function(id) => self.closure(frame, *id),
             Kind::Class(id) => self.class(frame, *id, state)?,
             Kind::Object(properties) => self.object(frame, properties, state)?,
@@ -300,6 +301,7 @@ impl Evaluator<'_> {
             scope: frame.scope.clone(),
             this: if is_arrow { frame.this.clone() } else { Value::Undefined },
             arguments: if is_arrow { frame.arguments.clone() } else { Value::Undefined },
+            new_target: if is_arrow { frame.new_target.clone() } else { Value::Undefined },
             parent: outer.filter(|_| is_arrow).and_then(|outer| outer.parent.clone()),
             is_static: outer.is_some_and(|outer| is_arrow && outer.is_static),
             class: outer.filter(|_| is_arrow).and_then(|outer| outer.class.clone()),
@@ -341,10 +343,7 @@ impl Evaluator<'_> {
                     };
                     self.put(id, name.as_deref(), Slot::Accessor { get, set }, state);
                 }
-                Property::Spread(value) => {
-                    let value = self.expression(frame, value, state)?;
-                    self.copy_into(id, &value, state);
-                }
+                Property::Spread(value) => self.spread_into(frame, id, value, state)?,
             }
         }
         Some(Value::Object(id))
@@ -369,6 +368,56 @@ impl Evaluator<'_> {
                 _ => object.open = true,
             },
         }
+    }
+
+    /// `{ ...value }`. Of one of two values, what both have and what neither has stays known.
+    fn spread_into(&mut self, frame: &Frame, id: u32, value: &Expression, state: &mut State) -> Option<()> {
+        let spread = |this: &mut Self, value: &Expression, state: &mut State| {
+            this.spread_into(frame, id, value, state).map(|()| Value::Undefined)
+        };
+        match &value.kind {
+            Kind::Conditional { test, then, otherwise } => {
+                self.burn(1)?;
+                self.chosen(
+                    frame,
+                    test,
+                    state,
+                    |this, state| spread(this, then, state),
+                    |this, state| spread(this, otherwise, state),
+                )?;
+            }
+            Kind::Logical { operator, left, right } => {
+                self.burn(1)?;
+                let left_value = self.expression(frame, left, state)?;
+                let (goes_on, assumed) = self.goes_on(*operator, &left_value, state);
+                // What counts as false has no properties.
+                let stays = if *operator == Logical::And { Value::Undefined } else { left_value };
+                let stay = |this: &mut Self, state: &mut State| this.copy_into(id, &stays, state);
+                match goes_on {
+                    Some(true) => self.spread_into(frame, id, right, state)?,
+                    Some(false) => stay(self, state),
+                    None => {
+                        let (tested, truth) = &assumed;
+                        self.fork(
+                            frame,
+                            left,
+                            (tested, *truth),
+                            state,
+                            |this, state| spread(this, right, state),
+                            |this, state| {
+                                stay(this, state);
+                                Some(Value::Undefined)
+                            },
+                        )?;
+                    }
+                }
+            }
+            _ => {
+                let value = self.expression(frame, value, state)?;
+                self.copy_into(id, &value, state);
+            }
+        }
+        Some(())
     }
 
     /// `{ ...value }`
@@ -724,17 +773,12 @@ impl Evaluator<'_> {
         Value::Bound(Rc::new(BoundValue { function, this, arguments }))
     }
 
-    /// A frame for the body of a function.
-    pub(super) fn run_body(
-        &mut self,
-        frame: &Frame,
-        closure: &Closure,
-        state: State,
-    ) -> (Option<State>, Option<(State, Value)>) {
+    /// The ends of the body of a function, each with what it returns.
+    pub(super) fn run_body(&mut self, frame: &Frame, closure: &Closure, state: State) -> Vec<(State, Value)> {
         let function = &closure.code.steps.functions[closure.function];
         let mut exits = Exits::default();
-        let end = self.steps(frame, &function.body, state, &mut exits);
-        (end, exits.returns)
+        let ends = self.steps_on_ways(frame, &function.body, state, &mut exits);
+        ends.into_iter().map(|end| (end, Value::Undefined)).chain(exits.returns).collect()
     }
 }
 
@@ -757,6 +801,7 @@ pub(super) fn method(class: &Rc<ClassValue>, function: usize, is_static: bool) -
         scope: class.scope.clone(),
         this: Value::Undefined,
         arguments: Value::Undefined,
+        new_target: Value::Undefined,
         parent: Some(class.parent.clone()),
         is_static,
         class: Some(class.clone()),

@@ -1,5 +1,5 @@
-//! Lookups that give one of several functions: `providers[name]`, `map.get(name)`, `list.find(…)`. The step that looks up is
-//! run once for each of them, as if a test had decided.
+//! What gives one of several functions: lookups (`providers[name]`, `map.get(name)`, `list.find(…)`), tests inside of an
+//! expression, and functions with several ends. The step is run once for each of them, as if a test had decided.
 
 use presentry_parser::{Expression, LoopKind, Span, Step};
 
@@ -24,26 +24,55 @@ impl Evaluator<'_> {
         state: State,
         exits: &mut Exits,
     ) -> Option<Ways> {
-        let may_look_up = own_expression(step).is_some_and(|expression| {
-            let text = expression.at.of(&frame.code.module.text);
-            text.len() <= LONGEST && ["[", ".get", ".find", ".filter"].iter().any(|part| text.contains(part))
-        });
-        if !may_look_up {
-            let outer = self.choices.take();
-            let ways = self.step(frame, step, state, exits);
-            self.choices = outer;
-            return ways;
-        }
-        let outer = self.choices.replace(Choices::default());
+        let own = own_expression(step);
+        let outer = (self.choices.take(), self.step.take());
+        self.step = own.map(|expression| (frame.code.clone(), expression.at));
+        let ways = if own.is_some_and(|expression| self.may_choose(frame, expression)) {
+            self.step_by_choices(frame, step, &state, exits)
+        } else {
+            self.step(frame, step, state, exits)
+        };
+        (self.choices, self.step) = outer;
+        ways
+    }
+
+    /// Whether a step may look something up, or is known to give one of several values.
+    fn may_choose(&self, frame: &Frame, expression: &Expression) -> bool {
+        let module = &frame.code.module;
+        let text = expression.at.of(&module.text);
+        text.len() <= LONGEST && ["[", ".get", ".find", ".filter"].iter().any(|part| text.contains(part))
+            || !self.apart.is_empty() && self.apart.contains(&(module.path.clone(), expression.at))
+    }
+
+    fn step_by_choices(&mut self, frame: &Frame, step: &Step, state: &State, exits: &mut Exits) -> Option<Ways> {
+        self.choices = Some(Choices::default());
         let mut ways = Vec::new();
-        while let Some(copy) = self.copy(&state) {
+        while let Some(copy) = self.copy(state) {
             ways.extend(self.step(frame, step, copy, exits).into_iter().flatten());
             if !self.choices.as_mut().is_some_and(Choices::next_way) {
                 break;
             }
         }
-        self.choices = outer;
         (!ways.is_empty()).then_some(ways)
+    }
+
+    /// Which of several values the step gives on the present way; `None` where it stands for all of them.
+    pub(super) fn choose(&mut self, count: usize) -> Option<usize> {
+        if let Some(choices) = &mut self.choices {
+            return choices.choose(count);
+        }
+        if let Some((code, at)) = &self.step {
+            self.wanted.insert((code.module.path.clone(), *at));
+        }
+        None
+    }
+
+    /// Runs code that may run at another time: what it gives belongs to no way of the step.
+    pub(super) fn beside_the_step<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = (self.choices.take(), self.step.take());
+        let result = run(self);
+        (self.choices, self.step) = outer;
+        result
     }
 
     /// One of several values. If they cannot be followed one by one, it is a value that stands for all of them.
@@ -55,7 +84,7 @@ impl Evaluator<'_> {
             }
         }
         let is_worth_it = different.len() > 1 && different.iter().any(|value| !state.is_plain(value, 0));
-        let chosen = is_worth_it.then(|| self.choices.as_mut()?.choose(different.len())).flatten();
+        let chosen = is_worth_it.then(|| self.choose(different.len())).flatten();
         match chosen {
             Some(chosen) => {
                 let condition = self.condition(frame, at, ConditionKind::Test);

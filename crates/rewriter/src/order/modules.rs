@@ -157,8 +157,14 @@ impl Evaluator<'_> {
             run.is_run = true;
         }
         let result = self.requests(code, state).and_then(|()| {
-            let frame =
-                Frame { code: code.clone(), scope, this: Value::Undefined, arguments: Value::External, closure: None };
+            let frame = Frame {
+                code: code.clone(),
+                scope,
+                this: Value::Undefined,
+                arguments: Value::External,
+                new_target: Value::Undefined,
+                closure: None,
+            };
             let before = std::mem::replace(state, State::new());
             *state = self.steps(&frame, &code.steps.body, before, &mut Exits::default())?;
             Some(())
@@ -297,6 +303,7 @@ impl Evaluator<'_> {
     fn load_package(&mut self, specifier: &str, place: Place, state: &mut State) {
         if !sdk::is_of_sentry(specifier) {
             state.forget_facts();
+            state.may_have_client = true;
         }
         if sdk::starts_on_import(specifier) {
             self.start_at(place, state);
@@ -580,6 +587,7 @@ impl Evaluator<'_> {
                     scope: scope.clone(),
                     this: Value::Undefined,
                     arguments: Value::External,
+                    new_target: Value::Undefined,
                     closure: None,
                 };
                 if let Some(value) = self.imported(&frame, *slot, state) {
@@ -648,6 +656,7 @@ impl Evaluator<'_> {
                     scope: scope.clone(),
                     this: Value::Undefined,
                     arguments: Value::Undefined,
+                    new_target: Value::Undefined,
                     parent: None,
                     is_static: false,
                     class: None,

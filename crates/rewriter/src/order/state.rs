@@ -79,6 +79,8 @@ pub(super) struct State {
     pub(super) escaped: Rc<BTreeSet<(FunctionKey, Reach)>>,
     /// The functions that run before the code goes on behind its next `await`.
     pub(super) soon: Rc<Vec<Value>>,
+    /// Whether something else than a start may have made a client of Sentry.
+    pub(super) may_have_client: bool,
     /// The packages that were loaded while Sentry had not started.
     pub(super) packages: Rc<BTreeSet<EarlyPackage>>,
     /// Who has to know of the objects that are changed.
@@ -103,6 +105,7 @@ impl State {
             pending: Rc::default(),
             escaped: Rc::default(),
             soon: Rc::default(),
+            may_have_client: false,
             packages: Rc::default(),
             watch: None,
             detached: false,
@@ -274,6 +277,7 @@ impl State {
         if !Rc::ptr_eq(&self.packages, &other.packages) {
             Rc::make_mut(&mut self.packages).extend(other.packages.iter().cloned());
         }
+        self.may_have_client |= other.may_have_client;
         self.detached |= other.detached;
         self
     }
@@ -345,15 +349,23 @@ impl State {
         one.or(two)
     }
 
+    /// Whether joining two states loses a function that is the value of one of them.
+    pub(super) fn loses_value(&self, value: &Value, other: &Self, of_other: &Value) -> bool {
+        value != of_other
+            && !matches!((value, of_other), (Value::Any, _) | (_, Value::Any))
+            && !(self.is_plain(value, 0) && other.is_plain(of_other, 0))
+    }
+
     /// Whether a binding, or a property, holds a function in one of two states and something else in the other.
     pub(super) fn loses_by_joining(&self, other: &Self) -> bool {
-        let is_lost = |one: &Value, two: &Value| {
-            one != two
-                && !matches!((one, two), (Value::Any, _) | (_, Value::Any))
-                && !(self.is_plain(one, 0) && other.is_plain(two, 0))
-        };
+        self.loses_before(other, u32::MAX)
+    }
+
+    /// The same for the bindings and objects that were made before the one of this number.
+    pub(super) fn loses_before(&self, other: &Self, end: CellId) -> bool {
+        let is_lost = |one: &Value, two: &Value| self.loses_value(one, other, two);
         let in_cells = !Rc::ptr_eq(&self.cells, &other.cells)
-            && self.cells.iter().any(|(cell, one)| other.cells.get(cell).is_some_and(|two| is_lost(one, two)));
+            && self.cells.range(..end).any(|(cell, one)| other.cells.get(cell).is_some_and(|two| is_lost(one, two)));
         let in_slots = |one: &Object, two: &Object| {
             let values = one.slots.iter().map(|(name, one)| (one, two.slots.get(name)));
             let added = two.slots.iter().filter(|(name, _)| !one.slots.contains_key(*name)).map(|(_, two)| (two, None));
@@ -365,7 +377,7 @@ impl State {
         };
         in_cells
             || !Rc::ptr_eq(&self.objects, &other.objects)
-                && self.objects.iter().any(|(id, one)| {
+                && self.objects.range(..end).any(|(id, one)| {
                     other.objects.get(id).is_some_and(|two| !Rc::ptr_eq(one, two) && in_slots(one, two))
                 })
     }
@@ -419,12 +431,14 @@ impl State {
             && self.contradicts == earlier.contradicts
             && self.pending == earlier.pending
             && self.soon == earlier.soon
+            && self.may_have_client == earlier.may_have_client
             && self.packages == earlier.packages
     }
 
     /// Takes everything for unknown that code which is not followed may have changed.
     pub(super) fn forget(&mut self, is_kept: impl Fn(CellId) -> bool) {
         self.doubt_facts();
+        self.may_have_client = true;
         if let Some(watch) = &self.watch {
             watch.changes_all();
         }
@@ -444,6 +458,7 @@ impl State {
     /// Says of the bindings and objects that another state has changed that they may change at any time.
     pub(super) fn unsettle(&mut self, changed: &Self) {
         self.keep_facts_of(changed);
+        self.may_have_client |= changed.may_have_client;
         for (function, id) in changed.prototypes.iter() {
             if self.prototypes.get(function) == Some(id) {
                 continue;

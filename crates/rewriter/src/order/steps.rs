@@ -14,35 +14,44 @@ use super::{
 };
 
 impl Evaluator<'_> {
-    pub(super) fn steps(
-        &mut self,
-        frame: &Frame,
-        steps: &[Step],
-        mut state: State,
-        exits: &mut Exits,
-    ) -> Option<State> {
+    /// Runs the steps of a body.
+    pub(super) fn steps(&mut self, frame: &Frame, steps: &[Step], state: State, exits: &mut Exits) -> Option<State> {
+        let ends = self.steps_on_ways(frame, steps, state, exits);
+        ends.into_iter().fold(None, |all, end| self.meet(all, Some(end)))
+    }
+
+    /// Runs the steps of a body that may come to its end on several ways, none where it does not.
+    pub(super) fn steps_on_ways(&mut self, frame: &Frame, steps: &[Step], mut state: State, exits: &mut Exits) -> Ways {
         for (index, step) in steps.iter().enumerate() {
-            self.burn(1)?;
-            let mut ways = self.step_on_each_way(frame, step, state, exits)?;
+            if self.burn(1).is_none() {
+                return Vec::new();
+            }
+            let Some(mut ways) = self.step_on_each_way(frame, step, state, exits) else { return Vec::new() };
             if ways.len() > 1 && self.stay_apart(&ways) {
                 // Each function is known on its own way alone.
                 let rest = &steps[index + 1..];
                 let decisions = ways.len().ilog2() as usize;
                 self.ways += decisions;
-                let ends: Vec<_> = ways.into_iter().map(|way| self.steps(frame, rest, way, exits)).collect();
+                let ends = ways.into_iter().flat_map(|way| self.steps_on_ways(frame, rest, way, exits)).collect();
                 self.ways -= decisions;
-                return ends.into_iter().fold(None, |all, end| self.meet(all, end));
+                return ends;
             }
             let first = ways.remove(0);
-            state = ways.into_iter().try_fold(first, |all, way| self.meet(Some(all), Some(way)))?;
+            let joined = ways.into_iter().try_fold(first, |all, way| self.meet(Some(all), Some(way)));
+            let Some(joined) = joined else { return Vec::new() };
+            state = joined;
         }
-        Some(state)
+        vec![state]
     }
 
     /// Whether joining ways would lose a function that one of them binds. Few ways are followed beside each other.
     fn stay_apart(&self, ways: &[State]) -> bool {
         const MOST_DECISIONS: usize = 4;
-        self.ways < MOST_DECISIONS && self.fuel > FUEL / 2 && ways[1..].iter().any(|way| ways[0].loses_by_joining(way))
+        const MOST_WAYS: usize = 1 << MOST_DECISIONS;
+        self.ways < MOST_DECISIONS
+            && ways.len() <= MOST_WAYS
+            && self.fuel > FUEL / 2
+            && ways[1..].iter().any(|way| ways[0].loses_by_joining(way))
     }
 
     pub(super) fn step(&mut self, frame: &Frame, step: &Step, mut state: State, exits: &mut Exits) -> Option<Ways> {
@@ -84,7 +93,7 @@ impl Evaluator<'_> {
             Step::Loop(looped) => self.looped(frame, looped, state, exits),
             Step::Switch { value, cases } => self.switch(frame, value, cases, state, exits),
             Step::Try { block, catch, finally } => {
-                self.guarded(frame, block, catch.as_ref(), finally.as_deref(), state, exits)
+                return self.guarded(frame, block, catch.as_ref(), finally.as_deref(), state, exits);
             }
             Step::Label { name, body } => {
                 let mut inner = Exits::default();
@@ -109,16 +118,16 @@ impl Evaluator<'_> {
     ) -> Option<Ways> {
         let tested = self.tested(frame, test, &mut state)?;
         match tested.truth {
-            Some(true) => self.steps(frame, then, state, exits).map(|state| vec![state]),
-            Some(false) => self.steps(frame, otherwise, state, exits).map(|state| vec![state]),
+            Some(true) => some(self.steps_on_ways(frame, then, state, exits)),
+            Some(false) => some(self.steps_on_ways(frame, otherwise, state, exits)),
             None => {
                 let (state, other) = self.part(frame, test, &tested, state, ConditionKind::Test)?;
-                let one = self.steps(frame, then, state, exits);
-                let two = self.steps(frame, otherwise, other, exits);
-                if !self.holds(Rule::BranchesPart) && one.is_some() {
-                    return one.map(|state| vec![state]);
+                let one = self.steps_on_ways(frame, then, state, exits);
+                let two = self.steps_on_ways(frame, otherwise, other, exits);
+                if !self.holds(Rule::BranchesPart) && !one.is_empty() {
+                    return Some(one);
                 }
-                ways(one, two)
+                some(one.into_iter().chain(two).collect())
             }
         }
     }
@@ -213,7 +222,7 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn pass_on(&mut self, inner: Exits, exits: &mut Exits) {
-        if let Some((state, value)) = inner.returns {
+        for (state, value) in inner.returns {
             self.leave_with(exits, state, value);
         }
         exits.jumps.extend(inner.jumps);
@@ -288,13 +297,13 @@ impl Evaluator<'_> {
         finally: Option<&[Step]>,
         state: State,
         exits: &mut Exits,
-    ) -> Option<State> {
+    ) -> Option<Ways> {
         let mut inner = Exits::default();
         let path = state.path.clone();
         self.catchers.push(Catcher::default());
-        let mut after = self.steps(frame, block, state, &mut inner);
+        let mut after = self.steps_on_ways(frame, block, state, &mut inner);
         let mut thrown = self.catchers.pop().unwrap_or_default();
-        let ends_well = after.is_some() || inner.returns.is_some() || !inner.jumps.is_empty();
+        let ends_well = !after.is_empty() || !inner.returns.is_empty() || !inner.jumps.is_empty();
         if let Some(state) = &mut thrown.state
             && !ends_well
         {
@@ -312,45 +321,47 @@ impl Evaluator<'_> {
                 Some(binding) => self.assign(frame, binding, Value::Any, &mut state),
                 None => Some(()),
             };
-            let caught = match caught {
-                Some(()) => self.steps(frame, body, state, &mut inner),
-                None => None,
-            };
+            if caught.is_some() {
+                after.extend(self.steps_on_ways(frame, body, state, &mut inner));
+            }
             thrown = self.catchers.pop().unwrap_or_default();
             self.failed -= usize::from(is_exception);
-            after = self.meet(after, caught);
         }
         let Some(finally) = finally else {
             if let Some(state) = thrown.state {
                 self.throw(state);
             }
             self.pass_on(inner, exits);
-            return after;
+            return some(after);
         };
-        let after = match after {
-            Some(state) => self.steps(frame, finally, state, exits),
-            None => None,
+        let joined = after.into_iter().fold(None, |all, end| self.meet(all, Some(end)));
+        let after = match joined {
+            Some(state) => self.steps_on_ways(frame, finally, state, exits),
+            None => Vec::new(),
         };
         if let Some(state) = thrown.state
             && let Some(state) = self.steps(frame, finally, state, exits)
         {
             self.throw(state);
         }
-        if let Some((state, value)) = inner.returns.take()
-            && let Some(state) = self.steps(frame, finally, state, exits)
-        {
-            self.leave_with(exits, state, value);
+        for (state, value) in std::mem::take(&mut inner.returns) {
+            if let Some(state) = self.steps(frame, finally, state, exits) {
+                self.leave_with(exits, state, value);
+            }
         }
         for (is_continue, label, state) in std::mem::take(&mut inner.jumps) {
             if let Some(state) = self.steps(frame, finally, state, exits) {
                 exits.jumps.push((is_continue, label, state));
             }
         }
-        after
+        some(after)
     }
 }
 
 fn ways(one: Option<State>, two: Option<State>) -> Option<Ways> {
-    let ways: Ways = one.into_iter().chain(two).collect();
+    some(one.into_iter().chain(two).collect())
+}
+
+fn some(ways: Ways) -> Option<Ways> {
     (!ways.is_empty()).then_some(ways)
 }

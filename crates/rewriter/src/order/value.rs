@@ -56,6 +56,8 @@ pub(super) struct Closure {
     pub(super) this: Value,
     /// The `arguments` of an arrow function.
     pub(super) arguments: Value,
+    /// The `new.target` of an arrow function.
+    pub(super) new_target: Value,
     /// What `super` means in it.
     pub(super) parent: Option<Value>,
     pub(super) is_static: bool,

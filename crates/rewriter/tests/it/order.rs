@@ -325,6 +325,8 @@ fn conditions() {
         "for (;;) { Sentry.init({}); break; }",
         "do { Sentry.init({}); } while (process.env.X);",
         "for (let i = 0; i < 3; i++) {} Sentry.init({});",
+        // Calls of the SDK do not throw.
+        "try { Sentry.setTag('a', 'b'); Sentry.init({ integrations: [Sentry.httpIntegration()] }); } catch {}",
         "outer: for (const a of [1]) { for (const b of [1]) { Sentry.init({}); continue outer; } }",
         "switch (process.env.X) { case 'a': case 'b': default: Sentry.init({}); }",
         "switch (process.env.X) { case 'a': Sentry.init({}); break; default: Sentry.init({}); }",
@@ -370,6 +372,56 @@ fn one_of_two_functions() {
     );
 }
 
+/// One of two functions that an expression or a call gives.
+#[test]
+fn one_of_two_functions_inside_of_an_expression() {
+    conditional(&[
+        "[...(process.env.DSN ? [() => Sentry.init({})] : [])].forEach((f) => f());",
+        "const all = [...(process.env.DSN ? [() => Sentry.init({})] : [])]; for (const f of all) f();",
+        "const run = (...all) => all.forEach((f) => f()); run(...(process.env.DSN ? [() => Sentry.init({})] : []));",
+        "const o = { ...(process.env.DSN ? { start() { Sentry.init({}); } } : {}) }; o.start?.();",
+        "const o = { ...(process.env.DSN && { start() { Sentry.init({}); } }) }; o.start?.();",
+        "const o = { start() {}, ...(process.env.DSN && { start() { Sentry.init({}); } }) }; o.start();",
+        "const o = { start() { Sentry.init({}); }, ...(process.env.OFF ? { start() {} } : {}) }; o.start();",
+        "const o = { f: process.env.DSN ? Sentry.init : () => {} }; o.f({});",
+        "((f) => f({}))(process.env.DSN ? Sentry.init : () => {});",
+        "function start(f = () => Sentry.init({})) { f(); } start(process.env.OFF ? () => {} : undefined);",
+        "function start(f = () => Sentry.init({})) { f(); } start(process.env.OFF && (() => {}) || undefined);",
+        "function start({ f = () => Sentry.init({}) } = {}) { f(); } start(process.env.OFF ? { f() {} } : undefined);",
+        "const pick = () => process.env.DSN ? Sentry.init : () => {}; pick()({});",
+        "function pick() { if (process.env.DSN) return Sentry.init; return () => {}; } pick()({});",
+        "function pick() { switch (process.env.MODE) { case 'on': return Sentry.init; default: return () => {}; } } pick()({});",
+        "const pick = async () => process.env.DSN ? Sentry : undefined; (await pick())?.init({});",
+        "let start; const setup = () => { if (process.env.DSN) start = () => Sentry.init({}); }; setup(); start?.();",
+        "let start; process.env.DSN && (start = () => Sentry.init({})); start?.();",
+        "let start; if (process.env.A) { if (process.env.B) start = () => Sentry.init({}); } start?.();",
+        "let start = () => {}; try { risky(); start = () => Sentry.init({}); } catch {} start();",
+        "class A { start = process.env.DSN ? () => Sentry.init({}) : () => {}; } new A().start();",
+        "({ on: Sentry.init, off() {} })[process.env.DSN ? 'on' : 'off']({});",
+    ]);
+    proven(&[
+        "const o = { ...Sentry, ...(process.env.X && { close() {} }) }; o.init({});",
+        "const o = { start() { Sentry.init({}); }, ...(process.env.X ? { stop() {} } : {}) }; o.start();",
+        "Sentry.init({ tracesSampleRate: 1, ...(process.env.X ? { beforeSend: (event) => event } : {}) });",
+        "const base = { tracesSampleRate: 1 }; Sentry.init({ ...base, ...(process.env.X && { beforeSend() {} }) });",
+        "const pick = () => process.env.X ? () => Sentry.init({}) : () => Sentry.init({ enabled: true }); pick()();",
+        "function start(f = () => Sentry.init({})) { f(); } start(process.env.X ? Sentry.init : undefined);",
+        "let sdk; try { sdk = await import('@sentry/node'); } catch {} sdk?.init({});",
+        "let start = () => Sentry.init({}); try { start = risky() ? start : Sentry.init; } catch {} start({});",
+    ]);
+    for instrumentation in [
+        "[...(process.env.X ? [() => import('./entry.mjs')] : [])].forEach((f) => f()); Sentry.init({});",
+        "const o = { f() {}, ...(process.env.X && { f: () => import('./entry.mjs') }) }; o.f(); Sentry.init({});",
+        "const pick = () => process.env.X ? () => import('./entry.mjs') : () => {}; pick()(); Sentry.init({});",
+        "function start(f = () => import('./entry.mjs')) { f(); } start(process.env.X ? () => {} : undefined); Sentry.init({});",
+        "let f; const set = () => { if (process.env.X) f = () => import('./entry.mjs'); }; set(); f?.(); Sentry.init({});",
+        "let f; try { unknown(); f = () => import('./entry.mjs'); } catch {} f?.(); Sentry.init({});",
+        "const pick = async () => { await 0; return process.env.X ? () => import('./entry.mjs') : () => {}; }; (await pick())(); Sentry.init({});",
+    ] {
+        check(Verdict::NotProven, None, &[instrumentation]);
+    }
+}
+
 #[test]
 fn tests_that_the_text_decides() {
     for test in [
@@ -405,6 +457,34 @@ fn derived_classes() {
             "class B {} class T extends B { constructor() {} } try { new T(); Sentry.init({}); } catch {}",
         ],
     );
+}
+
+#[test]
+fn what_tells_a_construction_from_a_call() {
+    proven(&[
+        "function T() { if (!new.target) return new T(); Sentry.init({}); } new T();",
+        "function T() { if (!new.target) return new T(); Sentry.init({}); } T();",
+        "function T() { if (new.target) Sentry.init({}); } new T();",
+        "function T() { if (new.target === undefined) Sentry.init({}); } T();",
+        "class T { constructor() { if (new.target === T) Sentry.init({}); } } new T();",
+        "class A { constructor() { if (new.target === A) throw 1; Sentry.init({}); } } class B extends A {} new B();",
+        "class A { constructor() { (() => { if (new.target) Sentry.init({}); })(); } } new A();",
+        "function A() { if (new.target) Sentry.init({}); } class B extends A { constructor() { super(); } } new B();",
+        "class T { constructor() { if (new.target) Sentry.init({}); } } Reflect.construct(T, []);",
+    ]);
+    for instrumentation in [
+        "function T() { if (new.target) Sentry.init({}); } T();",
+        "function T() { if (!new.target) Sentry.init({}); } new T();",
+        "class A { constructor() { if (new.target === A) Sentry.init({}); } } class B extends A {} new B();",
+        "class A { x = new.target ? Sentry.init({}) : 0; } new A();",
+        "function T() { (function () { if (new.target) Sentry.init({}); })(); } new T();",
+        "function T() { if (new.target) import('./entry.mjs'); } unknown(T); Sentry.init({});",
+        "function T() { if (!new.target) import('./entry.mjs'); } unknown(T); Sentry.init({});",
+        "class A { constructor() { if (new.target !== A) import('./entry.mjs'); } } unknown(A); Sentry.init({});",
+        "class A { constructor() { if (new.target !== A) import('./entry.mjs'); } } Reflect.construct(A, [], class {}); Sentry.init({});",
+    ] {
+        check(Verdict::NotProven, None, &[instrumentation]);
+    }
 }
 
 #[test]
@@ -489,6 +569,7 @@ fn the_runtime_first() {
         "const load = async () => { await import('./entry.mjs'); }; const init = async () => { await 0; Sentry.init({}); }; await Promise.all([load(), init()]);",
         "let f = () => {}; async function g() { await 0; await f(); } const p = g(); f = () => import('./entry.mjs'); await p; Sentry.init({});",
         "import './a.mjs'; import './b.mjs'; '@sentry';\n--- a.mjs\nimport * as Sentry from '@sentry/node';\nawait 0; Sentry.init({});\n--- b.mjs\nawait import('./entry.mjs');",
+        "import './a.mjs'; import './b.mjs'; '@sentry';\n--- a.mjs\nawait 0; await import('./entry.mjs');\n--- b.mjs\nimport * as Sentry from '@sentry/node';\nSentry.init({});",
         "for (const f of [() => {}, () => import('./entry.mjs')]) await f(); Sentry.init({});",
         "setTimeout(() => import('./entry.mjs'), 0); await 0; Sentry.init({});",
         "const o = { f() {} }; o.f = () => import('./entry.mjs'); await o.f(); Sentry.init({});",
@@ -529,6 +610,48 @@ fn vouching() {
     assert_eq!(vouched("await import(process.env.FILE); Sentry.init({});"), Verdict::VouchedFor);
     assert_eq!(vouched("Sentry.init({});"), Verdict::Proven);
     assert_eq!(vouched("await import('./entry.mjs'); Sentry.init({});"), Verdict::NotProven);
+    for (code, instrumentation, verdict) in [
+        ("sentry-not-started", "Sentry.close();", Verdict::NotProven),
+        ("instrumentation-throws", "throw 1; Sentry.init({});", Verdict::NotProven),
+        ("missing-module", "import './none.mjs'; Sentry.init({});", Verdict::NotProven),
+        ("syntax-error", "import './bad.mjs'; Sentry.init({});\n--- bad.mjs\n(;", Verdict::NotProven),
+        ("init-not-reached", "try { JSON.parse(process.env.A); } catch { Sentry.init({}); }", Verdict::VouchedFor),
+        ("init-later", "setTimeout(() => Sentry.init({}));", Verdict::VouchedFor),
+        ("init-not-followed", "eval(''); Sentry.init({});", Verdict::VouchedFor),
+        ("init-after-runtime", "import('./entry.mjs'); Sentry.init({});", Verdict::NotProven),
+    ] {
+        refused(code, &[instrumentation]);
+        assert_eq!(vouched(instrumentation), verdict, "{instrumentation}");
+    }
+}
+
+/// What is followed has bounds, and beyond them nothing is proven.
+#[test]
+fn bounds_of_what_is_followed() {
+    let nested = |count: usize| {
+        let bind = |n: usize| format!("const f{n} = process.env.V{n} ? f{} : () => {{}};", n - 1);
+        let all: String = (1..=count).map(bind).collect();
+        format!("const f0 = () => Sentry.init({{}}); {all} f{count}();")
+    };
+    let looked_up = |count: usize| {
+        let all: String = (1..count).map(|n| format!("f{n}() {{}},")).collect();
+        format!("({{ {all} start() {{ Sentry.init({{}}); }} }})[process.env.NAME]?.();")
+    };
+    let spread = |count: usize| {
+        let all: String = (1..count).map(|n| format!("...(process.env.V{n} ? [() => {{}}] : []),")).collect();
+        format!("[{all} ...(process.env.DSN ? [() => Sentry.init({{}})] : [])].forEach((f) => f());")
+    };
+    let calls = |count: usize| format!("const f = () => {{}}; {} Sentry.init({{}});", "f();".repeat(count));
+    conditional(&[&nested(1), &nested(4), &looked_up(1), &looked_up(7), &spread(1), &spread(3)]);
+    proven(&[&calls(10_000)]);
+    for (number, instrumentation) in [nested(9), looked_up(8), spread(4), calls(60_000)].iter().enumerate() {
+        assert_eq!(
+            proof(&format!("import * as Sentry from '@sentry/node'; {instrumentation}")).verdict,
+            Verdict::NotProven,
+            "{number}"
+        );
+    }
+    refused("init-not-followed", &[&calls(60_000)]);
 }
 
 /// Whatever cannot be followed makes a verdict worse, or leaves it.

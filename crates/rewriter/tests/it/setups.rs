@@ -109,7 +109,25 @@ fn wrappers_of_the_start() {
         "const start = async () => { Sentry.init({ tracesSampleRate: 1 }); await Sentry.flush(0); }; start().catch(console.error);",
         "async function main() { const { hostname } = await import('node:os'); Sentry.init({ serverName: hostname(), tracesSampleRate: 1 }); } await main();",
         "if (!Sentry.isInitialized()) { Sentry.init({ tracesSampleRate: 1 }); } else { Sentry.init({}); }",
+        "import * as S from '@sentry/solidstart'; if (!S.isInitialized()) S.init({ tracesSampleRate: 1 });",
+        "import { readFileSync } from 'node:fs'; import * as S from '@sentry/node'; S.getClient() ?? S.init({ tracesSampleRate: 1 });",
+        "[2, 1].sort((a, b) => { if (!Sentry.getClient()) Sentry.init({ tracesSampleRate: 1 }); return a - b; });",
     ]);
+    // Something may have made a client without starting Sentry.
+    for instrumentation in [
+        "Sentry.setCurrentClient(globalThis.client); if (!Sentry.isInitialized()) Sentry.init({});",
+        "if (process.env.X) Sentry.getCurrentScope().setClient(1); if (!Sentry.isInitialized()) Sentry.init({});",
+        "new Sentry.NodeClient({}); if (!Sentry.isInitialized()) Sentry.init({});",
+        "import * as B from '@sentry/browser'; B.init({}); if (!Sentry.isInitialized()) Sentry.init({});",
+        "import 'other'; if (!Sentry.isInitialized()) Sentry.init({});",
+        "unknown(); if (!Sentry.getClient()) Sentry.init({});",
+        "unknown(() => Sentry.setCurrentClient(1)); if (!Sentry.getClient()) Sentry.init({});",
+        "(async () => { await 0; Sentry.setCurrentClient(1); })(); await 1; if (!Sentry.getClient()) Sentry.init({});",
+        "process.nextTick(() => Sentry.setCurrentClient(1)); await 1; if (!Sentry.getClient()) Sentry.init({});",
+        "for (let i = 0; i < 2; i++) { if (i && !Sentry.isInitialized()) Sentry.init({}); Sentry.setCurrentClient(1); }",
+    ] {
+        not_surely_proven(instrumentation);
+    }
     conditional(&[
         "globalThis.__sentryStarted ??= (Sentry.init({ tracesSampleRate: 1 }), true); Sentry.isInitialized() || Sentry.init({});",
         "if (!globalThis.__sentryStarted) { globalThis.__sentryStarted = true; Sentry.init({ tracesSampleRate: 1 }); }",
