@@ -171,32 +171,26 @@ pub(super) fn missing(
     if elsewhere.is_empty() {
         return BTreeMap::new();
     }
-    let imported = imported(place, files, build);
-    let by_plugin = by_plugin(build);
-    let is_left = |name: &str| imported.contains(name) && !by_plugin.contains(name);
-    let named = elsewhere.into_iter().filter(|(name, _)| is_left(name));
+    let left = left_to_hooks(place, files, build);
+    let named = elsewhere.into_iter().filter(|(name, _)| left.contains(*name));
     named.map(|(name, at)| (name.clone(), format!("is not in the build, and is found in `{}`", at.display()))).collect()
 }
 
-/// The libraries that Sentry's build plugin instrumented in the chunks of a build. Nothing of them is left to hooks.
-fn by_plugin(build: &Overlay<'_>) -> BTreeSet<String> {
-    let scripts = build.scripts().unwrap_or_default().into_iter();
-    let texts = scripts.filter_map(|path| build.read(&path).ok().flatten().map(|bytes| instrumented_by_plugin(&bytes)));
-    texts.flatten().collect()
-}
-
-/// The packages that the modules of a build, and the packages in it, name.
-fn imported(place: &Place, files: &View, build: &Overlay<'_>) -> BTreeSet<String> {
-    let mut specifiers = BTreeSet::new();
+/// The packages that the modules of a build, and the packages in it, name. Nothing is left to hooks of a library that
+/// Sentry's build plugin instrumented in a chunk.
+fn left_to_hooks(place: &Place, files: &View, build: &Overlay<'_>) -> BTreeSet<String> {
+    let (mut specifiers, mut by_plugin) = (BTreeSet::new(), BTreeSet::new());
     for path in build.scripts().unwrap_or_default() {
         let bytes = build.read(&path).ok().flatten().unwrap_or_default();
         specifiers.extend(reached::asked_for_by(&without_comment_lines(&bytes)));
+        by_plugin.extend(instrumented_by_plugin(&bytes));
     }
     let of_sdk = |name: &str| name.starts_with("@sentry/");
     let packages = Packages::of(files, &place.server);
     let reached = packages.reached(specifiers.iter().map(String::as_str), Look::Closely, |name| !of_sdk(name));
     let through = reached.into_values().flat_map(|package| package.asks_for.into_keys());
-    specifiers.iter().cloned().chain(through).map(|specifier| package_name(&specifier).to_owned()).collect()
+    let named = specifiers.iter().cloned().chain(through).map(|specifier| package_name(&specifier).to_owned());
+    named.filter(|name| !by_plugin.contains(name)).collect()
 }
 
 /// A script without the lines that are comments: a library that is bundled in it may show there how it is imported.
