@@ -23,6 +23,12 @@ use crate::Outcome;
 use crate::flags::{self, Format};
 use crate::print::{line, note as say, text};
 
+impl flags::Bench {
+    pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
+        self.what.run(sh)
+    }
+}
+
 impl flags::Rewrite {
     /// Green whatever the figures are, as machines are noisy; an error when an output is wrong.
     pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {

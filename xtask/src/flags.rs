@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::builder::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use presentry_e2e::scenario::Shard;
+use xshell::Shell;
+
+use crate::Outcome;
 
 /// Everything a maintainer runs.
 #[derive(Debug, Parser)]
@@ -21,24 +25,26 @@ pub(crate) struct Xtask {
     pub(crate) verb: Verb,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
-    E2e(E2e),
-    Matrix(Matrix),
-    Report(Report),
-    Repro(Repro),
-    Hosts(Hosts),
-    Libraries(Libraries),
-    Capture(Capture),
-    Bench(Bench),
-    Bounds(Bounds),
-    Book(Book),
-    Dist(Dist),
-    Fuzz(Fuzz),
-    Soak(Soak),
-    Test(Test),
-    Tidy(Tidy),
+/// Commands by the names of their flags, each of which runs.
+macro_rules! commands {
+    ($commands:ident: $($flags:ident),*) => {
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum $commands {
+            $($flags($flags)),*
+        }
+
+        impl $commands {
+            pub(crate) fn run(self, sh: &Shell) -> Result<Outcome> {
+                match self {
+                    $(Self::$flags(flags) => flags.run(sh)),*
+                }
+            }
+        }
+    };
 }
+
+// In the order of the help.
+commands!(Verb: E2e, Matrix, Report, Repro, Hosts, Libraries, Capture, Bench, Bounds, Book, Dist, Fuzz, Soak, Test, Tidy);
 
 /// Install, build, rewrite and boot real apps, and judge what they do.
 #[derive(Debug, Default, Args)]
@@ -224,11 +230,7 @@ pub(crate) struct Bench {
     pub(crate) what: Measured,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Measured {
-    Rewrite(Rewrite),
-    Start(Start),
-}
+commands!(Measured: Rewrite, Start);
 
 /// Measure `presentry rewrite` beside the same job in Node and beside copying the files, on real builds and a large one.
 #[derive(Debug, Args)]
@@ -294,15 +296,22 @@ pub(crate) struct Dist {
     pub(crate) repository: Option<String>,
 }
 
-/// Generate builds, rewrite them, check what must hold for every build, and run them under Node.
+/// What is repeated with other seeds.
 #[derive(Debug, Args)]
-pub(crate) struct Fuzz {
+pub(crate) struct Rounds {
     /// How long; 1 if neither this nor a seed is given.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) minutes: Option<u64>,
-    /// The seed of the first build or program; without `--minutes`, of the only build.
+    /// The seed of the first round; without `--minutes`, of the only round.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+}
+
+/// Generate builds, rewrite them, check what must hold for every build, and run them under Node.
+#[derive(Debug, Args)]
+pub(crate) struct Fuzz {
+    #[command(flatten)]
+    pub(crate) rounds: Rounds,
     /// Generate instrumentations instead, and hold what is proven against what Node does.
     #[arg(long, conflicts_with = "minutes")]
     pub(crate) order: bool,
@@ -318,12 +327,8 @@ pub(crate) struct Fuzz {
 /// must be the original or what an undisturbed run makes.
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
-    /// How long; 1 if neither this nor a seed is given.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) minutes: Option<u64>,
-    /// The seed of the first round; without `--minutes`, of the only round.
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) rounds: Rounds,
     /// Use this built app (repeatable); captured builds and fixtures if not given.
     #[arg(long, value_name = "DIR")]
     pub(crate) app: Vec<PathBuf>,

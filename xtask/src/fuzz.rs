@@ -19,12 +19,10 @@ impl flags::Fuzz {
     }
 
     fn builds(self, sh: &Shell) -> Result<Outcome> {
-        // A seed alone repeats one build.
-        let minutes = self.minutes.or(self.seed.is_none().then_some(1));
-        let seed = self.first_seed()?;
+        let seed = self.rounds.first_seed()?;
         let run = cmd!(sh, "cargo test -p presentry-rewriter --test it -- --exact fuzz::generated_builds --nocapture")
             .env("PRESENTRY_FUZZ_SEED", seed.to_string());
-        let run = match minutes {
+        let run = match self.rounds.minutes() {
             Some(minutes) => run.env("PRESENTRY_FUZZ_SECONDS", (minutes * 60).to_string()),
             None => run.env_remove("PRESENTRY_FUZZ_SECONDS"),
         };
@@ -33,7 +31,7 @@ impl flags::Fuzz {
     }
 
     fn order(self, sh: &Shell) -> Result<Outcome> {
-        let seed = self.first_seed()?;
+        let seed = self.rounds.first_seed()?;
         let mut run = cmd!(sh, "cargo test -p presentry-rewriter --test it -- judge:: --nocapture --test-threads 1")
             .env("PRESENTRY_ORDER_SEED", seed.to_string())
             .env("PRESENTRY_ORDER_PROGRAMS", self.programs.to_string());
@@ -42,15 +40,25 @@ impl flags::Fuzz {
         }
         Ok(if run.run().is_ok() { Outcome::Green } else { Outcome::Red })
     }
+}
 
-    fn first_seed(&self) -> Result<u64> {
-        let seed = match self.seed {
-            Some(seed) => seed,
-            None => SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs() << 20,
-        };
+impl flags::Rounds {
+    /// How long; nothing where a seed alone repeats one round.
+    pub(crate) fn minutes(&self) -> Option<u64> {
+        self.minutes.or(self.seed.is_none().then_some(1))
+    }
+
+    /// The seed that is given, or one that no earlier run had; it is printed.
+    pub(crate) fn first_seed(&self) -> Result<u64> {
+        let seed = self.seed.map_or_else(new_seed, Ok)?;
         print::line(format_args!("seed {seed}"))?;
         Ok(seed)
     }
+}
+
+/// A seed that no earlier run had.
+pub(crate) fn new_seed() -> Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs() << 20)
 }
 
 /// Installs the real packages, and gives the directory that holds them.

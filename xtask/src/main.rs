@@ -28,7 +28,7 @@ use anyhow::Result;
 use clap::Parser;
 use xshell::Shell;
 
-use crate::flags::{Measured, Verb, Xtask};
+use crate::flags::{Verb, Xtask};
 
 /// What a verb came to, where it did not stop at an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,24 +57,7 @@ fn run(verb: Verb) -> Result<Outcome> {
     presentry_e2e::process::end_children_on_interrupt()?;
     let sh = Shell::new()?;
     sh.change_dir(root());
-    match verb {
-        Verb::Bench(flags::Bench { what: Measured::Rewrite(verb) }) => verb.run(&sh),
-        Verb::Bench(flags::Bench { what: Measured::Start(verb) }) => verb.run(&sh),
-        Verb::Book(verb) => verb.run(&sh),
-        Verb::Bounds(verb) => verb.run(&sh),
-        Verb::Capture(verb) => verb.run(&sh),
-        Verb::Dist(verb) => verb.run(&sh),
-        Verb::E2e(verb) => verb.run(&sh),
-        Verb::Fuzz(verb) => verb.run(&sh),
-        Verb::Hosts(verb) => verb.run(&sh),
-        Verb::Libraries(verb) => verb.run(&sh),
-        Verb::Matrix(verb) => verb.run(&sh),
-        Verb::Report(verb) => verb.run(&sh),
-        Verb::Repro(verb) => verb.run(&sh),
-        Verb::Soak(verb) => verb.run(&sh),
-        Verb::Test(verb) => verb.run(&sh),
-        Verb::Tidy(verb) => verb.run(&sh),
-    }
+    verb.run(&sh)
 }
 
 /// The root of the repository.

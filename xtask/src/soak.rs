@@ -1,7 +1,7 @@
 //! `cargo xtask soak`: gathers the builds, and prints the figures. The rounds are played by `presentry-e2e`.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use presentry_e2e::bench::builds;
@@ -15,6 +15,7 @@ use presentry_e2e::{app, binary};
 use xshell::Shell;
 
 use crate::bench::executable;
+use crate::fuzz::new_seed;
 use crate::print::{line, note as say};
 use crate::{Outcome, flags};
 
@@ -36,16 +37,9 @@ impl flags::Soak {
             [] => [captured(&root, &target)?, built(&root, &target, &logs)?].concat(),
             given => given.iter().map(|directory| named(root.join(directory))).collect(),
         };
-        let seed = match self.seed {
-            Some(seed) => seed,
-            None => now()?,
-        };
-        let length = match (self.minutes, self.seed) {
-            // A seed alone repeats one round.
-            (None, Some(_)) => Length::Rounds(1),
-            (minutes, _) => Length::For(Duration::from_secs(60 * minutes.unwrap_or(1))),
-        };
-        line(format_args!("seed {seed}"))?;
+        let seed = self.rounds.first_seed()?;
+        let length =
+            self.rounds.minutes().map_or(Length::Rounds(1), |minutes| Length::For(Duration::from_secs(60 * minutes)));
         let config = Config { presentry, apps, work, logs, seed, length, plants: self.plant };
         let figures = soak::run(&config, &mut |text| Ok(line(text)?))?;
         line(&figures)?;
@@ -62,13 +56,8 @@ pub(crate) fn briefly(sh: &Shell) -> Result<Figures> {
     let presentry = binary::build(&root, &logs.join("cargo-build.log"))?;
     let apps = captured(&root, &target)?;
     let length = Length::For(Duration::from_secs(10));
-    let config = Config { presentry, apps, work, logs, seed: now()?, length, plants: false };
+    let config = Config { presentry, apps, work, logs, seed: new_seed()?, length, plants: false };
     soak::run(&config, &mut |text| Ok(line(text)?))
-}
-
-/// A seed that no earlier run had.
-fn now() -> Result<u64> {
-    Ok(SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs() << 20)
 }
 
 fn named(directory: PathBuf) -> App {
