@@ -73,7 +73,8 @@ fn run(app: &App) -> Value {
     );
     app.write(
         "run.mjs",
-        "globalThis.MANIFEST = 'manifest';\nawait import('./.output/server/instrument.server.mjs');\nawait new Promise((done) => setTimeout(done, 20));\nconsole.log(JSON.stringify(globalThis.seen));\n",
+        // Nothing keeps Node from ending but what the instrumentation has begun.
+        "process.on('exit', () => console.log(JSON.stringify(globalThis.seen)));\nglobalThis.MANIFEST = 'manifest';\nawait import('./.output/server/instrument.server.mjs');\n",
     );
     let node = which::which("node").expect("Node.js 20 or later has to be on PATH for these tests");
     let output = Command::new(node).arg(app.join("run.mjs")).env_remove("NODE_OPTIONS").output().unwrap();

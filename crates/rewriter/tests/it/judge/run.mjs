@@ -68,6 +68,13 @@ process.on("unhandledRejection", (error) => {
 });
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+// Node has nothing left to do: what is not done by then hangs, and is not slow because the machine is busy. The limit is for
+// what goes on for ever.
+const nothingLeft = () =>
+  new Promise((resolve) => {
+    process.once("beforeExit", resolve);
+    setTimeout(resolve, 20_000).unref();
+  });
 const groups = Map.groupBy?.(runs, (run) => run.environment.join()) ?? new Map();
 if (groups.size === 0) {
   for (const run of runs) {
@@ -98,10 +105,12 @@ for (const group of groups.values()) {
     await Promise.race([done, sleep(20)]);
   }
   for (let round = 0; round < 30 && open.size > 0; round++) await sleep(20);
+  if (open.size > 0) await nothingLeft();
   for (const run of open) left.add(positions.get(run));
 }
 // The timers that nothing awaits, and what happens as the process ends.
 left.clear();
 await sleep(80);
+await nothingLeft();
 for (const run of seen) writeSync(1, JSON.stringify(run) + "\n");
 process.exit(0);
