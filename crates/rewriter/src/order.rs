@@ -217,7 +217,7 @@ fn ended(evaluator: Evaluator<'_>, entry: &ModulePath) -> (Run, BTreeSet<StepKey
 fn ended_here(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> (Run, BTreeSet<StepKey>) {
     let mut state = State::new();
     state.watch = Some(evaluator.watch.clone());
-    let end = evaluator.module(entry, &mut state).map(|()| state);
+    let end = evaluator.entry(entry, state);
     let reach = end.as_ref().map_or(Reach::NOWHERE, |state| state.reach);
     let exhausted = evaluator.exhausted;
     let wanted = std::mem::take(&mut evaluator.wanted);

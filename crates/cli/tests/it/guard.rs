@@ -192,6 +192,20 @@ fn a_broken_carrier_is_not_in_the_way() {
     }
 }
 
+/// Its one timer keeps no process alive, and it imports nothing.
+#[test]
+fn it_keeps_no_process_alive_and_loads_no_file() {
+    let app = app(INIT);
+    let runtime = "globalThis.setTimeout = (look, time) => ({ unref() { console.log('unref', time); } });\nexport const n = {};\n";
+    app.write(&format!("{SERVER}/chunks/nitro/nitro.mjs"), runtime);
+    app.succeeds(&[]);
+    assert_eq!(printed(&app, &["NO_CLIENT"]), (String::new(), "unref 0\n".to_owned()));
+    let facade = app.read(ENTRY);
+    let loads = facade.lines().filter(|line| line.contains("import") || line.contains("require"));
+    let from_build = |line: &str| line.contains("\"./instrument.server.mjs\"") || line.contains("import(\"./");
+    assert!(loads.clone().count() == 2 && loads.clone().all(from_build), "{facade}");
+}
+
 /// A runtime that fails ends as it does without a guard, which prints nothing of it.
 #[test]
 fn the_exit_code_of_a_failing_runtime_stays() {

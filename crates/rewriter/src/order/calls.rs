@@ -250,8 +250,8 @@ impl Evaluator<'_> {
         Some(value)
     }
 
-    /// One of the ends of a function that was called when this was the next number. What it has made itself is lost.
-    fn one_end(&mut self, ends: Vec<(State, Value)>, begin: u32) -> Option<(State, Value)> {
+    /// One of the ends of a body. What was made since this number is lost.
+    pub(super) fn one_end(&mut self, ends: Vec<(State, Value)>, begin: u32) -> Option<(State, Value)> {
         let mut apart: Vec<(State, Value)> = Vec::new();
         for end in ends {
             let is_joined = |(state, value): &(State, Value)| {

@@ -60,8 +60,8 @@ pub(super) struct Exits {
     pub(super) jumps: Vec<(bool, Option<String>, State)>,
 }
 
-/// A step by its place.
-pub(super) type StepKey = (ModulePath, Span);
+/// A step by its place; `None` for the evaluation of the entry.
+pub(super) type StepKey = (Option<ModulePath>, Span);
 
 /// The states in which a body goes on, one for each way that may be followed by itself.
 pub(super) type Ways = Vec<State>;
@@ -158,7 +158,7 @@ pub(super) struct Evaluator<'g> {
     /// What is chosen in the step that is run, where the step is run once for each.
     pub(super) choices: Option<Choices>,
     /// The step that is run, where it can be run once for each of several values.
-    pub(super) step: Option<(Rc<Code>, Span)>,
+    pub(super) step: Option<(Option<Rc<Code>>, Span)>,
     /// The steps that are run once for each of several values.
     pub(super) apart: BTreeSet<StepKey>,
     /// The steps that give one of several values, which was lost.

@@ -26,7 +26,7 @@ impl Evaluator<'_> {
     ) -> Option<Ways> {
         let own = own_expression(step);
         let outer = (self.choices.take(), self.step.take());
-        self.step = own.map(|expression| (frame.code.clone(), expression.at));
+        self.step = own.map(|expression| (Some(frame.code.clone()), expression.at));
         let ways = if own.is_some_and(|expression| self.may_choose(frame, expression)) {
             self.step_by_choices(frame, step, &state, exits)
         } else {
@@ -41,7 +41,7 @@ impl Evaluator<'_> {
         let module = &frame.code.module;
         let text = expression.at.of(&module.text);
         text.len() <= LONGEST && ["[", ".get", ".find", ".filter"].iter().any(|part| text.contains(part))
-            || !self.apart.is_empty() && self.apart.contains(&(module.path.clone(), expression.at))
+            || !self.apart.is_empty() && self.apart.contains(&(Some(module.path.clone()), expression.at))
     }
 
     fn step_by_choices(&mut self, frame: &Frame, step: &Step, state: &State, exits: &mut Exits) -> Option<Ways> {
@@ -62,7 +62,7 @@ impl Evaluator<'_> {
             return choices.choose(count);
         }
         if let Some((code, at)) = &self.step {
-            self.wanted.insert((code.module.path.clone(), *at));
+            self.wanted.insert((code.as_ref().map(|code| code.module.path.clone()), *at));
         }
         None
     }

@@ -5,8 +5,10 @@ use std::rc::Rc;
 use presentry_parser::{Expression, ImportName, Phase, SlotId, Span};
 
 use super::{
+    choices::Choices,
     condition::Place,
     evaluator::{Catcher, Evaluator, Exits, Frame},
+    expressions::NOWHERE,
     log::{EarlyPackage, Why},
     packages::{code, followed},
     reach::Reach,
@@ -120,6 +122,25 @@ impl Evaluator<'_> {
         self.modules.get(path).is_none_or(|run| run.is_circular || !is_begun())
     }
 
+    /// Evaluates the entry, once for each way on which a module that is imported statically binds one of several functions.
+    pub(super) fn entry(&mut self, path: &ModulePath, mut state: State) -> Option<State> {
+        self.step = Some((None, NOWHERE));
+        if !self.apart.contains(&(None, NOWHERE)) {
+            return self.module(path, &mut state).map(|()| state);
+        }
+        self.choices = Some(Choices::default());
+        let mut ended = None;
+        while let Some(mut way) = self.copy(&state) {
+            let end = self.module(path, &mut way).map(|()| way);
+            ended = self.meet(ended, end);
+            if !self.choices.as_mut().is_some_and(Choices::next_way) {
+                break;
+            }
+        }
+        (self.choices, self.step) = (None, None);
+        ended
+    }
+
     /// Evaluates a module and, before it, what it imports, if that has not been done.
     pub(super) fn module(&mut self, path: &ModulePath, state: &mut State) -> Option<()> {
         self.burn(1)?;
@@ -166,7 +187,10 @@ impl Evaluator<'_> {
                 closure: None,
             };
             let before = std::mem::replace(state, State::new());
-            *state = self.steps(&frame, &code.steps.body, before, &mut Exits::default())?;
+            let ends = self.steps_on_ways(&frame, &code.steps.body, before, &mut Exits::default());
+            let ends = ends.into_iter().map(|end| (end, Value::Undefined)).collect();
+            // Its bindings are read by those that import it.
+            *state = self.one_end(ends, u32::MAX)?.0;
             Some(())
         });
         self.evaluating.pop();

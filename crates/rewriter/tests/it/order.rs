@@ -399,6 +399,29 @@ fn one_of_two_functions_inside_of_an_expression() {
         "class A { start = process.env.DSN ? () => Sentry.init({}) : () => {}; } new A().start();",
         "({ on: Sentry.init, off() {} })[process.env.DSN ? 'on' : 'off']({});",
     ]);
+    // In a module, which those that import it read.
+    let sdk = "--- a.mjs\nimport * as Sentry from '@sentry/node';\n";
+    for (import, module) in [
+        (
+            "import { start } from './a.mjs'; start();",
+            "export const start = process.env.DSN ? () => Sentry.init({}) : () => {};",
+        ),
+        (
+            "import { start } from './a.mjs'; start();",
+            "export let start = () => {}; if (process.env.DSN) start = Sentry.init;",
+        ),
+        ("import start from './a.mjs'; start();", "export default process.env.DSN ? Sentry.init : () => {};"),
+        (
+            "import { sdk } from './a.mjs'; sdk?.init({});",
+            "export const sdk = process.env.DSN ? await import('@sentry/node') : null;",
+        ),
+        (
+            "const { start } = await import('./a.mjs'); start();",
+            "export const start = process.env.DSN ? Sentry.init : () => {};",
+        ),
+    ] {
+        conditional(&[&format!("{import} '@sentry';\n{sdk}{module}")]);
+    }
     proven(&[
         "const o = { ...Sentry, ...(process.env.X && { close() {} }) }; o.init({});",
         "const o = { start() { Sentry.init({}); }, ...(process.env.X ? { stop() {} } : {}) }; o.start();",
@@ -416,6 +439,7 @@ fn one_of_two_functions_inside_of_an_expression() {
         "function start(f = () => import('./entry.mjs')) { f(); } start(process.env.X ? () => {} : undefined); Sentry.init({});",
         "let f; const set = () => { if (process.env.X) f = () => import('./entry.mjs'); }; set(); f?.(); Sentry.init({});",
         "let f; try { unknown(); f = () => import('./entry.mjs'); } catch {} f?.(); Sentry.init({});",
+        "import { f } from './a.mjs'; import * as Sentry from '@sentry/node'; f(); Sentry.init({});\n--- a.mjs\nexport const f = process.env.X ? () => import('./entry.mjs') : () => {};",
         "const pick = async () => { await 0; return process.env.X ? () => import('./entry.mjs') : () => {}; }; (await pick())(); Sentry.init({});",
     ] {
         check(Verdict::NotProven, None, &[instrumentation]);
@@ -948,6 +972,7 @@ fn callbacks_of_the_host() {
         "import { EventEmitter } from 'node:events'; import * as Sentry from '@sentry/node'; const e = new EventEmitter(); e.on('a', () => Sentry.init({})); e.emit('b');",
         "import { EventEmitter } from 'node:events'; import * as Sentry from '@sentry/node'; const e = new EventEmitter(); const f = () => Sentry.init({}); e.on('a', f); e.off('a', f); e.emit('a');",
         "import { EventEmitter } from 'node:events'; import * as Sentry from '@sentry/node'; const e = new EventEmitter(); let n = true; e.once('a', () => { if (n) n = false; else Sentry.init({}); }); e.emit('a'); e.emit('a');",
+        "import { EventEmitter } from 'node:events'; import * as Sentry from '@sentry/node'; const e = new EventEmitter(); e.on('a', () => Sentry.init({})); unknown(e); e.emit('a');",
         "queueMicrotask(() => Sentry.init({}));",
         "setTimeout(() => Sentry.init({})); await 0;",
         "({ ...Sentry, init() {} }).init({});",

@@ -99,6 +99,8 @@ fn wrappers_of_the_start() {
          const storage = new AsyncLocalStorage(); storage.run({ phase: 'boot' }, () => { S.init({ tracesSampleRate: 1 }); });",
         "import { AsyncLocalStorage } from 'node:async_hooks'; import * as S from '@sentry/node';
          new AsyncLocalStorage().run(new Map(), start, 1); function start(rate) { S.init({ tracesSampleRate: rate }); }",
+        "import { AsyncLocalStorage } from 'node:async_hooks'; import * as S from '@sentry/node';
+         new AsyncLocalStorage().exit((rate) => S.init({ tracesSampleRate: rate }), 1);",
         "function once(f) { let called = false, value; return (...args) => { if (!called) { called = true; value = f(...args); } return value; }; }
          export const start = once((options) => Sentry.init(options)); start({ tracesSampleRate: 1 });",
         "const withLogging = (name, f) => (...args) => { console.time(name); try { return f(...args); } finally { console.timeEnd(name); } };
