@@ -9,7 +9,7 @@ mod wire;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use crate::{
@@ -305,7 +305,7 @@ fn sdk_of(rewriting: &Rewriting, sources: &dyn Sources, view: &View<'_>) -> Resu
     }
     let app = dunce::canonicalize(&view.args.build.app)
         .map_err(|error| Refused::because(format!("the app cannot be found: {error}")))?;
-    let client = sdk::find(&view.build.place, &app, &names_of_sdk(rewriting, sources)?)?;
+    let client = sdk::find(&view.build.place, &app, &names_of_sdk(rewriting, sources, &app)?)?;
     Ok(OfApp { app, client })
 }
 
@@ -442,18 +442,19 @@ impl AheadReport {
 /// The build as the plan leaves it.
 /// The packages of Sentry's that start it: those that are loaded before the runtime, or where nothing is proven all that the
 /// build imports.
-fn names_of_sdk(plan: &Rewriting, sources: &dyn Sources) -> Result<Vec<String>, Refused> {
-    let of_proof = plan.proof.iter().flat_map(|proof| &proof.packages).filter(|name| name.starts_with("@sentry/"));
-    let mut names: BTreeSet<String> = of_proof.cloned().collect();
+fn names_of_sdk(plan: &Rewriting, sources: &dyn Sources, app: &Path) -> Result<Vec<String>, Refused> {
+    let of_proof = plan.proof.iter().flat_map(|proof| &proof.packages);
+    let mut names: BTreeSet<String> = of_proof.clone().filter(|name| name.starts_with("@sentry/")).cloned().collect();
     if names.is_empty() {
         let imports = package_imports(sources, plan).map_err(|error| Refused::because(error.message.clone()))?;
         names = imports.sdk.keys().map(|specifier| package_name(specifier).to_owned()).collect();
     }
+    if names.is_empty() {
+        names = of_proof.filter(|name| sdk::is_dependency_of(name, app)).cloned().collect();
+    }
     // Then hooks find it at run time, as in any build.
     if names.is_empty() {
-        return Err(Refused::without_channels(
-            "the SDK is a dependency of another package, and is not looked for there",
-        ));
+        return Err(Refused::without_channels("no package that is loaded before the runtime depends on the SDK"));
     }
     Ok(names.into_iter().collect())
 }

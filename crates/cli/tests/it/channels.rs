@@ -199,6 +199,33 @@ fn a_run_that_is_told_not_to_takes_the_channels_out() {
     app.succeeds(&["check"]);
 }
 
+#[test]
+fn an_sdk_behind_another_package_injects() {
+    let app = with_libraries();
+    for root in [".", SERVER] {
+        let manifest = json!({ "name": "@acme/observability", "version": "1.0.0", "main": "index.mjs", "dependencies": { "@sentry/node": "11" } });
+        let starts =
+            "import * as Sentry from '@sentry/node';\nSentry.init({ dsn: process.env.DSN, tracesSampleRate: 1 });\n";
+        package(&app, &format!("{root}/node_modules/@acme/observability"), &manifest, &[("index.mjs", starts)]);
+    }
+    app.write(".output/server/instrument.server.mjs", "import '@acme/observability';\n");
+    let entry = app.read(".output/server/index.mjs").replace("import '@sentry/node';\n", "");
+    assert!(!entry.contains("@sentry/"));
+    app.write(".output/server/index.mjs", entry);
+    let original = app.snapshot();
+    app.succeeds(&["--instrument-ahead"]);
+    assert!(marker(&app).contains("channels.runtime = [...(channels.runtime ?? []), \"db\", \"graphql\"]"));
+    is_done_and_can_be_undone(&app, &original);
+    for root in [".", SERVER] {
+        app.write(
+            &format!("{root}/node_modules/@acme/observability/package.json"),
+            json!({ "name": "@acme/observability", "version": "1.0.0", "main": "index.mjs" }).to_string(),
+        );
+    }
+    let said = app.fails(&["--instrument-ahead"], 1);
+    assert!(said.contains("no package that is loaded before the runtime depends on the SDK"), "{said}");
+}
+
 /// A build whose instrumentation loads a library before Sentry starts.
 fn with_early_library() -> App {
     let app = with_libraries();

@@ -1,9 +1,12 @@
 //! Which SDK a build runs, and whether it injects channels. Reads manifests.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
+
+use serde::Deserialize;
 
 use crate::{passes::channels::wire::Refused, store::place::Place};
 
@@ -53,7 +56,20 @@ fn has_public_transformer(client: &Path) -> bool {
     manifest.get("exports").is_some_and(|exports| exports.get("./orchestrion/load-hook").is_some())
 }
 
-/// The directory of the client, as Node finds it through a package of Sentry's from another directory.
+/// Whether a package of the app, such as a company's own for observability, depends on one of Sentry's.
+pub(super) fn is_dependency_of(name: &str, app: &Path) -> bool {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Manifest {
+        dependencies: BTreeMap<String, serde_json::Value>,
+        peer_dependencies: BTreeMap<String, serde_json::Value>,
+    }
+    let manifest = package_above(app, name).and_then(|package| fs::read(package.join("package.json")).ok());
+    let manifest: Manifest = serde_json::from_slice(&manifest.unwrap_or_default()).unwrap_or_default();
+    manifest.dependencies.keys().chain(manifest.peer_dependencies.keys()).any(|name| name.starts_with("@sentry/"))
+}
+
+/// The directory of the client, as Node finds it from another directory, through a package of Sentry's or one that depends on it.
 fn client(name: &str, from: &Path) -> Option<PathBuf> {
     let directory = package_above(from, name)?;
     if name == CLIENT { Some(directory) } else { package_above(&directory, CLIENT) }
