@@ -212,8 +212,10 @@ impl Config {
     }
 
     fn rewrite(&self, presentry: &Path, app: &Path) -> Invocation {
-        // Bundling the SDK is the work of another program; `bench start` has its time.
-        self.helper().arg(presentry).arg("--no-bundle-sdk").arg(app)
+        // Bundling the SDK is the work of another program; `bench start` has its time. The peer writes no guard, and another
+        // version may have no such flag.
+        let as_the_peer = (presentry == self.presentry).then_some("--no-guard");
+        self.helper().arg(presentry).arg("--no-bundle-sdk").args(as_the_peer).arg(app)
     }
 
     fn peer(&self, build: &Build, app: &Path) -> Invocation {

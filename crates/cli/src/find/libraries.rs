@@ -47,10 +47,11 @@ pub(crate) fn bundled(server: &Path, shown: &str, app: &Path) -> Bundled {
         Nitro::Three => of_nitro_3(server, shown),
         Nitro::Two => of_nitro_2(server, shown),
     };
-    if !libraries.is_empty() || !untold.is_empty() {
+    let of_app = if untold.is_empty() { Vec::new() } else { packages_above(app) };
+    if !libraries.is_empty() || !of_app.is_empty() {
         let instrumented = instrumented_by(server, app);
         libraries.retain(|package, _| instrumented.contains(package));
-        for (package, script) in by_their_texts(server, app, &instrumented, untold) {
+        for (package, script) in by_their_texts(server, &of_app, &instrumented, untold) {
             libraries.entry(package).or_insert_with(|| shown_script(server, shown, &script));
         }
     }
@@ -114,23 +115,25 @@ fn shown_script(server: &Path, shown: &str, script: &Path) -> String {
     format!("{shown}/{}", show(script.strip_prefix(server).unwrap_or(script)))
 }
 
+/// The directories in which an app, and those above it, have packages.
+fn packages_above(app: &Path) -> Vec<PathBuf> {
+    let app = canonical(app);
+    app.ancestors().map(|place| place.join("node_modules")).filter(|packages| packages.is_dir()).collect()
+}
+
 /// The packages that are in some scripts by what these say. Those are candidates that Sentry instruments, that the app has, and
 /// that the build lacks: what the build has as a package, it imports.
 fn by_their_texts(
     server: &Path,
-    app: &Path,
+    of_app: &[PathBuf],
     instrumented: &BTreeSet<String>,
     scripts: Vec<PathBuf>,
 ) -> BTreeMap<String, PathBuf> {
-    if scripts.is_empty() {
-        return BTreeMap::new();
-    }
-    let app = canonical(app);
-    let is_there = |place: &Path, name: &str| Some(place.join("node_modules").join(name)).filter(|it| it.is_dir());
-    let of_app = |name: &String| app.ancestors().find_map(|place| is_there(place, name));
-    let lacking = instrumented.iter().filter(|name| is_there(server, name).is_none());
-    let candidates: BTreeMap<String, PathBuf> =
-        lacking.filter_map(|name| Some((name.clone(), of_app(name)?))).collect();
+    let found_in_app =
+        |name: &String| of_app.iter().map(|packages| packages.join(name)).find(|package| package.is_dir());
+    let lacks = |name: &String| !server.join("node_modules").join(name).is_dir();
+    let has = instrumented.iter().filter_map(|name| Some((name.clone(), found_in_app(name)?)));
+    let candidates: BTreeMap<String, PathBuf> = has.filter(|(name, _)| lacks(name)).collect();
     let mut found = BTreeMap::new();
     let Some(texts) = Texts::of(&candidates) else { return found };
     for script in scripts {
