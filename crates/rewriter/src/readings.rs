@@ -27,7 +27,7 @@ pub struct ReadModule {
     pub errors: Arc<[SyntaxError]>,
 }
 
-/// What is found in the whole text of a module that is asked for its requests.
+/// What is found in the whole text of a module of which the requests are wanted.
 #[derive(Clone, Debug)]
 pub struct ReadRequests {
     /// What it requests, imports and exports.
@@ -66,7 +66,7 @@ impl Readings {
     #[must_use]
     pub fn module(&self, text: &str) -> ReadModule {
         self.modules.of(text, |text| {
-            // Nothing is asked of the bindings in a bundle, which is large, and is asked for its requests as well.
+            // No one looks at the bindings in a bundle, which is large, and its requests are wanted as well.
             if bundle_header(text.as_bytes()).is_some() {
                 let ReadRequests { record, errors, .. } = self.requests(text);
                 return ReadModule { record, bindings: Arc::default(), errors };

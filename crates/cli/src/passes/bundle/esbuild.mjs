@@ -77,7 +77,7 @@ function esbuildPlugin(driver, from) {
     name: "presentry",
     setup(build) {
       const known = new Map();
-      // For each question esbuild lists all directories above anew, and a package asks for another one in most of its files.
+      // For each question esbuild lists all directories above anew, and most files of a package import the same ones.
       const resolveBy = (kind) => (specifier, resolveDir) => {
         const question = JSON.stringify([kind, specifier, specifier.startsWith(".") ? resolveDir : scopeOf(resolveDir)]);
         if (!known.has(question)) known.set(question, build.resolve(specifier, { resolveDir, kind, pluginData: asking }).then(foundByEsbuild));
