@@ -46,7 +46,7 @@ impl Texts {
         for (number, (_, strings)) in by_file.iter().enumerate() {
             strings.iter().for_each(|text| owners.entry(text).or_default().push(number));
         }
-        // The same file in two forms, CommonJS and ES module, is of one package: its strings stand for each.
+        // A package may have a file in two forms, as CommonJS and as ES module: the strings of both count for the first.
         let is_of_one = |numbers: &[usize]| numbers.iter().all(|&one| by_file[one].0 == by_file[numbers[0]].0);
         let mut telling: Vec<(&str, usize)> = Vec::new();
         for (text, numbers) in owners.iter().filter(|(_, numbers)| is_of_one(numbers)) {

@@ -90,9 +90,8 @@ pub(crate) fn or_for_channels(
     for_hooks: Plan,
     anew: impl FnOnce(Request) -> Result<Plan, Failure>,
 ) -> Plan {
-    let loses_any = |plan: &Plan| plan.rewriting.proof.as_ref().is_none_or(|proof| !proof.lost.is_empty());
-    let lost = for_hooks.rewriting.proof.as_ref().is_some_and(|proof| !proof.lost.is_empty());
-    if view.args.ahead() == Ahead::No || !lost {
+    let loses_any = |plan: &Plan| plan.rewriting.proof.as_ref().is_some_and(|proof| !proof.lost.is_empty());
+    if view.args.ahead() == Ahead::No || !loses_any(&for_hooks) {
         return for_hooks;
     }
     let for_channels = anew(Request { channels_follow: true, ..for_hooks.request.clone() });
