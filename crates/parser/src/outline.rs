@@ -13,7 +13,7 @@ use crate::{
     error::SyntaxError,
     parse::record,
     position::BYTE_ORDER_MARK,
-    record::ModuleRecord,
+    record::{ImportName, ModuleRecord, Span},
     requires::{RequestMeans, RunTimeRequest, requests_in},
     syntax::with_module,
 };
@@ -40,12 +40,13 @@ pub struct Outline {
 pub fn outline(text: &str) -> (Outline, Vec<SyntaxError>) {
     let reduced = Scanner::new(text).run().map(|scanner| match scanner.items() {
         // What is exported is declared elsewhere.
-        Some(items) => (outside(text, items), true),
-        None => (without(text, &scanner.bodies), false),
+        Some(items) => (Reduced::to(text, items), true),
+        None => (Reduced::without(text, &scanner.bodies), false),
     });
     if let Some((reduced, is_in_part)) = reduced {
-        let (outline, errors) = read(&reduced, is_in_part);
+        let (mut outline, errors) = read(&reduced.text, is_in_part);
         if errors.is_empty() {
+            reduced.put_back(&mut outline);
             return (outline, errors);
         }
     }
@@ -80,24 +81,73 @@ pub(crate) fn is_told_by_tokens(text: &str) -> bool {
     Scanner::new(text).run().is_some()
 }
 
-/// The text with these ranges blanked, every other byte in its place. Readers skip a comment faster than spaces.
-fn without(text: &str, ranges: &[Range<usize>]) -> String {
-    let mut left = text.as_bytes().to_vec();
-    for range in ranges {
-        let blank = &mut left[range.clone()];
-        blank.fill(b' ');
-        if let [first, second, .., before, last] = blank {
-            (*first, *second, *before, *last) = (b'/', b'*', b'*', b'/');
-        }
-    }
-    String::from_utf8(left).unwrap_or_default()
+/// The parts of a text that are read, one behind the other.
+struct Reduced {
+    text: String,
+    /// Where each part starts, here and in the whole text.
+    starts: Vec<(usize, usize)>,
 }
 
-/// The text with all but these ranges blanked.
-fn outside(text: &str, ranges: &[Range<usize>]) -> String {
-    let starts = ranges.iter().map(|range| range.start).chain([text.len()]);
-    let ends = [0].into_iter().chain(ranges.iter().map(|range| range.end));
-    without(text, &ends.zip(starts).map(|(end, start)| end..start).collect::<Vec<_>>())
+impl Reduced {
+    /// Reduces a text to these parts of it.
+    fn to(text: &str, parts: &[Range<usize>]) -> Self {
+        let mut reduced = Self { text: String::new(), starts: Vec::with_capacity(parts.len()) };
+        for part in parts {
+            reduced.starts.push((reduced.text.len(), part.start));
+            reduced.text.push_str(&text[part.clone()]);
+        }
+        reduced
+    }
+
+    /// Takes these ranges out of a text.
+    fn without(text: &str, ranges: &[Range<usize>]) -> Self {
+        let starts = [0].into_iter().chain(ranges.iter().map(|range| range.end));
+        let ends = ranges.iter().map(|range| range.start).chain([text.len()]);
+        Self::to(text, &starts.zip(ends).map(|(start, end)| start..end).collect::<Vec<_>>())
+    }
+
+    /// Gives everything the place that it has in the whole text.
+    fn put_back(&self, outline: &mut Outline) {
+        let Outline { links, requests } = outline;
+        for request in &mut links.requested_modules {
+            self.move_back([&mut request.statement, &mut request.specifier.span]);
+        }
+        for entry in &mut links.import_entries {
+            self.move_back([&mut entry.span]);
+            self.move_name_back(&mut entry.import_name);
+        }
+        for entry in &mut links.local_export_entries {
+            self.move_back([&mut entry.span, &mut entry.export_name.span]);
+        }
+        for entry in &mut links.indirect_export_entries {
+            self.move_back([&mut entry.span, &mut entry.export_name.span]);
+            self.move_name_back(&mut entry.import_name);
+        }
+        for request in requests {
+            self.move_back([&mut request.specifier.span]);
+        }
+    }
+
+    fn move_name_back(&self, name: &mut ImportName) {
+        if let ImportName::Name(name) = name {
+            self.move_back([&mut name.span]);
+        }
+    }
+
+    fn move_back<const N: usize>(&self, spans: [&mut Span; N]) {
+        for span in spans {
+            // Where one part ends, the next one starts: a span ends behind its last character.
+            let last = span.end.saturating_sub(1).max(span.start);
+            let length = span.end - last;
+            *span = Span { start: self.place_of(span.start), end: self.place_of(last) + length };
+        }
+    }
+
+    /// The place in the whole text.
+    fn place_of(&self, at: usize) -> usize {
+        let part = self.starts.partition_point(|(start, _)| *start <= at);
+        part.checked_sub(1).map_or(at, |part| at - self.starts[part].0 + self.starts[part].1)
+    }
 }
 
 /// What an open bracket is.
@@ -110,6 +160,14 @@ enum Level {
     Brace,
     /// `${…}`
     Substitution,
+}
+
+/// An open bracket.
+struct Open {
+    level: Level,
+    at: usize,
+    /// What [`Scanner::has_heritage`] was before it.
+    has_heritage: bool,
 }
 
 /// What stood before the present token, as far as it tells what `/` and `{` mean.
@@ -146,15 +204,16 @@ struct Scanner<'a> {
     at: usize,
     /// Where the token before the present one ends.
     end: usize,
-    /// The open brackets, each with what `has_heritage` was before it.
-    levels: Vec<(Level, bool)>,
+    levels: Vec<Open>,
+    /// Where the bracket stands that the last one which closed belongs to.
+    closed: usize,
+    /// The last comment, with those that stand right before it.
+    comment: Range<usize>,
     before: Before,
     /// Whether a line has ended before the present token.
     on_new_line: bool,
     /// Whether a class that `extends` something waits for its body.
     has_heritage: bool,
-    /// The outermost body that is open: where it starts, and how many brackets are open around it.
-    body: Option<(usize, usize)>,
     bodies: Vec<Range<usize>>,
     /// Where an import or export starts that has not ended yet.
     item: Option<usize>,
@@ -170,10 +229,11 @@ impl<'a> Scanner<'a> {
             at: if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 },
             end: 0,
             levels: Vec::new(),
+            closed: 0,
+            comment: 0..0,
             before: Before::Operator,
             on_new_line: false,
             has_heritage: false,
-            body: None,
             bodies: Vec::new(),
             item: None,
             items: Vec::new(),
@@ -203,9 +263,6 @@ impl<'a> Scanner<'a> {
                         self.go_on(start, byte);
                     }
                     self.token(byte)?;
-                    if self.levels.len() > DEEPEST {
-                        return None;
-                    }
                     self.on_new_line = false;
                     self.end = self.at;
                 }
@@ -258,13 +315,9 @@ impl<'a> Scanner<'a> {
             b'`' => self.template(),
             b'(' => {
                 let is_head = matches!(self.before, Before::HeadWord | Before::For);
-                self.open(if is_head { Level::Head } else { Level::Parenthesis });
-                Some(())
+                self.open(if is_head { Level::Head } else { Level::Parenthesis })
             }
-            b'[' => {
-                self.open(Level::Square);
-                Some(())
-            }
+            b'[' => self.open(Level::Square),
             b'{' => self.brace(),
             b')' | b']' | b'}' => self.close(byte),
             b'/' => self.slash(),
@@ -291,24 +344,33 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_line(&mut self) {
-        let mut rest = &self.text[self.at..];
+        let start = self.at;
+        self.at = self.text.len();
+        let mut rest = &self.text[start..];
         while let Some(end) = memchr3(b'\n', b'\r', 0xe2, rest) {
             rest = &rest[end..];
             if rest[0] != 0xe2 || is_separator(rest) {
                 self.at = self.text.len() - rest.len();
-                return;
+                break;
             }
             rest = &rest[1..];
         }
-        self.at = self.text.len();
+        self.note_comment(start);
     }
 
     fn comment(&mut self) -> Option<()> {
-        let comment = &self.text[self.at + 2..];
+        let start = self.at;
+        let comment = &self.text[start + 2..];
         let comment = &comment[..memmem::find(comment, b"*/")?];
         self.on_new_line |= memchr3(b'\n', b'\r', 0xe2, comment).is_some();
         self.at += comment.len() + 4;
+        self.note_comment(start);
         Some(())
+    }
+
+    fn note_comment(&mut self, start: usize) {
+        let goes_on = self.text[self.comment.end..start].trim_ascii().is_empty();
+        self.comment = if goes_on { self.comment.start } else { start }..self.at;
     }
 
     fn word(&mut self) -> Option<()> {
@@ -324,7 +386,7 @@ impl<'a> Scanner<'a> {
             self.before = Before::Operand;
             return Some(());
         }
-        if length > LONGEST_WORD {
+        if length > LONGEST_WORD || !STARTS_TELLING[usize::from(word[0])] {
             self.before = if self.before == Before::Class { Before::ClassName } else { Before::Operand };
             return Some(());
         }
@@ -342,9 +404,8 @@ impl<'a> Scanner<'a> {
             b"for" => Before::For,
             b"await" if self.before == Before::For => Before::HeadWord,
             b"if" | b"while" | b"with" | b"switch" | b"catch" => Before::HeadWord,
-            b"await" | b"case" | b"default" | b"delete" | b"do" | b"else" | b"extends" | b"in" | b"instanceof"
-            | b"new" | b"return" | b"throw" | b"typeof" | b"void" | b"yield" => Before::Operator,
             b"of" => Before::Unclear,
+            _ if is_before_operand(word) => Before::Operator,
             _ => Before::Operand,
         };
         Some(())
@@ -352,13 +413,12 @@ impl<'a> Scanner<'a> {
 
     /// Notes a word that starts an import or export, or that requests another file at once.
     fn note(&mut self, word: &[u8]) {
-        let is_at_once = self.body.is_none();
         match word {
             // A key is followed by a colon, a call is not.
-            b"require" if is_at_once && self.text[self.at..].trim_ascii_start().first() != Some(&b':') => {
+            b"require" if self.text[self.at..].trim_ascii_start().first() != Some(&b':') => {
                 self.is_plain = false;
             }
-            b"import" if is_at_once && self.text[..self.end].ends_with(b"await") => self.is_plain = false,
+            b"import" if self.text[..self.end].ends_with(b"await") => self.is_plain = false,
             b"import" | b"export" if self.levels.is_empty() => {
                 self.is_plain &= self.item.is_none();
                 self.item = Some(self.at - word.len());
@@ -399,8 +459,7 @@ impl<'a> Scanner<'a> {
                 b'`' => return self.operator(1, Before::Operand),
                 b'$' if self.peek(1) == b'{' => {
                     self.at += 1;
-                    self.open(Level::Substitution);
-                    return Some(());
+                    return self.open(Level::Substitution);
                 }
                 b'$' => self.at += 1,
                 _ => self.at += 2,
@@ -436,10 +495,9 @@ impl<'a> Scanner<'a> {
         self.operator(1 + flags, Before::Operand)
     }
 
-    fn open(&mut self, level: Level) {
-        self.levels.push((level, std::mem::take(&mut self.has_heritage)));
-        self.at += 1;
-        self.before = Before::Operator;
+    fn open(&mut self, level: Level) -> Option<()> {
+        self.levels.push(Open { level, at: self.at, has_heritage: std::mem::take(&mut self.has_heritage) });
+        (self.levels.len() <= DEEPEST).then(|| self.operator(1, Before::Operator))?
     }
 
     fn brace(&mut self) -> Option<()> {
@@ -452,15 +510,82 @@ impl<'a> Scanner<'a> {
             Before::Parenthesis => !self.on_new_line && !of_class,
             _ => false,
         };
-        if follows && self.body.is_none() {
-            self.body = Some((self.at + 1, self.levels.len()));
+        if follows { self.skip_body() } else { self.open(Level::Brace) }
+    }
+
+    /// Goes through the body of a function, in which only brackets count, and what may hide one.
+    fn skip_body(&mut self) -> Option<()> {
+        let around = self.levels.len();
+        self.open(Level::Brace)?;
+        let start = self.at;
+        loop {
+            self.at += self.text[self.at..].iter().position(|byte| !IS_DULL[usize::from(*byte)])?;
+            match self.text[self.at] {
+                quote @ (b'"' | b'\'') => self.string(quote)?,
+                b'`' => self.template()?,
+                b'(' => self.open(Level::Parenthesis)?,
+                b'[' => self.open(Level::Square)?,
+                b'{' => self.open(Level::Brace)?,
+                b'/' if self.peek(1) == b'/' => self.skip_line(),
+                b'/' if self.peek(1) == b'*' => self.comment()?,
+                b'/' if self.divides()? => self.at += 1,
+                b'/' => self.regular_expression()?,
+                close @ (b')' | b']' | b'}') => {
+                    let end = self.at;
+                    self.close(close)?;
+                    if self.levels.len() == around {
+                        self.bodies.push(start..end);
+                        return Some(());
+                    }
+                }
+                _ => return None,
+            }
         }
-        self.open(Level::Brace);
-        Some(())
+    }
+
+    /// Whether a slash in the body of a function divides; `None` where what stands before it does not tell.
+    fn divides(&self) -> Option<bool> {
+        let before = self.text[..self.at].trim_ascii_end();
+        let before = if self.comment.contains(&before.len().saturating_sub(1)) {
+            self.text[..self.comment.start].trim_ascii_end()
+        } else {
+            before
+        };
+        let is_operand = match *before.last()? {
+            byte if IS_WORD[usize::from(byte)] => match last_word(before) {
+                b"of" => return None,
+                word => !is_before_operand(word),
+            },
+            b')' => !self.closes_head()?,
+            b']' | b'"' | b'\'' | b'`' => true,
+            // On the left of an operand it is another operator than on the right.
+            byte @ (b'+' | b'-') if before.ends_with(&[byte, byte]) => return None,
+            b'}' | b'.' | b'#' | 0x0b => return None,
+            _ => false,
+        };
+        // On a new line a slash behind an operand may start a statement.
+        let is_on_new_line = memchr3(b'\n', b'\r', 0xe2, &self.text[before.len()..self.at]).is_some();
+        (!is_operand || !is_on_new_line).then_some(is_operand)
+    }
+
+    /// Whether the parenthesis that was closed last is that of `if (…)` and the like.
+    fn closes_head(&self) -> Option<bool> {
+        let before = &self.text[..self.closed];
+        let word = before.trim_ascii_end();
+        // A comment may stand there.
+        if word.ends_with(b"*/") || memchr3(b'\n', b'\r', 0xe2, &before[word.len()..]).is_some() {
+            return None;
+        }
+        Some(match last_word(word) {
+            b"if" | b"while" | b"with" | b"switch" | b"catch" | b"for" => true,
+            b"await" => last_word(word[..word.len() - "await".len()].trim_ascii_end()) == b"for",
+            _ => false,
+        })
     }
 
     fn close(&mut self, byte: u8) -> Option<()> {
-        let (level, has_heritage) = self.levels.pop()?;
+        let Open { level, at, has_heritage } = self.levels.pop()?;
+        self.closed = at;
         self.has_heritage = has_heritage;
         self.before = match (byte, level) {
             (b')', Level::Head) => Before::Head,
@@ -470,9 +595,6 @@ impl<'a> Scanner<'a> {
             (b'}', Level::Substitution) => return self.template(),
             _ => return None,
         };
-        if let Some((start, _)) = self.body.take_if(|(_, around)| *around == self.levels.len()) {
-            self.bodies.push(start..self.at);
-        }
         self.at += 1;
         Some(())
     }
@@ -480,6 +602,18 @@ impl<'a> Scanner<'a> {
 
 /// The length of `instanceof`, the longest word that tells something.
 const LONGEST_WORD: usize = 10;
+
+/// The letters with which words begin that tell something.
+const STARTS_TELLING: [bool; 256] = {
+    let mut table = [false; 256];
+    let letters = b"acdefinorstvwy";
+    let mut at = 0;
+    while at < letters.len() {
+        table[letters[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 /// Which bytes words are made of.
 const IS_WORD: [bool; 256] = {
@@ -491,6 +625,48 @@ const IS_WORD: [bool; 256] = {
     }
     table
 };
+
+/// The bytes that neither open or close a bracket nor may hide one: words, spaces and operators without the slash.
+const IS_DULL: [bool; 256] = {
+    let mut table = IS_WORD;
+    let others = b" \t\x0b\x0c\n\r.#=+-*%<>!&|^~?:,;";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+/// Whether a word stands before an operand, so that a slash behind it starts a regular expression.
+fn is_before_operand(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"await"
+            | b"case"
+            | b"default"
+            | b"delete"
+            | b"do"
+            | b"else"
+            | b"extends"
+            | b"in"
+            | b"instanceof"
+            | b"new"
+            | b"return"
+            | b"throw"
+            | b"typeof"
+            | b"void"
+            | b"yield"
+    )
+}
+
+/// The word at the end of a text; none where it is the name of a property.
+fn last_word(text: &[u8]) -> &[u8] {
+    let start = text.iter().rposition(|byte| !IS_WORD[usize::from(*byte)]).map_or(0, |at| at + 1);
+    let (before, word) = text.split_at(start);
+    let is_property = before.ends_with(b"#") || before.ends_with(b".") && !before.ends_with(b"...");
+    if is_property { b"" } else { word }
+}
 
 /// Whether a text starts with U+2028 or U+2029, which end a line.
 fn is_separator(text: &[u8]) -> bool {

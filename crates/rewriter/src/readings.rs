@@ -2,10 +2,11 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher as _, RandomState},
+    hash::BuildHasher as _,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use foldhash::quality::RandomState;
 use presentry_parser::{
     Binding, Evaluation, ModuleAnalysis, ModuleRecord, Outline, RunTimeRequest, SyntaxError, analyze, evaluation,
     module_requests, outline,

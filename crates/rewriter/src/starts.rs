@@ -5,14 +5,24 @@ use memchr::memmem;
 /// Whether a script may start Sentry, by a look at its import clauses. It has to import something of a package of Sentry
 /// that starts it: by name, as a namespace, at run time, or for what the import does.
 pub(crate) fn may_start_sentry(script: &[u8]) -> bool {
-    let mut packages = memmem::find_iter(script, b"@sentry/");
-    packages.any(|at| may_start_by(script, at)) || is_spelled_oddly(script)
+    let mut is_named = false;
+    for at in memmem::find_iter(script, b"sentry") {
+        is_named = true;
+        let (before, behind) = (&script[..at], &script[at + "sentry".len()..]);
+        let is_scope = before.ends_with(b"@") && behind.starts_with(b"/");
+        if is_scope && may_start_by(script, at - 1) || behind.starts_with(br"\x2f") {
+            return true;
+        }
+    }
+    is_named && (has_escaped_at(script) || memmem::find(script, b"npm:").is_some())
 }
 
-/// An escape or a percent sign may hide the name of the package from a search.
-fn is_spelled_oddly(script: &[u8]) -> bool {
-    let has = |word: &[u8]| memmem::find(script, word).is_some();
-    has(b"sentry") && (has(b"\\x40") || has(b"\\u0040") || has(b"\\u{40}") || has(b"sentry\\x2f") || has(b"npm:"))
+/// Whether a script may spell the first character of the scope as an escape.
+fn has_escaped_at(script: &[u8]) -> bool {
+    memmem::find_iter(script, b"40").any(|at| {
+        let zeros = script[..at].iter().rev().take_while(|byte| **byte == b'0').count();
+        [&br"\x"[..], br"\u", br"\u{"].iter().any(|start| script[..at - zeros].ends_with(start))
+    })
 }
 
 /// Whether the specifier at a place may stand for a start.

@@ -97,6 +97,48 @@ fn slashes() {
     );
 }
 
+/// In the body of a function a slash is told by what stands before it.
+#[test]
+fn slashes_in_bodies() {
+    let in_body = |text: &str| format!("import 'a'; function f() {{ {text} }} export {{ f }};");
+    let told = |texts: &[&str], expected: bool| {
+        let bodies: Vec<String> = texts.iter().map(|text| in_body(text)).collect();
+        told(&bodies.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    };
+    told(
+        &[
+            "const a = b / c / 2; d[0] / 2 / f(1) / `g` / 1 / 'h'; `${a / b}/${`${'`'}/`}'` / c / 2",
+            "a = /[/\"]\\/'{/g; if (b) /[)}]/.test(c); while (d) /'/.test(e); f(/{/, /}/); [/`/]; g => /{/; !/'/",
+            "return_ / 1; typeof /'/; void /{/; a.if(b) / c; a.typeof / 2 / d; this / 2 / 3; [...typeof /'/]",
+            "for (a of b) /'/.test(c); for (const d in e) /}/.test(d)",
+            "x = a ? .5 / b / c : 1; y = 0x1e+5 / 2 / 3; w = 1_0n / 2n; z = a?.b / 2 / 3",
+            "a = b /* ' */ / c // '\n",
+            "a = b // if\n ;(c) / 2 / 3",
+            "a = [ // return\n // '\n /'/, /}/ /* ' */ ]; return /* ' */ /* ' */ /'/",
+            "return // a\n /* b */ 1",
+            "class A { #if(b) { return this.#if(c) / 2 / 1 } } (a) / 2 / 3",
+        ],
+        true,
+    );
+    told(
+        &[
+            "a\n/ b / c",
+            "a // c\n/ b / c",
+            "a = {} / 2 / b",
+            "a++ / 2 / b",
+            "++/'/.lastIndex",
+            "for (const a of /'/g) {}",
+            "if /* a */ (b) /'/.test(c)",
+            "if // a\n (b) /'/.test(c)",
+            "a = (b // if\n (c)) / 2 / 3; a = b // if\n (c) / 2 / 3",
+            "const \u{fc} = 1",
+            "const a\\u0062 = 1",
+        ],
+        false,
+    );
+    told(&["async function g() { for await (const a of b) /'/.test(c) }"], true);
+}
+
 #[test]
 fn what_tokens_do_not_tell() {
     told(

@@ -10,7 +10,7 @@ use crate::{
     passes::{Plan, View},
     paths::package_directory,
     store::{
-        history,
+        history::{self, Tracked},
         manifest::{PrunedPackages, WireChange},
         steps::Change,
     },
@@ -28,9 +28,14 @@ pub(super) fn change(view: &View<'_>, plan: &Plan) -> Result<Option<Change>, Fai
     let traced = plan.traced.iter().filter(|package| of_top(&package.directory, &package.name));
     let mut added: BTreeMap<String, String> =
         traced.map(|package| (package.name.clone(), package.version.clone())).collect();
+    let stays = |one: &&Tracked| one.file.kind == WireChange::Package && plan.stays(one);
+    let staying: Vec<&Tracked> = view.earlier.tracked.iter().filter(stays).collect();
     // Those of an earlier run are named already, with their versions.
-    let named = versions(&place.read_file(&path)?.unwrap_or_default());
-    for one in view.earlier.tracked.iter().filter(|one| one.file.kind == WireChange::Package && plan.stays(one)) {
+    let named = match staying.is_empty() {
+        true => BTreeMap::new(),
+        false => versions(&place.read_file(&path)?.unwrap_or_default()),
+    };
+    for one in staying {
         let directory = package_directory(one.file.path.as_str());
         if let Some((name, version)) = named.iter().find(|(name, _)| of_top(directory, name)) {
             added.entry(name.clone()).or_insert_with(|| version.clone());
@@ -57,6 +62,9 @@ pub(crate) fn versions(package: &[u8]) -> BTreeMap<String, String> {
 /// A `package.json` with more dependencies, in the order of the names, as Nitro writes them, and without others. `None` where
 /// that is the same, or for one that has no `dependencies` or is no JSON: nobody installs from it.
 pub(crate) fn changed(package: &[u8], added: &BTreeMap<String, String>, gone: &BTreeSet<String>) -> Option<Vec<u8>> {
+    if added.is_empty() && gone.is_empty() {
+        return None;
+    }
     let mut json: Value = serde_json::from_slice(package).ok()?;
     let dependencies = json.get_mut("dependencies")?.as_object_mut()?;
     let before = dependencies.len();
