@@ -19,6 +19,7 @@ use swc_core::{
 use crate::{
     bindings::{Binding, FunctionShape, ModuleAnalysis, Value, Write},
     error::SyntaxError,
+    floating::floating_imports,
     names::{Names, with_names},
     parse::{bound_names, default_word, descend, record, static_property, unwrap_parens},
     position::BYTE_ORDER_MARK,
@@ -45,7 +46,8 @@ pub fn analyze(text: &str) -> (ModuleAnalysis, Vec<SyntaxError>) {
     let (analysis, errors) = with_names(text, ModuleSyntax::JavaScript, |module, resolved| {
         let (record, errors) = record(text, module);
         let bindings = Analyzer::new(text, resolved, module, &record).run(module);
-        (ModuleAnalysis { record, bindings }, errors)
+        let floating_imports = floating_imports(text, module, resolved, &bindings);
+        (ModuleAnalysis { record, bindings, floating_imports }, errors)
     });
     let byte_order_mark = text.starts_with(BYTE_ORDER_MARK);
     let empty = || ModuleAnalysis {

@@ -9,6 +9,9 @@ pub struct ModuleAnalysis {
     pub record: ModuleRecord,
     /// The module's own top-level bindings, imports left out. An anonymous default export has the name `*default*`.
     pub bindings: Vec<Binding>,
+    /// The calls of `import()` that the module always makes by a statement which waits for nothing and handles no error, in
+    /// the module itself or in a function that it surely calls.
+    pub floating_imports: Vec<Span>,
 }
 
 /// A top-level binding of a module.

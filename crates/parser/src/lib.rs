@@ -8,6 +8,7 @@ mod bindings;
 mod compile;
 mod error;
 mod evaluation;
+mod floating;
 mod globals;
 mod names;
 mod namespaces;

@@ -29,6 +29,8 @@ pub(crate) struct Module {
     pub(crate) record: Arc<ModuleRecord>,
     /// The module's own top-level bindings.
     pub(crate) bindings: Arc<[Binding]>,
+    /// The calls of `import()` that nothing waits for.
+    pub(crate) floating_imports: Arc<[Span]>,
     /// What its first line says when it is a module of a bundle of the SDK.
     pub(crate) bundle: Option<BundleHeader>,
     /// Where names are in the lists of the record and of the bindings, made when one is looked up.
@@ -82,7 +84,8 @@ pub(crate) enum OwnExport {
 
 impl Module {
     fn new(path: ModulePath, text: String, read: ReadModule, bundle: Option<BundleHeader>) -> Self {
-        Self { path, text, record: read.record, bindings: read.bindings, bundle, index: OnceCell::new() }
+        let ReadModule { record, bindings, floating_imports, .. } = read;
+        Self { path, text, record, bindings, floating_imports, bundle, index: OnceCell::new() }
     }
 
     /// What the module declares under an export name; nothing of what `export *` gives.

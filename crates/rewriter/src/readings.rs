@@ -8,7 +8,7 @@ use std::{
 
 use foldhash::quality::RandomState;
 use presentry_parser::{
-    Binding, Evaluation, ModuleAnalysis, ModuleRecord, Outline, RunTimeRequest, SyntaxError, analyze, evaluation,
+    Binding, Evaluation, ModuleAnalysis, ModuleRecord, Outline, RunTimeRequest, Span, SyntaxError, analyze, evaluation,
     module_requests, outline,
 };
 
@@ -24,6 +24,8 @@ pub struct ReadModule {
     pub record: Arc<ModuleRecord>,
     /// The module's own top-level bindings; none of a bundle of the SDK.
     pub bindings: Arc<[Binding]>,
+    /// The calls of `import()` that nothing waits for.
+    pub floating_imports: Arc<[Span]>,
     /// What is wrong with it.
     pub errors: Arc<[SyntaxError]>,
 }
@@ -70,11 +72,16 @@ impl Readings {
             // No one looks at the bindings in a bundle, which is large, and its requests are wanted as well.
             if bundle_header(text.as_bytes()).is_some() {
                 let ReadRequests { record, errors, .. } = self.requests(text);
-                return ReadModule { record, bindings: Arc::default(), errors };
+                return ReadModule { record, errors, ..ReadModule::default() };
             }
             // One reading gives everything; the bindings cost little beside the syntax tree.
-            let (ModuleAnalysis { record, bindings }, errors) = analyze(text);
-            ReadModule { record: Arc::new(record), bindings: bindings.into(), errors: errors.into() }
+            let (ModuleAnalysis { record, bindings, floating_imports }, errors) = analyze(text);
+            ReadModule {
+                record: Arc::new(record),
+                bindings: bindings.into(),
+                floating_imports: floating_imports.into(),
+                errors: errors.into(),
+            }
         })
     }
 

@@ -120,7 +120,7 @@ fn from_moved_entry(build: &Build, disk: &DiskSources) -> Result<Option<Writing>
         Ok::<_, Failure>(Step { is_undone: true, ..step })
     };
     steps.add(undone(&moved, Contents::Absent)?)?;
-    let entry = undone(&build.entry, Contents::Bytes(original))?;
+    let entry = undone(&build.entry, Contents::of(original))?;
     steps.add(Step { like: Some(place.real_path(&moved)?), ..entry })?;
     Ok(Some(Writing { steps, ..Writing::default() }))
 }

@@ -77,8 +77,8 @@ pub(crate) struct Step {
 /// What a file will hold.
 #[derive(Debug)]
 pub(crate) enum Contents {
-    /// These bytes.
-    Bytes(Vec<u8>),
+    /// These bytes, which have this digest.
+    Bytes(Vec<u8>, Digest),
     /// The original that was saved, with the permissions it had, and what it holds.
     Saved(Original, Content),
     /// It will not be there.
@@ -86,10 +86,16 @@ pub(crate) enum Contents {
 }
 
 impl Contents {
+    /// These bytes.
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        let sha256 = Digest::of(&bytes);
+        Self::Bytes(bytes, sha256)
+    }
+
     /// The bytes it will hold, where they are at hand.
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match self {
-            Contents::Bytes(bytes) => Some(bytes),
+            Contents::Bytes(bytes, _) => Some(bytes),
             Contents::Saved(_, content) => content.bytes(),
             Contents::Absent => None,
         }
@@ -98,7 +104,7 @@ impl Contents {
     /// What will be there.
     pub(crate) fn state(&self) -> Option<State> {
         match self {
-            Contents::Bytes(bytes) => Some(State::File(Digest::of(bytes))),
+            Contents::Bytes(_, sha256) => Some(State::File(*sha256)),
             Contents::Saved(original, _) => Some(original.state()),
             Contents::Absent => None,
         }
@@ -296,7 +302,13 @@ impl Writer<'_> {
             return known.map_or(Ok(()), |one| self.put_back(one));
         }
         let path = change.path.clone();
-        let contents = change.after.clone().map_or(Contents::Absent, Contents::Bytes);
+        let contents = change.after.clone().map_or(Contents::Absent, Contents::of);
+        let written = match &contents {
+            Contents::Bytes(bytes, sha256) => {
+                Some(Written { sha256: *sha256, sha256_without_debug_id: Digest::of(&without_debug_id(bytes)) })
+            }
+            Contents::Saved(..) | Contents::Absent => None,
+        };
         let mut step = match (change.kind, known, &change.before) {
             // No earlier run has touched it, so it is what the pass has read. The transaction compares it once more.
             (WireChange::Pruned, None, Some(content)) => {
@@ -316,10 +328,7 @@ impl Writer<'_> {
             path: change.path,
             kind: change.kind,
             before: newly_saved.or(saved_before),
-            after: change.after.as_deref().map(|bytes| Written {
-                sha256: Digest::of(bytes),
-                sha256_without_debug_id: Digest::of(&without_debug_id(bytes)),
-            }),
+            after: written,
         });
         if known.is_some_and(|one| one.state == FileState::DebugIdInjected)
             && only_debug_id(&step.bytes_before, &change.after)
@@ -340,7 +349,13 @@ impl Writer<'_> {
                 Original::Twin { sha256: *sha256, twin, mode: mode() }
             }
             (Content::Copy { sha256, .. }, _) => self.kept(*sha256, mode()),
-            (Content::Bytes(bytes), _) => self.kept(Digest::of(bytes), mode()),
+            (Content::Bytes(bytes), _) => {
+                let sha256 = match step.before {
+                    Some(State::File(sha256)) if step.bytes_before.as_ref() == Some(bytes) => sha256,
+                    _ => Digest::of(bytes),
+                };
+                self.kept(sha256, mode())
+            }
         };
         self.saved.insert(step.real.clone(), original.clone());
         original

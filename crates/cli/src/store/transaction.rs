@@ -212,7 +212,7 @@ fn keep(place: &Place, step: &Step, state: &State, saved: &Path) -> io::Result<b
 /// Makes what a step writes, under a name that is then renamed. Whether it was written, and has to be synced.
 fn lay_ready(place: &Place, step: &Step, new: &Path) -> io::Result<bool> {
     match &step.after {
-        Contents::Bytes(bytes) => {
+        Contents::Bytes(bytes, _) => {
             let like = step.like.as_deref().and_then(|like| fs::metadata(like).ok());
             place.root.write_new(new, bytes, like.as_ref()).map(|()| true)
         }
