@@ -153,16 +153,16 @@ struct Script {
 /// The scripts of a directory that are not in packages, and whose name tells that they matter.
 fn scripts(directory: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Script> {
     let mut found = Vec::new();
-    let mut entries: Vec<fs::DirEntry> = fs::read_dir(directory).into_iter().flatten().flatten().collect();
-    entries.sort_by_key(fs::DirEntry::file_name);
-    let names: BTreeSet<OsString> = entries.iter().map(fs::DirEntry::file_name).collect();
-    for entry in entries {
-        let name = entry.file_name();
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut entries: Vec<(OsString, fs::DirEntry)> = entries.map(|entry| (entry.file_name(), entry)).collect();
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let is_there = |file: OsString| entries.binary_search_by(|(name, _)| name.cmp(&file)).is_ok();
+    for (name, entry) in &entries {
         let matters = name.to_str().is_some_and(|name| is_script(name) && is_wanted(name));
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && name != "node_modules" => found.extend(scripts(&entry.path(), is_wanted)),
             Ok(kind) if kind.is_file() && matters => {
-                found.push(Script { path: entry.path(), has_map: names.contains(&map_of(&name)) });
+                found.push(Script { path: entry.path(), has_map: is_there(map_of(name)) });
             }
             _ => {}
         }

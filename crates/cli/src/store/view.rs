@@ -2,6 +2,7 @@
 //! only.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Component, Path, PathBuf},
@@ -125,7 +126,10 @@ impl View {
 
     /// Whether a path lies in the root.
     pub(crate) fn holds(&self, path: &Path) -> bool {
-        path.starts_with(&self.root)
+        // Most paths are spelled as the root is, and comparing those segment by segment takes long.
+        let [path_bytes, root] = [path, &self.root].map(|path| path.as_os_str().as_encoded_bytes());
+        let rest = path_bytes.strip_prefix(root);
+        rest.is_some_and(|rest| rest.starts_with(b"/")) || path.starts_with(&self.root)
     }
 
     /// Whether files below a directory are other ones than on disk.
@@ -226,7 +230,10 @@ impl View {
     }
 
     /// A path with the links of the view followed. Those on disk the system follows.
-    fn followed(&self, path: &Path) -> PathBuf {
+    fn followed<'p>(&self, path: &'p Path) -> Cow<'p, Path> {
+        if !self.has_links {
+            return path.into();
+        }
         let mut path = path.to_owned();
         const MANY: usize = 40;
         for _ in 0..MANY {
@@ -234,11 +241,11 @@ impl View {
                 Some(Entry::Link(says)) => Some((above.to_owned(), says.clone())),
                 _ => None,
             });
-            let Some((link, says)) = link.filter(|_| self.has_links) else { break };
+            let Some((link, says)) = link else { break };
             let rest = path.strip_prefix(&link).unwrap_or(Path::new("")).to_owned();
             path = normal(&link.parent().unwrap_or(&link).join(says).join(rest));
         }
-        path
+        path.into()
     }
 
     fn look(&self, path: &Path, on_disk: impl FnOnce(&Path) -> io::Result<FileMetadata>) -> io::Result<FileMetadata> {
@@ -248,7 +255,7 @@ impl View {
             Some(Entry::Gone) => return Err(io::ErrorKind::NotFound.into()),
             None => {}
         }
-        if path.starts_with(&self.root) {
+        if self.holds(path) {
             return match on_disk(path) {
                 Err(_) if self.directories.contains(path) => Ok(FileMetadata::new(false, true, false)),
                 other => other,
@@ -292,12 +299,12 @@ impl FileSystem for View {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let path = &self.followed(path);
+        let path = &*self.followed(path);
         match self.entries.get(path) {
             Some(Entry::Bytes(bytes)) => Ok(bytes.to_vec()),
             Some(Entry::Copy(of)) => fs::read(of),
             Some(Entry::Gone | Entry::Link(_)) => Err(io::ErrorKind::NotFound.into()),
-            None if !path.starts_with(&self.root) => Err(io::ErrorKind::NotFound.into()),
+            None if !self.holds(path) => Err(io::ErrorKind::NotFound.into()),
             None => fs::read(path),
         }
     }
@@ -325,7 +332,7 @@ impl FileSystem for View {
     }
 
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        let path = &self.followed(path);
+        let path = &*self.followed(path);
         match self.look(path, FileSystemOs::metadata)? {
             _ if self.entries.contains_key(path) => Ok(path.to_owned()),
             _ => match dunce::canonicalize(path) {
