@@ -7,6 +7,7 @@ mod dynamic;
 mod errors;
 mod evaluation;
 mod exports;
+mod floating;
 mod hiding;
 mod imports;
 mod outline;

@@ -61,17 +61,22 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     let view = View::new(build, &rewrite, output, &earlier)?;
     let original = &view.modules;
     let remembered = Some(request.instrumentation.clone()).filter(|_| args.instrumentation.is_none());
-    let decided = |request: Request| -> Result<Plan, Failure> {
-        let named = args.instrumentation.as_deref();
-        let planned = match instrumentation::planned(build, named, remembered.clone(), original, &request) {
+    let decided = |plan: Plan| -> Result<Plan, Failure> {
+        let (named, modules) = (args.instrumentation.as_deref(), plan.modules.as_ref().unwrap_or(original));
+        let planned = match instrumentation::planned(build, named, remembered.clone(), modules, &plan.request) {
             // What a rewrite would refuse is a part of what is found.
-            Err(Failure::Refused(diagnostics)) => Planned::refused(&request.instrumentation, diagnostics),
+            Err(Failure::Refused(diagnostics)) => Planned::refused(&plan.request.instrumentation, diagnostics),
             planned => planned?,
         };
-        Ok(Plan::new(request).decided(planned))
+        Ok(plan.decided(planned))
     };
-    let for_hooks = decided(request.clone())?;
-    let mut planned = channels::or_for_channels(&view, for_hooks, |request| channels::pass(&view, decided(request)?));
+    let with_packages =
+        |request: Request| instrumentation::or_with_packages(&view, decided(Plan::new(request))?, decided);
+    let for_hooks = with_packages(request.clone())?;
+    let for_channels = |request| channels::pass(&view, with_packages(request)?);
+    let mut planned = channels::or_for_channels(&view, for_hooks, for_channels);
+    let modules = planned.modules.clone();
+    let original = modules.as_ref().unwrap_or(original);
     let replaces = planned.request.inlined == InlinedInstrumentation::Replace && is_inlined(original, &build.entry);
     let provided = planned.provided.clone();
     let sources = provided.over(original);

@@ -49,16 +49,17 @@ pub(crate) fn pass(view: &View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
         return Ok(plan);
     }
     let written = written_before(&view.build.place, &view.earlier.tracked)?;
-    let stays = |libraries: &Libraries| libraries.hooks == Hooks::Off && plan.left_to_hooks.is_empty();
+    let left = left_to_hooks(&plan);
+    let stays = |libraries: &Libraries| libraries.hooks == Hooks::Off && left.is_empty();
     let made = match written.filter(stays) {
         Some(libraries) => {
             view.output.why("the libraries hold the channels that an earlier run injected");
             Ok((libraries, Vec::new(), Vec::new()))
         }
         None => {
-            let (sources, files, left) = (&plan.sources(view), &plan.over(view)?, &plan.left_to_hooks);
+            let (sources, files) = (&plan.sources(view), &plan.over(view)?);
             let instrumentation = &plan.request.instrumentation;
-            let given = Given { rewriting: &plan.rewriting, sources, instrumentation, files, left };
+            let given = Given { rewriting: &plan.rewriting, sources, instrumentation, files, left: &left };
             view.output.during("injecting channels", || inject(&given, view))
         }
     };
@@ -256,10 +257,8 @@ pub(crate) fn not_injected(plan: &Plan, view: &View<'_>) -> Vec<AheadReport> {
 /// plan without channels.
 pub(crate) fn not_reached(view: &View<'_>, plan: &Plan) -> BTreeMap<String, String> {
     let is_injected = plan.rewriting.proof.as_ref().is_some_and(|proof| proof.injected.is_some());
-    let added = plan.added.iter().filter(|change| is_injected && change.kind == WireChange::Package);
-    let of_added = added.filter_map(|change| Some(package_of(change.path.as_str())?.1));
-    let added: BTreeSet<&str> = of_added.filter(|name| !plan.left_to_hooks.contains_key(*name)).collect();
-    if added.is_empty() {
+    let added: BTreeSet<&str> = added(plan).filter(|name| !plan.left_to_hooks.contains_key(*name)).collect();
+    if added.is_empty() || !is_injected {
         return BTreeMap::new();
     }
     // What the SDK instruments it told a moment ago; where it does not tell now, each may be one.
@@ -268,6 +267,18 @@ pub(crate) fn not_reached(view: &View<'_>, plan: &Plan) -> BTreeMap<String, Stri
     let instrumented = added.into_iter().filter(|name| names.as_ref().is_none_or(|names| names.contains(*name)));
     let left = instrumented.map(|name| (name.to_owned(), targets::TRACED_IN.to_owned()));
     left.chain(plan.left_to_hooks.clone()).collect()
+}
+
+/// The names of the packages that a plan adds files to.
+fn added(plan: &Plan) -> impl Iterator<Item = &str> {
+    let added = plan.added.iter().filter(|change| change.kind == WireChange::Package);
+    added.filter_map(|change| Some(package_of(change.path.as_str())?.1))
+}
+
+/// The libraries that must not be injected, each with the reason: those that are told, and those that the plan adds so far.
+fn left_to_hooks(plan: &Plan) -> BTreeMap<String, String> {
+    let added = added(plan).map(|name| (name.to_owned(), targets::TRACED_IN.to_owned()));
+    added.chain(plan.left_to_hooks.clone()).collect()
 }
 
 /// What is injected into.

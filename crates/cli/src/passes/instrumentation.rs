@@ -33,6 +33,7 @@ use crate::{
         source_map,
     },
     passes::{
+        packages,
         plan::{Plan, Refusal, View},
         provided::{NewFile, Origin, Planned, Provided},
     },
@@ -61,15 +62,32 @@ const VITE_MANIFEST: &str = ".vite/manifest.json";
 /// Chooses the instrumentation, and has the rewriter plan with it.
 pub(crate) fn pass(view: &View<'_>, plan: Plan) -> Result<Plan, Refusal> {
     let named = view.args.instrumentation.as_deref();
-    let planned = view.output.during("planning and proving the rewrite", || {
-        planned(view.build, named, None, &view.modules, &plan.request)
-    })?;
-    let plan = plan.decided(planned);
+    let decided = |plan: Plan| {
+        let modules = plan.modules.as_ref().unwrap_or(&view.modules);
+        planned(view.build, named, None, modules, &plan.request).map(|planned| plan.decided(planned))
+    };
+    let plan = view.output.during("planning and proving the rewrite", || decided(plan))?;
+    let plan = or_with_packages(view, plan, decided)?;
     say_choices(view, &plan);
     if view.args.keep_sdk_wrapper && view.earlier.tracked.is_empty() {
         return Ok(Plan { kept_wrapper: proven_wrapper(view, &plan), ..plan });
     }
     Ok(plan)
+}
+
+/// A plan that is refused since nothing starts Sentry, made anew with the packages that the instrumentation imports and the
+/// build lacks: one of them may start it. The refused one where that is not so.
+pub(crate) fn or_with_packages(
+    view: &View<'_>,
+    plan: Plan,
+    anew: impl FnOnce(Plan) -> Result<Plan, Failure>,
+) -> Result<Plan, Failure> {
+    let starts_nowhere = |one: &Diagnostic| one.subject.as_deref() == Some(&Subject::NoInit);
+    if !plan.is_refused() || !plan.rewriting.diagnostics.iter().any(starts_nowhere) {
+        return Ok(plan);
+    }
+    let with_packages = anew(packages::for_instrumentation(view, &plan)?)?;
+    Ok(if with_packages.is_refused() { plan } else { with_packages })
 }
 
 /// The proof of a build that the SDK has wrapped, when it holds. The plan tells whose wrapper it is: it takes one of the SDK

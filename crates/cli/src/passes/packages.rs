@@ -56,11 +56,20 @@ struct Completion {
 
 /// Adds the packages that the build lacks, or reports them.
 pub(crate) fn pass(view: &passes::View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
-    let completion = complete(view, &plan)?;
+    let completion = complete(view, &plan, plan.rewrites())?;
     plan.added.extend(completion.changes);
-    plan.traced = completion.traced;
+    plan.traced.extend(completion.traced);
     plan.rewriting.diagnostics.extend(completion.diagnostics);
     Ok(plan)
+}
+
+/// The plan for a build whose instrumentation needs packages that the build lacks, with these added and nothing decided.
+pub(crate) fn for_instrumentation(view: &passes::View<'_>, refused: &Plan) -> Result<Plan, Refusal> {
+    let Completion { changes, traced, .. } = complete(view, refused, true)?;
+    let left_to_hooks = refused.left_to_hooks.clone();
+    let plan = Plan { added: changes, traced, left_to_hooks, ..Plan::new(refused.request.clone()) };
+    let modules = DiskSources::of(plan.over(view)?, &view.build.place.server);
+    Ok(Plan { modules: Some(modules), ..plan })
 }
 
 /// Has the `package.json` of the server name the packages that the build will have, and no others.
@@ -127,8 +136,8 @@ fn checked(place: &Place, view: &View, proof: &Proof) -> Result<Checked, Failure
 }
 
 /// Checks the build as it will be, from the modules in the closure of its proof, and finds what it lacks in the tree of the
-/// app. A build that someone else has made right stays as it is.
-fn complete(of: &passes::View<'_>, plan: &Plan) -> Result<Completion, Failure> {
+/// app. Unless it `may_add` to the build, that is only reported: one that someone else has made right stays as it is.
+fn complete(of: &passes::View<'_>, plan: &Plan, may_add: bool) -> Result<Completion, Failure> {
     let (place, app, output) = (&of.build.place, of.args.build.app.as_path(), of.output);
     let reporter = Reporter { place, app, supply: Supply::of(of.build, of.args.trust.packages_elsewhere) };
     let (view, first) = (plan.over(of)?, plan.loaded_first(of));
@@ -153,7 +162,7 @@ fn complete(of: &passes::View<'_>, plan: &Plan) -> Result<Completion, Failure> {
         diagnostics.splice(errors..errors, why);
         Ok(Completion { diagnostics, ..Completion::default() })
     };
-    if of.args.no_collect || !plan.rewrites() {
+    if of.args.no_collect || !may_add {
         return as_it_is(checked, None);
     }
     let tracer = match tracer(place, app) {

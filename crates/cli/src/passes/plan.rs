@@ -74,6 +74,9 @@ pub(crate) struct Plan {
     pub(crate) request: Request,
     /// The instrumentation, and the files that the build lacks for it.
     pub(crate) provided: Provided,
+    /// The modules of the original build with the packages that its instrumentation needs to start Sentry, where the build
+    /// lacks them.
+    pub(crate) modules: Option<DiskSources>,
     /// The proof of the build as the SDK has wrapped it, where that is kept.
     pub(crate) kept_wrapper: Option<Proof>,
     /// What the passes add to the changes of the rewriter.
@@ -101,6 +104,7 @@ impl Plan {
             rewriting: Rewriting::nothing(),
             provided: Provided::built(request.instrumentation.clone()),
             request,
+            modules: None,
             kept_wrapper: None,
             added: Vec::new(),
             libraries: Vec::new(),
@@ -213,16 +217,16 @@ impl Plan {
     /// What is loaded before the runtime in the build as it will be: the closure of its proof, or where nothing is proven
     /// that of the instrumentation.
     pub(crate) fn loaded_first(&self, view: &View<'_>) -> Proof {
-        let provided = self.provided.over(&view.modules);
+        let sources = self.sources(view);
         self.rewriting
             .proof
             .clone()
-            .unwrap_or_else(|| prove(&self.rewriting.over(&provided), &self.request.instrumentation))
+            .unwrap_or_else(|| prove(&self.rewriting.over(&sources), &self.request.instrumentation))
     }
 
     /// The modules of the build that the plan was made for.
     pub(crate) fn sources<'s>(&'s self, view: &'s View<'_>) -> Overlay<'s> {
-        self.provided.over(&view.modules as &dyn Sources)
+        self.provided.over(self.modules.as_ref().unwrap_or(&view.modules) as &dyn Sources)
     }
 }
 

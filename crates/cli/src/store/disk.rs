@@ -19,6 +19,7 @@ use crate::{
 };
 
 /// The files below a server directory.
+#[derive(Clone)]
 pub(crate) struct DiskSources {
     root: PathBuf,
     view: View,

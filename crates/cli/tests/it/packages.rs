@@ -338,6 +338,34 @@ fn a_build_that_has_all_is_not_traced() {
     app.presentry(&["--strict"]).assert().success().stderr("");
 }
 
+/// The company's own package starts Sentry, and the build does not have it.
+#[test]
+fn a_package_that_starts_sentry_is_traced_before_the_proof() {
+    let start = "// needs: node_modules/@sentry/solidstart/lib/index.js\n\
+                 import * as Sentry from '@sentry/solidstart';\nSentry.init({});\n";
+    let app = lacking_one();
+    app.write(".output/server/instrument.server.mjs", "import '@acme/observability';\n");
+    let with = |text: &str| {
+        let manifest = r#"{ "version": "1.2.3", "type": "module", "exports": "./index.js" }"#;
+        package(&app, "node_modules/@acme/observability", manifest, &[("index.js", text)]);
+        app.snapshot()
+    };
+    let before = with("export const nothing = 1;\n");
+    assert!(app.fails(&[], 1).starts_with("error[sentry-not-started]: "));
+    assert_eq!(app.snapshot(), before);
+    let before = with(start);
+    assert!(app.fails(&["--no-collect"], 1).starts_with("error[sentry-not-started]: "));
+    assert!(app.succeeds(&["inspect"]).contains("\n  next: `presentry` rewrites the build"));
+    assert_eq!(app.snapshot(), before);
+    let shown = app.succeeds(&[]);
+    assert!(shown.contains(" .output/server/node_modules/@acme/observability 1.2.3 (2 files, 1 kB)\n"), "{shown}");
+    assert!(shown.contains(" .output/server/node_modules/@sentry/solidstart 10.70.0 (2 files, 1 kB)\n"), "{shown}");
+    app.succeeds(&["check"]);
+    assert_eq!(app.succeeds(&[]), ALREADY_FIRST);
+    app.succeeds(&["restore"]);
+    assert_eq!(without_store(app.snapshot()), without_store(before));
+}
+
 #[test]
 fn a_dry_run_lists_packages_and_writes_nothing() {
     let app = incomplete();
