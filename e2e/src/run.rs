@@ -171,7 +171,9 @@ fn judge(bench: &Workbench<'_>, entry: &mut Entry) -> Result<()> {
     let mut ours: Option<Box<Made>> = None;
     // Without the rewrite, all of ours are the first.
     let is_made = |column: Column| bench.config.rewrite || column == Column::Presentry || !column.is_ours();
-    let wanted = |column: Column| bench.cell.columns.contains(&column) && is_made(column);
+    // That there can be none is known without a build.
+    let is_none = |column: Column| column == Column::Sdk && bench.scenario.sdk.absent.is_some();
+    let wanted = |column: Column| (bench.cell.columns.contains(&column) || is_none(column)) && is_made(column);
     for (column, make) in COLUMNS.into_iter().filter(|(column, _)| wanted(*column)) {
         let material = Material { bench, prepared: &prepared, chunk, unrewritten, ours: ours.as_deref() };
         let judged = Judging { bench, column, versions: &entry.versions };
