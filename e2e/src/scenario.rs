@@ -631,7 +631,10 @@ fn recipe_files(directory: &Path) -> Result<BTreeMap<String, String>> {
     Ok(files)
 }
 
-/// The keys of `scenario`, and those of `base` that it has not. A part that the scenario says to be absent is not the base's
+/// The key of the files that a scenario adds to its fixture.
+const FILES: &str = "files";
+
+/// The keys of `scenario`, and those of `base` that it has not; the files of both, where they have some. A part that the scenario says to be absent is not the base's
 /// either.
 fn over(base: Table, mut scenario: Table) -> Table {
     let absent: Vec<String> = scenario
@@ -640,8 +643,14 @@ fn over(base: Table, mut scenario: Table) -> Table {
         .map(|absent| absent.keys().cloned().collect())
         .unwrap_or_default();
     for (key, value) in base {
-        if !absent.contains(&key) {
-            scenario.entry(key).or_insert(value);
+        match (scenario.get_mut(&key), value) {
+            (Some(toml::Value::Table(files)), toml::Value::Table(of_base)) if key == FILES => {
+                for (file, text) in of_base {
+                    files.entry(file).or_insert(text);
+                }
+            }
+            (None, value) if !absent.contains(&key) => _ = scenario.insert(key, value),
+            _ => {}
         }
     }
     scenario
@@ -726,7 +735,10 @@ pub(crate) mod tests {
         let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts");
         let base = |name: &str| match name {
             "basic" => Ok(BASIC.to_owned()),
-            "based" => Ok("about = \"the base\"\nbase = \"basic\"\nstatus = \"/base\"".to_owned()),
+            "based" => {
+                Ok("about = \"the base\"\nbase = \"basic\"\nstatus = \"/base\"\n[files]\na = \"1\"\nb = \"1\""
+                    .to_owned())
+            }
             "around" => Ok("base = \"based-around\"".to_owned()),
             "based-around" => Ok("base = \"around\"".to_owned()),
             _ => bail!("there is no `{name}`"),
@@ -813,6 +825,9 @@ pub(crate) mod tests {
         let upon_based = parse("x", "about = \"it\"\nbase = \"based\"").unwrap();
         assert_eq!((upon_based.about.as_str(), upon_based.status.as_str()), ("it", "/base"));
         assert_eq!(upon_based.libraries.len(), 1);
+        let with_files = parse("x", "about = \"it\"\nbase = \"based\"\n[files]\nb = \"2\"").unwrap();
+        let files: Vec<(&str, &str)> = with_files.files.iter().map(|(name, text)| (&**name, &**text)).collect();
+        assert_eq!(files, [("a", "1"), ("b", "2")]);
         refused("about = \"it\"\nbase = \"around\"", "`base` leads back to `around`");
         assert!(based("colour = 1").is_err());
     }

@@ -95,6 +95,7 @@ impl flags::Start {
             nodes,
             fixtures: root.join("fixtures-apps"),
             overlays: root.join(sdk::DIRECTORY),
+            without_sentry: root.join(start::WITHOUT_SENTRY),
             presentry,
             toolchain,
             target,
@@ -193,6 +194,6 @@ mod tests {
             assert_eq!(fixture(&all, name).unwrap().id, name);
         }
         let error = fixture(&all, "heroku").unwrap_err().to_string();
-        assert!(error.contains("hint: there are `basic` and `database` and `sdk-alone`"), "{error}");
+        assert!(error.contains("hint: there are `basic` and `database` and `sdk-basic` and `sdk-alone`"), "{error}");
     }
 }

@@ -37,7 +37,10 @@ pub use figures::{Figures, Packages, Rewritten, StartRow, Started};
 pub use plot::plot;
 
 /// The scenarios whose apps are started.
-pub const FIXTURES: [&str; 3] = ["basic", "database", "sdk-alone"];
+pub const FIXTURES: [&str; 4] = ["basic", "database", "sdk-basic", "sdk-alone"];
+
+/// What makes a build of any of them without Sentry.
+pub const WITHOUT_SENTRY: &str = "e2e/bench/without-sentry";
 
 /// The versions of Node that start them, as the list of versions completes them.
 pub const NODES: [&str; 3] = ["20", "22", "24"];
@@ -67,6 +70,8 @@ pub struct Config {
     pub fixtures: PathBuf,
     /// The directory with what makes the SDK's own build of a fixture.
     pub overlays: PathBuf,
+    /// The directory with what makes a build of any fixture without Sentry.
+    pub without_sentry: PathBuf,
     /// The command, built as it is released.
     pub presentry: PathBuf,
     /// What installs and builds the apps, and runs the command.
@@ -92,7 +97,7 @@ enum Build {
     Sdk,
     /// As presentry leaves it, run with these flags.
     Presentry(&'static [&'static str]),
-    /// As Nitro left it, without Sentry: no start can take less.
+    /// As Nitro left it, of the app without Sentry: no start can take less.
     Bare,
 }
 
@@ -283,6 +288,9 @@ impl Bench<'_> {
         let install = app.install(cache)?.path;
         let entry = Path::new(&scenario.server).join(&scenario.entry);
         let built = app.build(cache, &install, &entry)?.path;
+        let mut files = scenario.files.clone();
+        files.extend(sdk::overlay(&config.without_sentry)?);
+        let bare = App { files: &files, ..app }.build(cache, &install, &entry)?.path;
         let built_by_sdk = if contenders(scenario).iter().any(|contender| contender.build == Build::Sdk) {
             let by_sdk = sdk::scenario(scenario, &scenario.app_in(&source), &config.overlays)?;
             App { files: &by_sdk.files, ..app }.build(cache, &install, &entry)?.path
@@ -306,7 +314,12 @@ impl Bench<'_> {
         };
         let mut copies = Vec::new();
         for (at, contender) in contenders(scenario).iter().enumerate() {
-            let root = copy(&at.to_string(), if contender.build == Build::Sdk { &built_by_sdk } else { &built })?;
+            let source = match contender.build {
+                Build::Sdk => &built_by_sdk,
+                Build::Bare => &bare,
+                Build::Unrewritten | Build::Presentry(_) => &built,
+            };
+            let root = copy(&at.to_string(), source)?;
             if let Build::Presentry(flags) = contender.build {
                 put(&packages, &away, &root)?;
                 self.presentry(None, flags, &scenario.app_in(&root))?;
@@ -455,8 +468,9 @@ fn sample(server: &Server) -> Result<Sample> {
     Ok(Sample { ms, peak_mib: peak_mib(server.id())?, cpu_ms: cpu_ms(server.id())? })
 }
 
-/// What processors have spent on a process so far, threads that have ended included, where the system tells. Linux counts in
-/// ticks, and user space sees a hundred of them in a second.
+/// What processors have spent on a process so far, where the system tells. Linux counts for the process, threads that have
+/// ended included, in ticks, of which user space sees a hundred in a second; and for each thread in nanoseconds. Either may
+/// miss something, so the larger one counts.
 fn cpu_ms(id: u32) -> Result<Option<f64>> {
     const MS_OF_TICK: f64 = 10.0;
     if !cfg!(target_os = "linux") {
@@ -468,7 +482,16 @@ fn cpu_ms(id: u32) -> Result<Option<f64>> {
     let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(11).take(2));
     let ticks: Option<Vec<f64>> = fields.and_then(|fields| fields.map(|field| field.parse().ok()).collect());
     let ticks = ticks.filter(|ticks| ticks.len() == 2).with_context(|| format!("`{file}` names no times"))?;
-    Ok(Some(ticks.iter().sum::<f64>() * MS_OF_TICK))
+    Ok(Some((ticks.iter().sum::<f64>() * MS_OF_TICK).max(cpu_ms_of_threads(id))))
+}
+
+/// What processors have spent on the threads that a process has now; 0 where the system does not tell.
+fn cpu_ms_of_threads(id: u32) -> f64 {
+    const NS_OF_MS: f64 = 1e6;
+    let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let times = threads.filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
+    let ns = times.filter_map(|times| times.split_whitespace().next()?.parse::<f64>().ok());
+    ns.sum::<f64>() / NS_OF_MS
 }
 
 /// The peak resident set of a process so far, where the system tells. Linux writes `VmHWM:    150284 kB`.
@@ -587,6 +610,7 @@ server.listen(port, host, () => console.log(`Listening on http://${host}:${port}
             nodes: Vec::new(),
             fixtures: PathBuf::new(),
             overlays: PathBuf::new(),
+            without_sentry: PathBuf::new(),
             presentry: PathBuf::new(),
             toolchain,
             target: PathBuf::new(),

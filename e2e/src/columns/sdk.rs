@@ -126,8 +126,8 @@ fn with_option(config: &str) -> Result<String> {
     }
 }
 
-/// The files of a directory, by their paths in it.
-fn overlay(directory: &Path) -> Result<BTreeMap<String, String>> {
+/// The files of a directory, by their paths in it; none where it is not there.
+pub(crate) fn overlay(directory: &Path) -> Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
     if !directory.is_dir() {
         return Ok(files);

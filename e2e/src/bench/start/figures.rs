@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::super::rows::{Goal, Sample, extremes, median, rounded};
-use super::{BASELINE, BUNDLED, PRUNED};
+use super::{AHEAD, BARE, BASELINE, BUNDLED, PRUNED};
 
 /// Everything that a run measured.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -195,6 +195,9 @@ impl Figures {
             let wanted = format!("{fixture}, Node.js 20: `{BUNDLED}` in at most {most} of the time of `{BASELINE}`");
             goals.push(goal(wanted, "", ratio(fixture, BUNDLED), most));
         }
+        for one in self.starts.iter().filter(|one| one.label == AHEAD) {
+            goals.extend(self.goals_ahead(one));
+        }
         for one in &self.packages {
             let wanted = format!("{}: with `--prune` at most half of `node_modules`", one.fixture);
             goals.push(goal(wanted, "", Some(one.ratio()), 0.5));
@@ -204,6 +207,25 @@ impl Figures {
             goals.push(goal(format!("{}: `presentry {}` under 2 s", one.fixture, one.label), " s", Some(seconds), 2.0));
         }
         goals
+    }
+
+    /// The goals of a build with SDK 11 whose libraries are injected ahead of time, under one Node.
+    fn goals_ahead(&self, one: &Started) -> Vec<Goal> {
+        let beside = |label| self.starts.iter().find(|other| other.label == label && one.is_beside(other));
+        let wall = |of: &Started| Some(of.median_ms());
+        let most_of_bare = if one.node.starts_with("20.") { 1.8 } else { 1.4 };
+        let goal_beside = |label, what, of: &dyn Fn(&Started) -> Option<f64>, most| {
+            let wanted = format!("{}: `{AHEAD}` in at most {most} of the {what} of `{label}`", node_title(one));
+            let ratio = beside(label).and_then(|other| Some(of(one)? / of(other)?));
+            goal(wanted, "", ratio, most)
+        };
+        [
+            goal_beside(BASELINE, "time", &wall, 0.35),
+            goal_beside(BASELINE, "processor time", &Started::cpu_ms, 0.35),
+            goal_beside(BARE.label, "time", &wall, most_of_bare),
+            goal_beside(BARE.label, "processor time", &Started::cpu_ms, 1.45),
+        ]
+        .into()
     }
 }
 
