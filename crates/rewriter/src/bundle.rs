@@ -7,7 +7,7 @@ use std::{
 };
 
 use memchr::memmem;
-use presentry_parser::{ImportName, RequestForm, Span, StringLiteral, namespace_members};
+use presentry_parser::{ImportName, RequestForm, Span, StringLiteral, namespace_members, parse};
 
 use crate::{
     bundle_header::{AskedFor, bundle_header},
@@ -178,6 +178,31 @@ pub fn with_bundle(sources: &dyn Sources, plan: Plan, entry: &ModulePath, bundle
             Plan { outcome: Outcome::Refused, changes: Vec::new(), proof: None, diagnostics: vec![*error], ..plan }
         }
     }
+}
+
+/// The text of a module as it was before [`with_bundle`] made it name a bundle, whose `modules` stand for these specifiers;
+/// `None` for a text with errors.
+///
+/// ```
+/// use presentry_rewriter::{ModulePath, without_bundle};
+///
+/// let path = |path: &str| ModulePath::new(path).unwrap();
+/// let modules = [(path("sentry.mjs"), "@sentry/node".to_owned())].into();
+/// let text = "import { init } from '../sentry.mjs';";
+/// let before = without_bundle(&path("chunks/a.mjs"), text, &modules);
+/// assert_eq!(before.as_deref(), Some("import { init } from '@sentry/node';"));
+/// ```
+#[must_use]
+pub fn without_bundle(path: &ModulePath, text: &str, modules: &BTreeMap<ModulePath, String>) -> Option<String> {
+    let (record, errors) = parse(text);
+    let requested = record.requested_modules.iter().map(|request| &request.specifier);
+    let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
+    let edits = requested.chain(imported).filter_map(|literal| {
+        let Target::File(file) = resolve(path, &literal.value) else { return None };
+        let span = Span { start: literal.span.start + 1, end: literal.span.end - 1 };
+        Some(TextEdit { span, replacement: modules.get(&file)?.clone() })
+    });
+    errors.is_empty().then(|| apply(text, edits.collect()))
 }
 
 fn repointed(

@@ -39,7 +39,7 @@ mod top_level;
 mod with_channels;
 
 pub use build_plugin::{BuildPlugin, instrumented_by_plugin};
-pub use bundle::{Bundle, PackageImports, package_imports, with_bundle};
+pub use bundle::{Bundle, PackageImports, package_imports, with_bundle, without_bundle};
 pub use bundle_header::{AskedFor, BundleHeader, bundle_header, bundle_line, sealed, tried};
 pub use channels::injects_channels;
 pub use debug_id::without_debug_id;

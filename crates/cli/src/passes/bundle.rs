@@ -197,6 +197,18 @@ fn written_before(
     Ok((bundle.modules.len() == sdk.len()).then_some(bundle))
 }
 
+/// The modules of the bundle that an earlier run has written, each with the specifier that it stands for.
+pub(crate) fn modules_of(place: &Place, tracked: &[Tracked]) -> Result<BTreeMap<ModulePath, String>, Failure> {
+    let mut modules = BTreeMap::new();
+    for one in tracked.iter().filter(|one| one.file.kind == WireChange::Bundle) {
+        let (Some(path), Some(bytes)) = (one.file.path.module(), place.read_file(&one.file.path)?) else { continue };
+        if let Some(specifier) = bundle_header(&bytes).and_then(|header| header.stands_for) {
+            modules.insert(path, specifier);
+        }
+    }
+    Ok(modules)
+}
+
 /// Whether everything that the SDK would inject is injected in the build as a plan leaves it, so that its bundle need not be
 /// able to.
 fn is_injected(plan: &Rewriting) -> bool {

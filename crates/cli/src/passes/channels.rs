@@ -18,7 +18,7 @@ use crate::{
     failure::Failure,
     find::{locate::Build, presets::Runtime},
     passes::{
-        Plan, Refusal, View,
+        Plan, Refusal, View, bundle,
         channels::{
             child::Sdk,
             chunks::{Bundled, Injection, Left},
@@ -39,7 +39,7 @@ use crate::{
 };
 use presentry_rewriter::{
     Holder, Hooks, Injected, Libraries, ModulePath, Outcome, Plan as Rewriting, Request, Sources, WithChannels, marker,
-    module_for_chunks, package_imports, package_name, with_channels,
+    module_for_chunks, package_imports, package_name, with_channels, without_bundle,
 };
 
 /// Injects channels into the libraries of the build, where that is wanted.
@@ -149,9 +149,16 @@ fn written_before(place: &Place, tracked: &[Tracked]) -> Result<Option<Libraries
         }
     }
     let Some(injected) = found else { return Ok(None) };
+    let modules = bundle::modules_of(place, tracked)?;
     let mut files = BTreeMap::new();
     for (path, holder) in injected.files {
-        let Some((_, text)) = others.remove(&path) else { return Ok(None) };
+        let Some((_, mut text)) = others.remove(&path) else { return Ok(None) };
+        if !modules.is_empty() && package_of(path.as_str()).is_none() {
+            // The next pass makes it name the bundle, as it does with a text that was just injected.
+            let code = String::from_utf8(text).ok();
+            let Some(code) = code.and_then(|code| without_bundle(&path, &code, &modules)) else { return Ok(None) };
+            text = code.into_bytes();
+        }
         files.insert(path, WithChannels { text, channels: holder.channels });
     }
     // The moved entry need not hold channels.

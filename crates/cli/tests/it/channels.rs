@@ -716,12 +716,25 @@ fn libraries_in_chunks_hold_channels() {
 fn a_chunk_is_injected_in_a_bundled_and_pruned_build() {
     let app = with_bundler();
     add_chunk(&app);
-    // A chunk of one file with the app imports the SDK as well, and is made to name the bundle.
-    app.write(&format!("{SERVER}/{CHUNK}"), format!("import {{ init }} from '@sentry/node';\n{BUNDLED_LIBRARIES}"));
+    // A chunk of one file with the app imports the SDK as well, and is made to name the bundle. Nothing else imports one of
+    // its packages.
+    for root in [".", SERVER] {
+        let manifest = json!({ "name": "@sentry/other", "version": "11.0.0", "main": "index.mjs" });
+        package(
+            &app,
+            &format!("{root}/node_modules/@sentry/other"),
+            &manifest,
+            &[("index.mjs", "export const a = 1;\n")],
+        );
+    }
+    let imports = "import { init } from '@sentry/node';\nimport { a } from '@sentry/other';\n";
+    app.write(&format!("{SERVER}/{CHUNK}"), format!("{imports}{BUNDLED_LIBRARIES}"));
     let original = app.snapshot();
     for arguments in [BUNDLED, PRUNED] {
         app.succeeds(arguments);
-        assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains("sentry.mjs"));
+        for module in ["sentry-1.mjs", "sentry-2.mjs"] {
+            assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains(module));
+        }
         assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains("tr_ch_apm$db_query.traceSync("));
         assert_eq!(injection(&app), "boolean", "the SDK of the bundle need not inject");
         app.succeeds(&["check"]);

@@ -82,7 +82,9 @@ pub(crate) fn check(view: &View, starts: &[PathBuf], entry: Option<&Path>) -> Ch
         let resolvers = Resolvers::new(&everything);
         for missing in &mut checked.missing {
             let found = resolvers.resolve(&missing.importer, &missing.specifier, missing.means);
-            missing.outside = found.and_then(|found| found.into_iter().next()).map(|(path, _)| path);
+            // A file of the build that is on disk and not in the view will be gone.
+            let path = found.and_then(|found| found.into_iter().next()).map(|(path, _)| path);
+            missing.outside = path.filter(|path| !view.holds(path));
         }
     }
     checked
@@ -418,4 +420,28 @@ fn names_node_module(bytes: &[u8]) -> bool {
 /// An absolute path is no specifier of a hook that a package brings.
 fn may_be_hook(specifier: &str) -> bool {
     !specifier.starts_with('/') && !specifier.contains(char::is_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs};
+
+    use super::*;
+    use crate::store::view::Entry;
+
+    #[test]
+    fn what_will_be_gone_is_not_outside() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = dunce::canonicalize(directory.path()).unwrap();
+        let (output, outside) = (root.join("output"), root.join("outside.mjs"));
+        fs::create_dir(&output).unwrap();
+        fs::write(output.join("index.mjs"), "import './gone.mjs'; import '../outside.mjs';").unwrap();
+        for file in [&output.join("gone.mjs"), &outside] {
+            fs::write(file, "").unwrap();
+        }
+        let view = View::new(&output, BTreeMap::from([(output.join("gone.mjs"), Entry::Gone)]));
+        let missing = check(&view, &[output.join("index.mjs")], None).missing;
+        let found: Vec<_> = missing.iter().map(|one| (one.specifier.as_str(), one.outside.clone())).collect();
+        assert_eq!(found, [("./gone.mjs", None), ("../outside.mjs", Some(outside))]);
+    }
 }
