@@ -314,7 +314,8 @@ fn prove_in(
     let mut later_inits = Vec::new();
     for module in if failures.is_empty() { runtime.iter() } else { Default::default() } {
         let found = inits_behind(graph, module)?;
-        let is_own = |label: &Label| closure.paths().any(|path| path.as_str() == label.path);
+        let starts = || run.starts.iter().map(|(place, _)| &place.module);
+        let is_own = |label: &Label| closure.paths().chain(starts()).any(|path| path.as_str() == label.path);
         later_inits.extend(found.into_iter().filter(|label| !is_own(label)));
     }
     later_inits.sort_by(|a: &Label, b| (&a.path, a.span).cmp(&(&b.path, b.span)));

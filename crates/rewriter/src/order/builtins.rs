@@ -431,8 +431,8 @@ impl Evaluator<'_> {
                         // What came before may have been enough.
                         let condition = self.condition(frame, expression.at, ConditionKind::Test);
                         let mut copy = self.copy(state)?;
-                        copy.path.push(&condition);
-                        state.path.push(&condition);
+                        copy.path.push(&condition, 0);
+                        state.path.push(&condition, 1);
                         self.call(frame, &function, arguments.get(1), given, state, expression, false)?;
                         let before = std::mem::replace(state, State::new());
                         *state = self.meet(Some(before), Some(copy))?;

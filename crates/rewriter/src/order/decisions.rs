@@ -198,9 +198,9 @@ impl Evaluator<'_> {
         let condition = self.condition(frame, test.at, ConditionKind::Test);
         let mut other = self.copy(state)?;
         let mut here = std::mem::replace(state, State::new());
-        here.path.push(&condition);
+        here.path.push(&condition, usize::from(truth));
         here.assume(&tested.value, truth, tested.believed);
-        other.path.push(&condition);
+        other.path.push(&condition, usize::from(!truth));
         other.assume(&tested.value, !truth, tested.believed);
         let first = one(self, &mut here).map(|value| (here, value));
         let second = two(self, &mut other).map(|value| (other, value));
@@ -229,8 +229,8 @@ impl Evaluator<'_> {
             let mut here = self.copy(state)?;
             if is_nullish.is_none() {
                 let condition = self.condition(frame, object.at, ConditionKind::Test);
-                here.path.push(&condition);
-                state.path.push(&condition);
+                here.path.push(&condition, 0);
+                state.path.push(&condition, 1);
             }
             let before = self.shorts.pop().flatten();
             let joined = self.meet(before, Some(here));

@@ -346,9 +346,9 @@ impl<'g> Evaluator<'g> {
         if self.catchers.is_empty() || !self.holds(Rule::CallsMayFail) {
             return;
         }
-        decided.iter().for_each(|condition| state.path.push(condition));
+        decided.iter().for_each(|condition| state.path.push_joined(condition));
         if decided.is_empty() {
-            state.path.push(&Condition { place, kind: ConditionKind::Failure });
+            state.path.push_joined(&Condition { place, kind: ConditionKind::Failure });
         }
         self.throw(state);
     }
@@ -368,7 +368,7 @@ impl<'g> Evaluator<'g> {
         let decided = catcher.state.as_ref().map(|before| before.path.decided_beside(&state.path)).unwrap_or_default();
         catcher.state = self.meet(catcher.state, Some(state));
         if let Some(caught) = &mut catcher.state {
-            decided.iter().for_each(|condition| caught.path.push(condition));
+            decided.iter().for_each(|condition| caught.path.push_joined(condition));
         }
         self.catchers.push(catcher);
     }

@@ -88,7 +88,7 @@ impl Evaluator<'_> {
         match chosen {
             Some(chosen) => {
                 let condition = self.condition(frame, at, ConditionKind::Test);
-                state.path.push(&condition);
+                state.path.push(&condition, chosen);
                 different.swap_remove(chosen)
             }
             None => {

@@ -105,7 +105,7 @@ impl Evaluator<'_> {
         let mut head = state;
         for round in 0..=MOST_ROUNDS {
             let Some(mut inside) = self.copy(&head) else { break };
-            inside.path.push(&condition);
+            inside.path.push(&condition, 1);
             let after = match begin(self, &mut inside) {
                 Some(()) => self.round(frame, looped, inside, exits),
                 None => None,

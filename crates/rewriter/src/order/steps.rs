@@ -192,9 +192,9 @@ impl Evaluator<'_> {
     ) -> Option<(State, State)> {
         let condition = self.condition(frame, test.at, kind);
         let mut other = self.copy(&state)?;
-        state.path.push(&condition);
+        state.path.push(&condition, 1);
         state.assume(&tested.value, true, tested.believed);
-        other.path.push(&condition);
+        other.path.push(&condition, 0);
         other.assume(&tested.value, false, tested.believed);
         Some((state, other))
     }

@@ -930,6 +930,15 @@ fn the_condition_that_decides_is_named() {
             vec!["process.env.A"],
         ),
         ("new Promise(() => { if (process.env.A) throw 1; Sentry.init({}); }).catch(() => {});", vec!["process.env.A"]),
+        // The same code, run on two ways, decides alike on both.
+        (
+            "const f = () => { const g = process.env.A ? () => Sentry.init({}) : () => {}; g(); }; if (process.env.B) f(); else f();",
+            vec!["process.env.A"],
+        ),
+        (
+            "const f = () => { if (process.env.A) Sentry.init({}); }; if (process.env.B) f(); else f();",
+            vec!["process.env.A"],
+        ),
     ] {
         let text = format!("import * as Sentry from '@sentry/node'; {instrumentation}");
         let proof = proof(&text);

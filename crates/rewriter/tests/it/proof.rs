@@ -284,6 +284,16 @@ fn calls_of_init_in_the_runtime_are_seen() {
     assert_eq!(seen, [("c.mjs", 5), ("c.mjs", 5)]);
 }
 
+/// A module that the instrumentation loads at run time is none of the runtime.
+#[test]
+fn the_call_that_starts_sentry_is_no_second_one() {
+    let text = "--- index.mjs\nimport './instrument.mjs';\nawait import('./entry.mjs');\n--- entry.mjs\n--- instrument.mjs\nawait \
+                import('./start.mjs');\n--- start.mjs\nimport { init } from '@sentry/node';\ninit({});\n";
+    let proof = prove(&build(text), &path("index.mjs"));
+    assert!(proof.holds());
+    assert_eq!(proof.later_inits, []);
+}
+
 /// What Sentry's build plugin makes of a chunk of the runtime, and of a library in it.
 const BANNER: &str = ";(function(){var g=globalThis.__SENTRY_ORCHESTRION__=globalThis.__SENTRY_ORCHESTRION__||{};g.bundler=g.bundler||new Set();})();";
 const OF_PLUGIN: &str = "--- _libs/pg.mjs

@@ -88,7 +88,7 @@ type Body = Vec<Statement>;
 type Wrap = fn(&mut Writer, Scope, u32) -> Body;
 
 /// The ways, and how often each is taken.
-const WRAPS: [(u32, Wrap); 15] = [
+const WRAPS: [(u32, Wrap); 16] = [
     (9, Writer::noisy),
     (5, Writer::block),
     (12, Writer::branch),
@@ -103,6 +103,7 @@ const WRAPS: [(u32, Wrap); 15] = [
     (5, Writer::package),
     (6, Writer::class),
     (6, Writer::switched),
+    (6, Writer::chosen),
     (7, Writer::shared),
 ];
 
@@ -955,6 +956,47 @@ impl Writer {
             ],
             _ => vec![s![format!("[() => "), inner, format!("].filter(() => {name}).forEach((run) => run());")]],
         }
+    }
+
+    /// A step that gives one of several functions.
+    fn chosen(&mut self, _: Scope, depth: u32) -> Body {
+        let inner = self.start(FUNCTION, depth);
+        let (mut body, condition) = self.condition();
+        let (f, o) = (self.name("start"), self.name("chosen"));
+        let other = self.one(&["() => {}", "() => Date.now()"]);
+        body.push(s![format!("const {f} = () => "), inner, ";"]);
+        body.extend(match self.below(8) {
+            0 => vec![s![format!("const {o} = {{ ...(("), condition, format!(") && {{ {f} }}) }}; {o}.{f}?.();")]],
+            1 => vec![s![
+                format!("const {o} = {{ {f}: {other}, ...(("),
+                condition,
+                format!(") ? {{ {f} }} : {{}}) }}; {o}.{f}();")
+            ]],
+            2 => vec![
+                s![format!("function {o}(run = {f}) {{ run(); }}")],
+                s![format!("{o}(("), condition, format!(") ? undefined : {other});")],
+            ],
+            3 => vec![
+                s![format!("const {o} = () => {{ if ("), condition, format!(") return {f}; return {other}; }};")],
+                s![format!("{o}()();")],
+            ],
+            4 => vec![
+                s![format!("let {o} = {other};")],
+                s!["if (", condition, format!(") {o} = {f};")],
+                s![format!("{o}();")],
+            ],
+            5 => vec![s![format!("const [{o}] = [("), condition, format!(") ? {f} : {other}]; {o}();")]],
+            6 => vec![
+                s![format!("function {o}() {{ if (new.target) {f}(); }}")],
+                s!["(", condition, format!(") ? new {o}() : {o}();")],
+            ],
+            _ => vec![s![
+                format!("const {o} = Object.assign({{ {f}: {other} }}, ("),
+                condition,
+                format!(") && {{ {f} }}); {o}.{f}();")
+            ]],
+        });
+        body
     }
 
     fn switched(&mut self, scope: Scope, depth: u32) -> Body {
