@@ -3,7 +3,8 @@
 //!
 //! Two things are hard to tell in JavaScript without a tree: whether a `/` divides, and whether a `{` opens the body of a
 //! function. A `/` that may be either is the end of it here. A body follows `=>`, or the parenthesis of something else than
-//! a statement, on the same line: on a line of its own it might be a block.
+//! a statement, on the same line: on a line of its own it might be a block. In a body nothing counts but brackets, and what
+//! may hide one.
 
 use std::ops::Range;
 
@@ -560,7 +561,8 @@ impl<'a> Scanner<'a> {
             b']' | b'"' | b'\'' | b'`' => true,
             // On the left of an operand it is another operator than on the right.
             byte @ (b'+' | b'-') if before.ends_with(&[byte, byte]) => return None,
-            b'}' | b'.' | b'#' | 0x0b => return None,
+            // A slash ends a regular expression, or is an operator.
+            b'}' | b'.' | b'#' | b'/' | 0x0b => return None,
             _ => false,
         };
         // On a new line a slash behind an operand may start a statement.

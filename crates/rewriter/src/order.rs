@@ -222,6 +222,8 @@ fn ended_here(mut evaluator: Evaluator<'_>, entry: &ModulePath) -> (Run, BTreeSe
     let exhausted = evaluator.exhausted;
     let wanted = std::mem::take(&mut evaluator.wanted);
     if !reach.has(Reach::STARTED.or(Reach::STARTED_AFTER_FAILURE)) {
+        // It starts where it is not followed, if at all.
+        end.iter().for_each(|state| evaluator.too_early(state));
         evaluator.look_at_what_was_not_called(end.clone());
     }
     if exhausted && evaluator.log.starts.is_empty() && evaluator.log.late.is_empty() {

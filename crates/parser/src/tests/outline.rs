@@ -127,6 +127,8 @@ fn slashes_in_bodies() {
             "a = {} / 2 / b",
             "a++ / 2 / b",
             "++/'/.lastIndex",
+            "/a/ / b / c",
+            "a / /'/.lastIndex",
             "for (const a of /'/g) {}",
             "if /* a */ (b) /'/.test(c)",
             "if // a\n (b) /'/.test(c)",

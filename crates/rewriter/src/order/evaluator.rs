@@ -165,6 +165,8 @@ pub(super) struct Evaluator<'g> {
     pub(super) wanted: BTreeSet<StepKey>,
     /// How many decisions are being followed to the end of their bodies without joining their two ways.
     pub(super) ways: usize,
+    /// Whether the entry is run once for each of several ways.
+    pub(super) has_entry_ways: bool,
     next: u32,
     pub(super) log: Log,
     /// The files of packages that are followed, by importer and specifier.
@@ -220,6 +222,7 @@ impl<'g> Evaluator<'g> {
             apart: BTreeSet::new(),
             wanted: BTreeSet::new(),
             ways: 0,
+            has_entry_ways: false,
             next: 0,
             log: Log::default(),
             followed: BTreeMap::new(),

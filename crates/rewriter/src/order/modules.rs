@@ -128,7 +128,7 @@ impl Evaluator<'_> {
         if !self.apart.contains(&(None, NOWHERE)) {
             return self.module(path, &mut state).map(|()| state);
         }
-        self.choices = Some(Choices::default());
+        (self.choices, self.has_entry_ways) = (Some(Choices::default()), true);
         let mut ended = None;
         while let Some(mut way) = self.copy(&state) {
             let end = self.module(path, &mut way).map(|()| way);
@@ -334,8 +334,9 @@ impl Evaluator<'_> {
         } else if self.is_early(state) && !sdk::is_of_sentry(specifier) {
             let package = EarlyPackage { specifier: specifier.to_owned(), place };
             let is_in_order = self.loose == 0 && !state.detached && self.beside == 0;
-            if is_in_order && state.reach.has(Reach::STARTED) {
-                // On the paths on which Sentry has not started here it may start later, or never.
+            if is_in_order && (state.reach.has(Reach::STARTED) || self.ways > 0 || self.has_entry_ways) {
+                // On the paths on which Sentry has not started here it may start later, or never. Beside a way that is followed
+                // by itself are others.
                 Rc::make_mut(&mut state.packages).insert(package);
             } else {
                 self.log.packages.insert(package);

@@ -1160,13 +1160,23 @@ fn libraries_without_a_start() {
         "await import('graphql'); Sentry.init({});",
         "if (process.env.A) Sentry.init({}); await import('graphql'); Sentry.init({});",
         "if (process.env.A) await import('graphql'); Sentry.init({});",
+        "const f = process.env.A ? () => Sentry.init({}) : () => {}; await import('graphql'); f();",
         "await import('./node_modules/graphql/index.js'); Sentry.init({});",
     ] {
         let own = format!("import * as Sentry from '@sentry/node'; {instrumentation}\n--- {library}");
         check(Verdict::NotProven, Some("library-before-init"), &[&own]);
     }
-    let after = "if (process.env.A) Sentry.init({}); await import('graphql');";
-    conditional(&[&format!("import * as Sentry from '@sentry/node'; {after}\n--- {library}")]);
+    for after in [
+        "if (process.env.A) Sentry.init({}); await import('graphql');",
+        // Ways that are followed apart, since each has a function of its own.
+        "try { const a = `${Math.max(1, 2)}`; Sentry.init({}); } catch {} await import('graphql');",
+        "const f = process.env.A ? () => Sentry.init({}) : () => {}; f(); await import('graphql');",
+    ] {
+        conditional(&[&format!("import * as Sentry from '@sentry/node'; {after}\n--- {library}")]);
+    }
+    let by_export = "import { f } from './f.mjs'; f(); /* @sentry */ await import('graphql');\n--- f.mjs\n\
+                     import * as Sentry from '@sentry/node'; export const f = process.env.A ? () => Sentry.init({}) : () => {};";
+    conditional(&[&format!("{by_export}\n--- {library}")]);
 }
 
 /// Each calls `load`, which loads the runtime, in a way of its own before Sentry starts.
