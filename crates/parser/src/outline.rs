@@ -606,16 +606,7 @@ impl<'a> Scanner<'a> {
 const LONGEST_WORD: usize = 10;
 
 /// The letters with which words begin that tell something.
-const STARTS_TELLING: [bool; 256] = {
-    let mut table = [false; 256];
-    let letters = b"acdefinorstvwy";
-    let mut at = 0;
-    while at < letters.len() {
-        table[letters[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
+const STARTS_TELLING: [bool; 256] = with([false; 256], b"acdefinorstvwy");
 
 /// Which bytes words are made of.
 const IS_WORD: [bool; 256] = {
@@ -629,16 +620,17 @@ const IS_WORD: [bool; 256] = {
 };
 
 /// The bytes that neither open or close a bracket nor may hide one: words, spaces and operators without the slash.
-const IS_DULL: [bool; 256] = {
-    let mut table = IS_WORD;
-    let others = b" \t\x0b\x0c\n\r.#=+-*%<>!&|^~?:,;";
+const IS_DULL: [bool; 256] = with(IS_WORD, b" \t\x0b\x0c\n\r.#=+-*%<>!&|^~?:,;");
+
+/// A table of bytes with more of them in it.
+const fn with(mut table: [bool; 256], bytes: &[u8]) -> [bool; 256] {
     let mut at = 0;
-    while at < others.len() {
-        table[others[at] as usize] = true;
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
         at += 1;
     }
     table
-};
+}
 
 /// Whether a word stands before an operand, so that a slash behind it starts a regular expression.
 fn is_before_operand(word: &[u8]) -> bool {
