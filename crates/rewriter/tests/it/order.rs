@@ -930,15 +930,6 @@ fn the_condition_that_decides_is_named() {
             vec!["process.env.A"],
         ),
         ("new Promise(() => { if (process.env.A) throw 1; Sentry.init({}); }).catch(() => {});", vec!["process.env.A"]),
-        // The same code, run on two ways, decides alike on both.
-        (
-            "const f = () => { const g = process.env.A ? () => Sentry.init({}) : () => {}; g(); }; if (process.env.B) f(); else f();",
-            vec!["process.env.A"],
-        ),
-        (
-            "const f = () => { if (process.env.A) Sentry.init({}); }; if (process.env.B) f(); else f();",
-            vec!["process.env.A"],
-        ),
     ] {
         let text = format!("import * as Sentry from '@sentry/node'; {instrumentation}");
         let proof = proof(&text);
@@ -950,6 +941,24 @@ fn the_condition_that_decides_is_named() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The same code, run on two ways, decides alike on both.
+#[test]
+fn what_a_module_decides_on_two_ways_is_named() {
+    let module =
+        "import * as Sentry from '@sentry/node';\nconst f = process.env.A ? () => Sentry.init({}) : () => {}; f();\n";
+    for instrumentation in [
+        "await import('./m.mjs');",
+        "if (process.env.B) await import('./m.mjs'); else await import('./m.mjs');",
+        "if (process.env.B) { await import('./m.mjs'); } await import('./m.mjs');",
+    ] {
+        let proof = proof(&format!("/* @sentry */ {instrumentation}\n--- m.mjs\n{module}"));
+        assert_eq!(proof.verdict, Verdict::UnderCondition, "{instrumentation}");
+        let warning = proof.warnings.iter().find(|warning| warning.code.name == "init-conditional").unwrap();
+        let places: Vec<_> = warning.labels.iter().map(|label| (label.path.as_str(), label.span.of(module))).collect();
+        assert_eq!(places, [("m.mjs", "process.env.A")], "{instrumentation}");
+    }
 }
 
 /// Functions of Node that surely call what they are given.

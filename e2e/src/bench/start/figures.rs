@@ -340,6 +340,19 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn goals_ahead_compare_with_both() {
+        let of = |ahead: f64| {
+            let starts = [(BASELINE, 1000.0), (AHEAD, ahead), (BARE.label, 200.0)];
+            let starts = starts.map(|(label, ms)| started("sdk-alone", "22.1.0", label, &[ms])).into();
+            let goals = Figures { starts, ..Figures::default() }.goals();
+            goals.iter().filter(|goal| goal.text.contains(AHEAD)).map(|goal| goal.holds).collect::<Vec<_>>()
+        };
+        assert_eq!(of(270.0), [Some(true); 4]);
+        assert_eq!(of(285.0), [Some(true), Some(true), Some(false), Some(true)]);
+        assert_eq!(of(400.0), [Some(false); 4]);
+    }
+
+    #[test]
     fn the_table_has_everything() {
         let mut figures = measured();
         let unknown = Sample { peak_mib: None, ..figures.starts[1].samples[0] };
