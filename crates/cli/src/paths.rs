@@ -43,6 +43,14 @@ impl OutputPath {
     }
 }
 
+/// A path below a directory, as [`Path::join`] gives it, in the one allocation that it takes: there may be thousands.
+pub(crate) fn join(directory: &Path, below: &str) -> PathBuf {
+    let mut path = PathBuf::with_capacity(directory.as_os_str().len() + 1 + below.len());
+    path.push(directory);
+    path.push(below);
+    path
+}
+
 impl TryFrom<String> for OutputPath {
     type Error = String;
 

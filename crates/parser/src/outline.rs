@@ -514,14 +514,25 @@ impl<'a> Scanner<'a> {
         if follows { self.skip_body() } else { self.open(Level::Brace) }
     }
 
-    /// Goes through the body of a function, in which only brackets count, and what may hide one.
+    /// Goes through the body of a function, in which only brackets count, and what may hide one. Braces alone tell where it
+    /// ends; the others are looked at where they have to tell what a slash means.
     fn skip_body(&mut self) -> Option<()> {
+        let (start, around, comment) = (self.at, self.levels.len(), self.comment.clone());
+        self.body(&IS_DULL_BETWEEN_BRACES).or_else(|| {
+            self.levels.truncate(around);
+            (self.at, self.comment) = (start, comment);
+            self.body(&IS_DULL)
+        })
+    }
+
+    fn body(&mut self, is_dull: &[bool; 256]) -> Option<()> {
         let around = self.levels.len();
         self.open(Level::Brace)?;
         let start = self.at;
+        let knows_heads = !is_dull[usize::from(b'(')];
         loop {
-            self.at += self.text[self.at..].iter().position(|byte| !IS_DULL[usize::from(*byte)])?;
-            match self.text[self.at] {
+            self.at += dull(&self.text[self.at..], is_dull);
+            match *self.text.get(self.at)? {
                 quote @ (b'"' | b'\'') => self.string(quote)?,
                 b'`' => self.template()?,
                 b'(' => self.open(Level::Parenthesis)?,
@@ -529,7 +540,7 @@ impl<'a> Scanner<'a> {
                 b'{' => self.open(Level::Brace)?,
                 b'/' if self.peek(1) == b'/' => self.skip_line(),
                 b'/' if self.peek(1) == b'*' => self.comment()?,
-                b'/' if self.divides()? => self.at += 1,
+                b'/' if self.divides(knows_heads)? => self.at += 1,
                 b'/' => self.regular_expression()?,
                 close @ (b')' | b']' | b'}') => {
                     let end = self.at;
@@ -545,7 +556,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether a slash in the body of a function divides; `None` where what stands before it does not tell.
-    fn divides(&self) -> Option<bool> {
+    fn divides(&self, knows_heads: bool) -> Option<bool> {
         let before = self.text[..self.at].trim_ascii_end();
         let before = if self.comment.contains(&before.len().saturating_sub(1)) {
             self.text[..self.comment.start].trim_ascii_end()
@@ -557,6 +568,7 @@ impl<'a> Scanner<'a> {
                 b"of" => return None,
                 word => !is_before_operand(word),
             },
+            b')' if !knows_heads => return None,
             b')' => !self.closes_head()?,
             b']' | b'"' | b'\'' | b'`' => true,
             // On the left of an operand it is another operator than on the right.
@@ -621,6 +633,17 @@ const IS_WORD: [bool; 256] = {
 
 /// The bytes that neither open or close a bracket nor may hide one: words, spaces and operators without the slash.
 const IS_DULL: [bool; 256] = with(IS_WORD, b" \t\x0b\x0c\n\r.#=+-*%<>!&|^~?:,;");
+
+/// The same, with the brackets that are no braces.
+const IS_DULL_BETWEEN_BRACES: [bool; 256] = with(IS_DULL, b"()[]");
+
+/// How many bytes at the start of a text are dull. Eight at a time take half of the time.
+fn dull(text: &[u8], is_dull: &[bool; 256]) -> usize {
+    let (eights, _) = text.as_chunks::<8>();
+    let all = |eight: &[u8; 8]| eight.iter().fold(true, |all, byte| all & is_dull[usize::from(*byte)]);
+    let at = eights.iter().take_while(|eight| all(eight)).count() * 8;
+    at + text[at..].iter().take_while(|byte| is_dull[usize::from(**byte)]).count()
+}
 
 /// A table of bytes with more of them in it.
 const fn with(mut table: [bool; 256], bytes: &[u8]) -> [bool; 256] {

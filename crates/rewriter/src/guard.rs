@@ -1,12 +1,12 @@
 //! The guard of a facade: the lines that compare the running server with the proof, and how they are known again.
 
+pub(crate) mod function;
+
 use std::collections::BTreeSet;
 
 use crate::specifier::string_literal;
 
-/// The function that compares. It is declared at the end of a facade. It does not write `globalThis.` before
-/// `__SENTRY_ORCHESTRION__`: `build_plugin.rs` knows the builds of Sentry's plugin by that.
-pub(crate) const FUNCTION: &str = include_str!("guard.mjs");
+pub(crate) use self::function::FUNCTION;
 
 /// What a facade calls once the runtime is loaded.
 pub(crate) const SETTLE: &str = "_settle";

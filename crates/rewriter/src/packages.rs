@@ -7,7 +7,7 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     sources::{ModulePath, Sources},
@@ -61,20 +61,22 @@ impl Manifest {
     fn read(bytes: &[u8]) -> Self {
         // Node ends with an error where it is not JSON; there is nothing to be found then.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let Ok(Value::Object(mut members)) = serde_json::from_slice(bytes) else { return Self::default() };
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-        let kind = match members.get("type").and_then(Value::as_str) {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_slice(bytes).unwrap_or_default();
+        // The others, such as the dependencies, are not read.
+        let member = |name: &str| serde_json::from_str::<Value>(members.get(name)?.get()).ok();
+        let text = |name: &str| member(name)?.as_str().map(str::to_owned);
+        let kind = match text("type").as_deref() {
             Some("module") => Some(PackageType::Module),
             Some("commonjs") => Some(PackageType::CommonJs),
             _ => None,
         };
         Self {
-            name: text(members.get("name")),
-            version: text(members.get("version")),
-            main: text(members.get("main")),
+            name: text("name"),
+            version: text("version"),
+            main: text("main"),
             kind,
-            exports: members.remove("exports").filter(|exports| !exports.is_null()),
-            imports: members.remove("imports"),
+            exports: member("exports").filter(|exports| !exports.is_null()),
+            imports: member("imports"),
         }
     }
 }

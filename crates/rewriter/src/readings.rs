@@ -12,7 +12,7 @@ use presentry_parser::{
     module_requests, outline,
 };
 
-use crate::bundle_header::bundle_header;
+use crate::{bundle_header::bundle_header, guard::function::without_function};
 
 /// What [`outline`] finds in a text: an outline, and the errors that it came upon.
 pub type ReadOutline = (Outline, Vec<SyntaxError>);
@@ -75,7 +75,7 @@ impl Readings {
                 return ReadModule { record, errors, ..ReadModule::default() };
             }
             // One reading gives everything; the bindings cost little beside the syntax tree.
-            let (ModuleAnalysis { record, bindings, floating_imports }, errors) = analyze(text);
+            let (ModuleAnalysis { record, bindings, floating_imports }, errors) = analyze(&without_function(text));
             ReadModule {
                 record: Arc::new(record),
                 bindings: bindings.into(),
@@ -97,7 +97,7 @@ impl Readings {
     /// The steps of its evaluation; `None` where it cannot be read.
     #[must_use]
     pub fn evaluation(&self, text: &str) -> Option<Arc<Evaluation>> {
-        self.evaluations.of(text, |text| evaluation(text).map(Arc::new))
+        self.evaluations.of(text, |text| evaluation(&without_function(text)).map(Arc::new))
     }
 }
 

@@ -407,22 +407,30 @@ fn repointing(
     moved: &ModulePath,
 ) -> Result<Vec<TextEdit>, Box<Diagnostic>> {
     let module = &importer.module;
-    let mut edits = Vec::new();
-    for specifier in &importer.specifiers {
+    let edit_of = |specifier: &StringLiteral| {
         let edit = repoint(&module.text, specifier, moved.file_name());
-        edits.push(edit.ok_or_else(|| Box::new(codes::unrepointable_specifier(module, specifier.span)))?);
-    }
-    // The proof does not look into the runtime, so what was meant is checked here.
-    let (record, errors) = presentry_parser::parse(&apply(&module.text, edits.clone()));
-    let requested = record.requested_modules.iter().map(|request| &request.specifier);
-    let imported = record.dynamic_imports.iter().filter_map(|import| import.specifier.as_ref());
-    let names_moved =
-        |specifier: &&StringLiteral| graph.resolve(&module.path, &specifier.value) == Target::File(moved.clone());
-    let repointed = requested.chain(imported).filter(names_moved).count();
-    if !errors.is_empty() || repointed != importer.specifiers.len() {
-        return Err(Box::new(codes::unrepointable_specifier(module, importer.specifiers[0].span)));
-    }
-    Ok(edits)
+        // The proof does not look into the runtime, so what was meant is checked here.
+        edit.filter(|edit| names_file(graph, &module.path, &literal_after(&module.text, specifier, edit), moved))
+            .ok_or_else(|| Box::new(codes::unrepointable_specifier(module, specifier.span)))
+    };
+    importer.specifiers.iter().map(edit_of).collect()
+}
+
+/// The literal of a specifier with an edit in it.
+fn literal_after(text: &str, specifier: &StringLiteral, edit: &TextEdit) -> String {
+    let TextEdit { span: Span { start, end }, replacement } = edit.clone();
+    let span = Span { start: start - specifier.span.start, end: end - specifier.span.start };
+    apply(specifier.span.of(text), vec![TextEdit { span, replacement }])
+}
+
+/// Whether a text is a literal, and names a file from a module.
+fn names_file(graph: &Graph<'_>, importer: &ModulePath, literal: &str, file: &ModulePath) -> bool {
+    let (record, errors) = presentry_parser::parse(&format!("import({literal});"));
+    let specifier = match record.dynamic_imports.as_slice() {
+        [import] if errors.is_empty() => import.specifier.as_ref(),
+        _ => None,
+    };
+    specifier.is_some_and(|specifier| graph.resolve(importer, &specifier.value) == Target::File(file.clone()))
 }
 
 /// A path beside a file that nothing has.

@@ -1,5 +1,5 @@
 //! `not-as-proven`: a server that runs differs from what was proven of its build. The guard of a facade prints it
-//! (`guard.mjs` of the rewriter), and no command.
+//! (`guard/function.mjs` of the rewriter), and no command.
 
 use presentry_rewriter::diagnostics::{Code, Severity};
 

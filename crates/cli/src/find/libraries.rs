@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
 };
@@ -13,7 +12,15 @@ use presentry_rewriter::{
 };
 use serde::Deserialize;
 
-use crate::{diagnostics::bundled_library, find::texts::Texts, paths::show, store::disk::DiskSources};
+use crate::{
+    diagnostics::bundled_library,
+    find::texts::Texts,
+    paths::{join, show},
+    store::{
+        disk::DiskSources,
+        view::{Kind, View},
+    },
+};
 
 /// Where Nitro 3 puts modules that are made of packages alone, relative to the server directory. Nitro 2 has no such
 /// directory.
@@ -153,28 +160,19 @@ struct Script {
 /// The scripts of a directory that are not in packages, and whose name tells that they matter.
 fn scripts(directory: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Script> {
     let mut found = Vec::new();
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut entries: Vec<(OsString, fs::DirEntry)> = entries.map(|entry| (entry.file_name(), entry)).collect();
-    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let is_there = |file: OsString| entries.binary_search_by(|(name, _)| name.cmp(&file)).is_ok();
-    for (name, entry) in &entries {
-        let matters = name.to_str().is_some_and(|name| is_script(name) && is_wanted(name));
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && name != "node_modules" => found.extend(scripts(&entry.path(), is_wanted)),
-            Ok(kind) if kind.is_file() && matters => {
-                found.push(Script { path: entry.path(), has_map: is_there(map_of(name)) });
+    let entries = View::everything().list(directory);
+    let has_maps = entries.keys().any(|name| name.ends_with(".map"));
+    for (name, kind) in &entries {
+        match kind {
+            Kind::Directory if name != "node_modules" => found.extend(scripts(&join(directory, name), is_wanted)),
+            Kind::File if is_script(name) && is_wanted(name) => {
+                let has_map = has_maps && entries.contains_key(&format!("{name}.map"));
+                found.push(Script { path: join(directory, name), has_map });
             }
             _ => {}
         }
     }
     found
-}
-
-/// The name of the source map of a script.
-fn map_of(script: &OsStr) -> OsString {
-    let mut map = script.to_owned();
-    map.push(".map");
-    map
 }
 
 /// The files that a script was made of, as its source map has them; `None` where it has none, or one that does not tell.
@@ -184,7 +182,7 @@ fn sources_of(script: &Path) -> Option<Vec<String>> {
         #[serde(default)]
         sources: Vec<Option<String>>,
     }
-    let map: SourceMap = serde_json::from_slice(&fs::read(map_of(script.as_os_str())).ok()?).ok()?;
+    let map: SourceMap = serde_json::from_slice(&fs::read(script.with_added_extension("map")).ok()?).ok()?;
     Some(map.sources.into_iter().flatten().collect::<Vec<_>>()).filter(|sources| !sources.is_empty())
 }
 

@@ -388,6 +388,9 @@ impl Reporter<'_> {
 
     /// What will not be there where the server runs either.
     fn unsupplied(&self, view: &View, missing: Vec<Missing>) -> Vec<Missing> {
+        if missing.is_empty() {
+            return missing;
+        }
         let manifest = view.bytes(&self.place.server.join(dependencies::FILE)).unwrap_or_default();
         let named: BTreeSet<String> = dependencies::versions(&manifest).into_keys().collect();
         missing.into_iter().filter(|missing| !self.supply.has(missing, &named)).collect()

@@ -2,16 +2,17 @@
 
 use std::{
     borrow::Cow,
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use oxc_resolver::FileSystem as _;
 use presentry_rewriter::{ModulePath, ReadError, Readings, Sources, is_script};
 
 use crate::{
-    paths::module_path,
+    paths::{join, module_path},
     store::{
         manifest::DIRECTORY,
         view::{Kind, View},
@@ -23,6 +24,8 @@ use crate::{
 pub(crate) struct DiskSources {
     root: PathBuf,
     view: View,
+    /// Where directories of modules lie, by their paths below the root.
+    directories: Arc<Mutex<HashMap<String, PathBuf>>>,
 }
 
 impl DiskSources {
@@ -33,7 +36,7 @@ impl DiskSources {
 
     /// The same as a view has them.
     pub(crate) fn of(view: View, root: &Path) -> Self {
-        Self { root: root.to_owned(), view }
+        Self { root: root.to_owned(), view, directories: Arc::default() }
     }
 
     /// The files that the modules are among.
@@ -41,11 +44,31 @@ impl DiskSources {
         &self.view
     }
 
+    /// Where a file lies. Most are no links, so that it is enough to follow the path of their directory, once.
+    fn real(&self, path: &ModulePath) -> Option<PathBuf> {
+        let directory = self.real_directory(path.directory())?;
+        let file = join(&directory, path.file_name());
+        match self.view.symlink_metadata(&file).ok()?.is_symlink() {
+            true => self.view.canonicalize(&file).ok(),
+            false => Some(file),
+        }
+    }
+
+    fn real_directory(&self, below: &str) -> Option<PathBuf> {
+        let known = || self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(real) = known().get(below) {
+            return Some(real.clone());
+        }
+        let real = self.view.canonicalize(&join(&self.root, below)).ok()?;
+        known().insert(below.to_owned(), real.clone());
+        Some(real)
+    }
+
     fn list(&self, walk: &mut Walk, directory: &Path, prefix: &str) -> Result<(), ReadError> {
         // A specifier is text, so Node cannot import a file whose name is not UTF-8.
         let names = self.view.try_list(directory).map_err(|error| read_error(&display(prefix), &error))?;
         for (name, kind) in names {
-            let path = format!("{prefix}{name}");
+            let path = [prefix, name.as_str()].concat();
             match kind {
                 Kind::File => walk.file(path, &name),
                 Kind::Directory => self.directory(walk, &directory.join(&name), &name, path)?,
@@ -97,7 +120,7 @@ impl Walk {
 impl Sources for DiskSources {
     fn read(&self, path: &ModulePath) -> Result<Option<Cow<'_, [u8]>>, ReadError> {
         self.view
-            .file(&self.root.join(path.as_str()))
+            .file(&join(&self.root, path.as_str()))
             .map(|bytes| bytes.map(Cow::Owned))
             .map_err(|error| read_error(path.as_str(), &error))
     }
@@ -118,8 +141,8 @@ impl Sources for DiskSources {
     }
 
     fn canonical(&self, path: &ModulePath) -> ModulePath {
-        let real = self.view.canonicalize(&self.root.join(path.as_str()));
-        real.ok().and_then(|real| module_path(&self.root, &real)).unwrap_or_else(|| path.clone())
+        let real = self.real(path);
+        real.and_then(|real| module_path(&self.root, &real)).unwrap_or_else(|| path.clone())
     }
 
     fn readings(&self) -> Option<&Readings> {

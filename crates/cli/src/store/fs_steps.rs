@@ -187,13 +187,13 @@ impl Root {
 fn at_once(paths: &[PathBuf], work: impl Fn(&Path) -> io::Result<()> + Sync) -> io::Result<()> {
     const THREADS: usize = 16;
     let share = paths.len().div_ceil(THREADS).max(1);
+    let work_on = |share: &[PathBuf]| share.iter().try_for_each(|path| work(path));
     std::thread::scope(|scope| {
-        let work = &work;
-        let threads: Vec<_> = paths
-            .chunks(share)
-            .map(|share| scope.spawn(move || share.iter().try_for_each(|path| work(path))))
-            .collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a panic was printed"))
+        let mut shares = paths.chunks(share);
+        let own = shares.next().unwrap_or_default();
+        let threads: Vec<_> = shares.map(|share| scope.spawn(|| work_on(share))).collect();
+        let own = work_on(own);
+        threads.into_iter().map(|thread| thread.join().expect("a panic was printed")).fold(own, Result::and)
     })
 }
 

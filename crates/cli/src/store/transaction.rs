@@ -1,7 +1,7 @@
 //! Writing to a build, all or nothing. This is the only caller of [`Root`](crate::store::fs_steps::Root).
 //!
-//! 1. *Stage*, in `.presentry/` alone: every file that will have other contents gets a second name there, the contents are
-//!    written and synced, and last the journal, which lists both, takes its name.
+//! 1. *Stage*, in `.presentry/` alone: every file that will have other contents gets a second name there, the contents and
+//!    the journal, which lists both, are written and synced, and last the journal takes its name.
 //! 2. *Apply*: new directories are made, and each file is compared with what the plan was made for and replaced by a
 //!    rename. A file that goes is renamed to its name in `.presentry/`, where no one else changes it, and compared there.
 //! 3. *Commit*: the journal is renamed to be the manifest. Directories of ours in which nothing of ours is left go after
@@ -173,14 +173,16 @@ fn stage(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), Transacti
             written.push(new);
         }
     }
-    place.root.sync_files(&written).map_err(|error| failed(place.shown_directory(), error))?;
-    let journal =
-        serde_json::to_vec_pretty(next).map_err(|error| failed(place.shown_directory(), io::Error::other(error)))?;
-    write_journal(place, &journal).map_err(|error| failed(place.shown_directory(), error))?;
-    if created {
-        place.root.sync_dir(&place.server).map_err(|error| failed(place.shown.clone(), error))?;
-    }
-    Ok(())
+    let in_store = |error| failed(place.shown_directory(), error);
+    let part = directory.join(JOURNAL_PART);
+    let journal = serde_json::to_vec_pretty(next).map_err(|error| in_store(io::Error::other(error)))?;
+    place.root.write_new(&part, &journal, None).map_err(in_store)?;
+    written.push(part.clone());
+    place.root.sync_files(&written).map_err(in_store)?;
+    place.root.rename(&part, &directory.join(JOURNAL)).map_err(in_store)?;
+    let server = created.then(|| place.server.clone());
+    let names: Vec<PathBuf> = [directory].into_iter().chain(server).collect();
+    place.root.sync_dirs(&names).map_err(in_store)
 }
 
 /// A rename replaces what has the name already.
@@ -268,15 +270,6 @@ fn with_type_of(_: &Path, permissions: &fs::Permissions) -> io::Result<fs::Permi
     Ok(permissions.clone())
 }
 
-fn write_journal(place: &Place, journal: &[u8]) -> io::Result<()> {
-    let directory = place.directory();
-    let part = directory.join(JOURNAL_PART);
-    place.root.write_new(&part, journal, None)?;
-    place.root.sync_files(std::slice::from_ref(&part))?;
-    place.root.rename(&part, &directory.join(JOURNAL))?;
-    place.root.sync_dir(&directory)
-}
-
 fn apply(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), TransactionError> {
     let needed = |directory: &&OutputPath| {
         steps
@@ -299,8 +292,10 @@ fn apply(place: &Place, next: &Manifest, steps: &[Step]) -> Result<(), Transacti
         place.root.rename(&place.saved(&SavedName::new_contents(number)), &step.real).map_err(failed)?;
     }
     compare_what_went(place, steps)?;
-    // What went has its new name on the disk before it loses the old one.
-    place.root.sync_dir(&place.directory()).map_err(|error| failed(place.shown_directory(), error))?;
+    if steps.iter().any(|step| step.goes_to().is_some()) {
+        // It has its new name on the disk before it loses the old one.
+        place.root.sync_dir(&place.directory()).map_err(|error| failed(place.shown_directory(), error))?;
+    }
     sync_directories(place, steps.iter().map(|step| step.real.as_path()).chain(made.iter().map(PathBuf::as_path)))
 }
 

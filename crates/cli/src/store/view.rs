@@ -4,7 +4,8 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Component, Path, PathBuf},
     sync::Arc,
 };
@@ -155,12 +156,14 @@ impl View {
     /// A file; `None` when there is none.
     pub(crate) fn file(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         let absent = |error: io::Error| if is_absent(&error) { Ok(None) } else { Err(error) };
-        match FileSystem::metadata(self, path) {
-            Ok(metadata) if !metadata.is_file() => return Ok(None),
-            Err(error) => return absent(error),
-            Ok(_) => {}
-        }
-        FileSystem::read(self, path).map_or_else(absent, |bytes| Ok(Some(bytes)))
+        let of_disk = !self.has_links && !self.entries.contains_key(path) && self.holds(path);
+        let read = if of_disk { regular_file(path) } else { self.file_of_view(path) };
+        read.or_else(absent)
+    }
+
+    fn file_of_view(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        let is_file = FileSystem::metadata(self, path)?.is_file();
+        is_file.then(|| FileSystem::read(self, path)).transpose()
     }
 
     /// What a directory holds, by name, links not followed; nothing where it cannot be listed.
@@ -170,7 +173,7 @@ impl View {
 
     /// The same.
     pub(crate) fn try_list(&self, directory: &Path) -> io::Result<BTreeMap<String, Kind>> {
-        let mut found = BTreeMap::new();
+        let mut listed_files = Vec::new();
         let listed = match fs::read_dir(directory) {
             Ok(listed) => Some(listed),
             Err(error) if is_absent(&error) && self.directories.contains(directory) => None,
@@ -185,8 +188,9 @@ impl View {
                 kind if kind.is_file() => Kind::File,
                 _ => continue,
             };
-            found.insert(name, kind);
+            listed_files.push((name, kind));
         }
+        let mut found = BTreeMap::from_iter(listed_files);
         for (path, entry) in
             self.entries.range(directory.to_owned()..).take_while(|(path, _)| path.starts_with(directory))
         {
@@ -267,6 +271,18 @@ impl View {
         }
         Err(io::ErrorKind::NotFound.into())
     }
+}
+
+/// The bytes of a file on disk; `None` where something else lies there, which is not read: a pipe has no end.
+fn regular_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    // Read as it is, a file would be asked for its size once more.
+    fs::File::open(path)?.take(u64::MAX).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// What a name in a directory is.

@@ -100,6 +100,32 @@ fn an_instrumentation_from_source_opens_what_cannot_be_taken_apart() {
 }
 
 #[test]
+fn the_function_of_the_guard_changes_no_proof() {
+    let proof_of = |files: &MemorySources, build: &Build| prove(files, &build.entry);
+    let mut seen = 0;
+    for (build, planned) in rewritten() {
+        let mut files = applied(build.sources.clone(), planned);
+        let facade = String::from_utf8(files.read(&build.entry).unwrap().unwrap().into_owned()).unwrap();
+        if !facade.contains("function _guard(") {
+            continue;
+        };
+        seen += 1;
+        let known = proof_of(&files, build);
+        assert!(known.holds() && known.guarded, "{}", build.id);
+        // A function that differs in a letter of its comment is read as a whole.
+        let other = facade.replace("// Compares the running", "// compares the running");
+        assert_ne!(other, facade);
+        files.insert(build.entry.clone(), other.into_bytes());
+        assert_eq!(proof_of(&files, build), known, "{}", build.id);
+        // One that does something else does not go unseen.
+        let silent = facade.replace("// Compares the running", "throw 1; //he running");
+        files.insert(build.entry.clone(), silent.into_bytes());
+        assert_ne!(proof_of(&files, build), known, "{}", build.id);
+    }
+    assert!(seen > 50, "{seen}");
+}
+
+#[test]
 fn a_top_level_import_is_the_first_and_proves_nothing() {
     let mut seen = 0;
     for build in builds() {

@@ -10,7 +10,7 @@ use std::{
 
 use memchr::memmem;
 use oxc_resolver::{FileSystem as _, ModuleType, ResolveError, ResolveOptions, ResolverGeneric};
-use presentry_parser::{FileGoal, Phase, RequestMeans, Span, StringLiteral, parse, run_time_requests};
+use presentry_parser::{FileGoal, Phase, RequestMeans, Span, StringLiteral, run_time_requests};
 use url::Url;
 
 use crate::{parallel, store::view::View};
@@ -242,7 +242,7 @@ impl<'v> Resolvers<'v> {
     fn requests_of(&self, file: &Path, format: Format, is_entry: bool) -> Vec<Answer> {
         let Some(bytes) = (format != Format::Leaf).then(|| self.view.bytes(file)).flatten() else { return Vec::new() };
         let mut seen = BTreeSet::new();
-        let floating = is_entry.then(|| floating_imports(&bytes)).into_iter().flatten();
+        let floating = is_entry.then(|| floating_imports(self.view, &bytes)).into_iter().flatten();
         requests(self.view, &bytes, format)
             .into_iter()
             .chain(floating)
@@ -366,11 +366,11 @@ fn requests(view: &View, bytes: &[u8], format: Format) -> Vec<Request> {
 }
 
 /// What a module imports while it runs without waiting for it.
-fn floating_imports(bytes: &[u8]) -> Vec<Request> {
-    let (record, _) = parse(&String::from_utf8_lossy(bytes));
-    let floating = record.dynamic_imports.into_iter().filter(|import| import.top_level && !import.awaited);
+fn floating_imports(view: &View, bytes: &[u8]) -> Vec<Request> {
+    let record = view.readings().module(&String::from_utf8_lossy(bytes)).record;
+    let floating = record.dynamic_imports.iter().filter(|import| import.top_level && !import.awaited);
     let request = |StringLiteral { value, span }| Request { specifier: value, span, means: RequestMeans::Import };
-    floating.filter_map(|import| import.specifier).map(request).collect()
+    floating.filter_map(|import| import.specifier.clone()).map(request).collect()
 }
 
 fn requests_of_module(view: &View, text: &str) -> Vec<Request> {
