@@ -183,10 +183,12 @@ impl Root {
     }
 }
 
-/// The work waits for the disk and not for the processor, so there are more threads than processors.
+/// The work waits for the disk and not for the processor, so there are more threads than processors. A thread takes longer to
+/// start than a few files take that are written together anyhow.
 fn at_once(paths: &[PathBuf], work: impl Fn(&Path) -> io::Result<()> + Sync) -> io::Result<()> {
     const THREADS: usize = 16;
-    let share = paths.len().div_ceil(THREADS).max(1);
+    const FEW: usize = 4;
+    let share = paths.len().div_ceil(THREADS).max(FEW);
     let work_on = |share: &[PathBuf]| share.iter().try_for_each(|path| work(path));
     std::thread::scope(|scope| {
         let mut shares = paths.chunks(share);
