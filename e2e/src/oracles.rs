@@ -127,7 +127,12 @@ pub const ORACLES: &[Oracle] = &[
         beside_ours(of, |ours, seen| bundle::same_sdk(&ours.received, &seen.received))
     }),
     row(None, "packages", BUNDLED, |of| {
-        let judgement = bundle::pruned(of.ours.packages, of.build.packages, &of.build.sdk_packages);
+        let pruned = bundle::pruned(of.ours.packages, of.build.packages, &of.build.sdk_packages);
+        let judgement = match (&of.scenario.absent.bundle, pruned) {
+            (Some(reason), Ok(found)) => Err(format!("{found}, but {reason}")),
+            (Some(reason), Err(_)) => Ok(format!("the SDK is not bundled ({reason})")),
+            (None, pruned) => pruned,
+        };
         Some((judgement, of.build.proof.sources.clone()))
     }),
     row(None, "versions of the SDK", OURS, |of| {

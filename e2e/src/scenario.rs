@@ -436,6 +436,8 @@ pub struct Absent {
     pub trace_meta: Option<String>,
     /// A module with the bytes of the entry, which is there unless this is given.
     pub moved_entry: Option<String>,
+    /// The bundle of the SDK in the build that is pruned, which is there unless this is given.
+    pub bundle: Option<String>,
 }
 
 fn here() -> String {

@@ -419,6 +419,7 @@ impl<'a> Scanner<'a> {
             b"require" if self.text[self.at..].trim_ascii_start().first() != Some(&b':') => {
                 self.is_plain = false;
             }
+            b"createRequire" => self.is_plain = false,
             b"import" if self.text[..self.end].ends_with(b"await") => self.is_plain = false,
             b"import" | b"export" if self.levels.is_empty() => {
                 self.is_plain &= self.item.is_none();
@@ -614,8 +615,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The length of `instanceof`, the longest word that tells something.
-const LONGEST_WORD: usize = 10;
+/// The length of `createRequire`, the longest word that tells something.
+const LONGEST_WORD: usize = 13;
 
 /// The letters with which words begin that tell something.
 const STARTS_TELLING: [bool; 256] = with([false; 256], b"acdefinorstvwy");

@@ -1,15 +1,20 @@
 //! What a file asks for while it runs: `require()`, awaited `import()`, and loader hooks that it registers. Text in, plain
 //! data out.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use swc_core::{
+    atoms::Atom,
     common::{BytePos, FileName, SourceFile, sync::Lrc},
     ecma::{
         ast::{
             ArrowExpr, AwaitExpr, BinExpr, BinaryOp, CallExpr, Callee, ClassProp, CondExpr, Constructor, EsVersion,
-            Expr, Function, GetterProp, IfStmt, Lit, MemberProp, NewExpr, OptChainExpr, PrivateProp, Program,
-            SetterProp, Stmt, Str, SwitchStmt, TryStmt,
+            Expr, Function, GetterProp, IfStmt, ImportDecl, ImportSpecifier, Lit, MemberProp, ModuleExportName,
+            NewExpr, OptChainExpr, Pat, PrivateProp, Program, SetterProp, Stmt, Str, SwitchStmt, TryStmt,
+            VarDeclarator,
         },
         parser::{EsSyntax, Lexer, Parser, StringInput, Syntax},
         visit::{Visit, VisitWith},
@@ -35,7 +40,7 @@ pub enum FileGoal {
 }
 
 /// How a file asks for another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RequestMeans {
     /// `require("x")`
     Require,
@@ -133,20 +138,66 @@ fn parsed(text: &str, goal: FileGoal) -> Result<Program, SyntaxError> {
 
 /// The requests in a tree.
 pub(crate) fn requests_in(tree: &impl VisitWith<Reader>) -> Vec<RunTimeRequest> {
-    let mut reader = Reader { requests: Vec::new(), functions: 0, conditions: 0 };
+    let mut reader = Reader::default();
     tree.visit_with(&mut reader);
     reader.requests
 }
 
+#[derive(Default)]
 pub(crate) struct Reader {
     requests: Vec<RunTimeRequest>,
+    /// The names that stand for functions of `node:module`, and for what `createRequire` gives.
+    named: HashMap<Atom, Named>,
     /// How many functions the visitor is in that run later, if at all.
     functions: usize,
     /// How many conditions, loops and `try` statements it is in.
     conditions: usize,
 }
 
+/// What a name stands for.
+#[derive(Clone, Copy, PartialEq)]
+enum Named {
+    /// `createRequire`
+    Creates,
+    /// `require`
+    Requires,
+    /// `register`
+    Registers,
+}
+
+impl Named {
+    /// What a name stands for that is not bound to something here: of a file that names `node:module` it is its.
+    fn by_itself(name: &str) -> Option<Self> {
+        match name {
+            "createRequire" => Some(Self::Creates),
+            "require" => Some(Self::Requires),
+            "register" => Some(Self::Registers),
+            _ => None,
+        }
+    }
+}
+
 impl Reader {
+    /// What is called, as far as it asks for files.
+    fn named(&self, callee: &Expr) -> Option<Named> {
+        match callee {
+            Expr::Ident(name) => self.named.get(&name.sym).copied().or_else(|| Named::by_itself(&name.sym)),
+            Expr::Member(member) => match &member.prop {
+                // `a.require()` may be anything.
+                MemberProp::Ident(name) => Named::by_itself(&name.sym).filter(|named| *named != Named::Requires),
+                _ => None,
+            },
+            Expr::Call(_) => self.is_require(callee).then_some(Named::Requires),
+            _ => None,
+        }
+    }
+
+    /// Whether an expression is `createRequire(…)`.
+    fn is_require(&self, expression: &Expr) -> bool {
+        let Expr::Call(call) = expression else { return false };
+        call.callee.as_expr().is_some_and(|callee| self.named(callee) == Some(Named::Creates))
+    }
+
     fn add(&mut self, literal: &Str, means: RequestMeans) {
         let Span { start, end } = span(literal.span);
         let value = literal.value.to_string_lossy().into_owned();
@@ -178,14 +229,36 @@ impl Reader {
 }
 
 impl Visit for Reader {
+    fn visit_import_decl(&mut self, node: &ImportDecl) {
+        if !matches!(node.src.value.as_str(), Some("node:module" | "module")) {
+            return;
+        }
+        for specifier in node.specifiers.iter().filter_map(ImportSpecifier::as_named) {
+            let imported = match &specifier.imported {
+                Some(ModuleExportName::Ident(name)) => &name.sym,
+                Some(ModuleExportName::Str(_)) => continue,
+                None => &specifier.local.sym,
+            };
+            self.named.extend(Named::by_itself(imported).map(|named| (specifier.local.sym.clone(), named)));
+        }
+    }
+
+    fn visit_var_declarator(&mut self, node: &VarDeclarator) {
+        if let (Pat::Ident(name), Some(value)) = (&node.name, &node.init)
+            && self.functions == 0
+            && self.is_require(value)
+        {
+            self.named.insert(name.sym.clone(), Named::Requires);
+        }
+        node.visit_children_with(self);
+    }
+
     fn visit_call_expr(&mut self, call: &CallExpr) {
         let first = call.args.first().filter(|argument| argument.spread.is_none()).map(|argument| &*argument.expr);
         if let (Callee::Expr(callee), Some(first)) = (&call.callee, first) {
-            match (&**callee, first) {
-                (Expr::Ident(name), Expr::Lit(Lit::Str(literal))) if &*name.sym == "require" => {
-                    self.add(literal, RequestMeans::Require);
-                }
-                (callee, first) if names_register(callee) => {
+            match (self.named(callee), first) {
+                (Some(Named::Requires), Expr::Lit(Lit::Str(literal))) => self.add(literal, RequestMeans::Require),
+                (Some(Named::Registers), first) => {
                     if let Some(literal) = hook_file(first) {
                         self.add(literal, RequestMeans::Register);
                     }
@@ -279,15 +352,6 @@ impl Visit for Reader {
     }
 }
 
-/// `register`, or a property of that name. Whose it is, is not asked: of a file that names `node:module` it is its.
-fn names_register(callee: &Expr) -> bool {
-    match callee {
-        Expr::Ident(name) => &*name.sym == "register",
-        Expr::Member(member) => matches!(&member.prop, MemberProp::Ident(name) if &*name.sym == "register"),
-        _ => false,
-    }
-}
-
 /// `"x"`, `new URL("./x.mjs", import.meta.url)`, or either with `.href` or in a call of `String`.
 fn hook_file(argument: &Expr) -> Option<&Str> {
     match argument {
@@ -342,6 +406,21 @@ mod tests {
     }
 
     #[test]
+    fn requires_of_modules() {
+        for text in [
+            "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); require('a');",
+            "import o,{createRequire as s}from\"module\";const f=s(import.meta.url),r=f(\"a\");r.init();",
+            "import m from 'node:module'; m.createRequire(import.meta.url)('a');",
+            "const { createRequire } = process.getBuiltinModule('module'); createRequire(import.meta.url)('a').init();",
+        ] {
+            check(Module, text, &[("a", Require, true)]);
+        }
+        check(Module, "import { x as s } from 'node:module'; const f = s(import.meta.url); f('a');", &[]);
+        check(Module, "import { createRequire as s } from 'other'; const f = s(import.meta.url); f('a');", &[]);
+        check(Module, "function g(createRequire) { const f = createRequire(u); } f('a');", &[]);
+    }
+
+    #[test]
     fn requires_that_may_not_run() {
         for text in [
             "function f() { return require('a'); }",
@@ -382,6 +461,7 @@ mod tests {
         for (text, specifier) in [
             ("import { register } from 'node:module'; register('a/hook.mjs', import.meta.url);", "a/hook.mjs"),
             ("import * as m from 'module'; function f() { m.register(\"a/hook.mjs\", u); }", "a/hook.mjs"),
+            ("import { register as r } from 'node:module'; r('a/hook.mjs', import.meta.url);", "a/hook.mjs"),
             ("register(new URL('./hook.mjs', import.meta.url));", "./hook.mjs"),
             ("register(new URL('./hook.mjs', import.meta.url).href);", "./hook.mjs"),
         ] {

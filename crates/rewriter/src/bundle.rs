@@ -14,6 +14,7 @@ use crate::{
     diagnostics::{Diagnostic, codes},
     edits::{TextEdit, apply},
     entry_refs::{padded, specifiers, utf16_length},
+    facade::facade_header,
     graph::{Graph, Module},
     injected::{Holder, marker},
     plan::{ChangeKind, FileChange, Outcome, Plan},
@@ -43,6 +44,10 @@ pub fn package_imports(sources: &dyn Sources, plan: &Plan) -> Result<PackageImpo
     let mut imports = PackageImports::default();
     for path in overlay.scripts().map_err(|error| Box::new(codes::unreadable(&error)))? {
         let bytes = overlay.read(&path).map_err(|error| Box::new(codes::unreadable(&error)))?.unwrap_or_default();
+        // It imports of the SDK what registers hooks for a copy that is required, and such a copy is not bundled.
+        if facade_header(&bytes).is_some() {
+            continue;
+        }
         if !may_name(&bytes, SCOPE) {
             imports.others.extend(literals(&bytes).filter_map(|literal| package_of(&path, literal)));
             continue;

@@ -70,6 +70,8 @@ pub(crate) struct Facade<'a> {
     pub(crate) hashbang: Option<&'a str>,
     /// Where the facade stands.
     pub(crate) entry: &'a ModulePath,
+    /// What registers the hooks for ES modules, where the instrumentation does not.
+    pub(crate) hooks: Option<&'a str>,
     /// The instrumentation.
     pub(crate) instrumentation: &'a ModulePath,
     /// The moved entry.
@@ -99,6 +101,7 @@ pub(crate) struct Forwarder {
 impl Facade<'_> {
     fn head(&self) -> String {
         let hashbang = self.hashbang.map(|line| format!("{line}\n")).unwrap_or_default();
+        let hooks = self.hooks.map(|entry| format!("import {};\n", string_literal(entry))).unwrap_or_default();
         let instrumentation = literal(self.entry, self.instrumentation);
         let cache = self.compile_cache.map(enabling_cache).unwrap_or_default();
         let main = match self.tells_main {
@@ -106,7 +109,8 @@ impl Facade<'_> {
             false => String::new(),
         };
         let guard = self.guard.unwrap_or_default();
-        format!("{hashbang}{MARK}{} {}\nimport {instrumentation};\n{cache}{main}{guard}", self.version, self.replaced)
+        let mark = format!("{MARK}{} {}\n", self.version, self.replaced);
+        format!("{hashbang}{mark}{hooks}import {instrumentation};\n{cache}{main}{guard}")
     }
 
     /// What has the guard compare once a promise of the runtime is fulfilled.

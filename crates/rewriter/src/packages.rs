@@ -167,6 +167,20 @@ impl<'a> Packages<'a> {
         self.package_of(file)?.version.as_ref()?.split('.').next()?.parse().ok()
     }
 
+    /// The first number of the version of the package that an importer finds, if it exports what is asked for. Whether the
+    /// build has that file is not asked: what it lacks is added later.
+    pub(crate) fn major_that_exports(&self, importer: &ModulePath, specifier: &str) -> Option<u64> {
+        let name = package_name(specifier);
+        let directory = importer.directory().trim_end_matches('/');
+        let above = std::iter::successors(Some(directory), |directory| parent(directory));
+        let found = |directory| self.manifest(join(directory, &format!("node_modules/{name}"))?.as_str());
+        let manifest = above.filter(|directory| last_segment(directory) != "node_modules").find_map(found)?;
+        let exports = manifest.exports.as_ref().and_then(Value::as_object);
+        let subpath = &specifier[name.len()..];
+        let has_it = subpath.is_empty() || exports.is_some_and(|map| map.contains_key(&format!(".{subpath}")));
+        manifest.version.as_ref().filter(|_| has_it)?.split('.').next()?.parse().ok()
+    }
+
     /// The nearest `package.json` with a name: others only say what kind of modules lie beside them.
     fn package_of(&self, file: &ModulePath) -> Option<Rc<Manifest>> {
         let mut from = file.directory().trim_end_matches('/').to_owned();

@@ -17,7 +17,6 @@ use crate::{
     libraries::{Load, follow, lost},
     linking::unlinkable,
     order::{self, Place, Reach, Rule, Run, serving_entry},
-    packages::Means,
     runtime::{inits_behind, is_imported_back, is_nitro_runtime, serving},
     sdk::{self, is_of_sentry},
     sources::{ModulePath, Sources},
@@ -53,6 +52,9 @@ pub struct Proof {
     pub build_plugin: Option<BuildPlugin>,
     /// Whether the entry has a guard, which compares the running server with the proof.
     pub guarded: bool,
+    /// The entry of the SDK that registers the hooks for ES modules, where the build has it and the start of Sentry does
+    /// not register them itself. A facade imports it first.
+    pub hook_entry: Option<String>,
     /// Why it does not hold; empty when it holds.
     pub failures: Vec<Diagnostic>,
     /// What should be known of a proof that holds: its condition, what was vouched for, what is lost by options.
@@ -136,6 +138,7 @@ impl Proof {
             injected: None,
             build_plugin: None,
             guarded: false,
+            hook_entry: None,
             failures: vec![failure],
             warnings: Vec::new(),
             lost: Vec::new(),
@@ -297,12 +300,15 @@ fn prove_in(
     } else {
         Verdict::NotProven
     };
-    let mut lost = Vec::new();
+    let (mut lost, mut hook_entry) = (Vec::new(), None);
     if failures.is_empty() {
         let ahead = channels.injected.as_ref().map_or(&[][..], |injected| &injected.libraries);
         lost = judge_packages(graph, &closure, &run, stage, ahead, &mut failures, &mut warnings)?;
-        if channels.injected.is_none() {
-            warnings.extend(started_without_hooks(graph, &closure, &run)?);
+        if channels.injected.is_none()
+            && let Some((place, specifier)) = started_without_hooks(graph, &closure, &run)?
+        {
+            hook_entry = hook_entry_for(graph, entry, specifier);
+            warnings.push(codes::init_by_require(graph, place, specifier));
         }
     }
     if !failures.is_empty() {
@@ -336,6 +342,7 @@ fn prove_in(
         injected: channels.injected,
         build_plugin: None,
         guarded: is_guarded(&module.text),
+        hook_entry,
         failures,
         warnings,
         lost,
@@ -373,6 +380,7 @@ fn of_build_plugin(
         injected: None,
         build_plugin: Some(found.plugin),
         guarded: false,
+        hook_entry: None,
         lost: found.lost.keys().cloned().collect(),
         failures: found.lost.into_values().collect(),
         warnings,
@@ -428,21 +436,19 @@ fn judge_packages(
     Ok(names)
 }
 
-/// The warning for a start by `require()`, where nothing else registers the hooks for ES modules.
-fn started_without_hooks(
+/// From this version on, both copies of the SDK register hooks.
+const BOTH_COPIES_HOOK: u64 = 11;
+
+/// A start by `require()`, where nothing else registers the hooks for ES modules, and what it requires.
+fn started_without_hooks<'r>(
     graph: &Graph<'_>,
     closure: &Closure,
-    run: &Run,
-) -> Result<Option<Diagnostic>, Box<Diagnostic>> {
-    /// From this version on, both copies of the SDK do the same.
-    const SAME: u64 = 11;
+    run: &'r Run,
+) -> Result<Option<(&'r Place, &'r str)>, Box<Diagnostic>> {
     if !run.starts.iter().all(|(place, _)| run.required.contains_key(place)) {
         return Ok(None);
     }
-    let lacks_hooks = |place: &Place, specifier: &str| {
-        let files = graph.files_of(&place.module, package_name(specifier), Means::Require);
-        files.first().and_then(|file| graph.packages().major_version(file)).is_some_and(|major| major < SAME)
-    };
+    let lacks_hooks = |place: &Place, specifier: &str| is_older(graph, &place.module, package_name(specifier));
     let Some((place, specifier)) = run.required.iter().find(|(place, specifier)| lacks_hooks(place, specifier)) else {
         return Ok(None);
     };
@@ -455,7 +461,16 @@ fn started_without_hooks(
             return Ok(None);
         }
     }
-    Ok(Some(codes::init_by_require(graph, place, specifier)))
+    Ok(Some((place, specifier)))
+}
+
+fn is_older(graph: &Graph<'_>, importer: &ModulePath, specifier: &str) -> bool {
+    graph.packages().major_that_exports(importer, specifier).is_some_and(|major| major < BOTH_COPIES_HOOK)
+}
+
+/// The entry of the SDK that registers those hooks, which an import in the entry would load.
+fn hook_entry_for(graph: &Graph<'_>, entry: &ModulePath, required: &str) -> Option<String> {
+    sdk::hook_entries(required).into_iter().find(|name| is_older(graph, entry, name))
 }
 
 /// What the order of evaluation comes to. A failure is added only where no static edge explains it.
@@ -648,6 +663,7 @@ fn foreign_packages<'c>(
     runtime: &BTreeSet<ModulePath>,
 ) -> Result<Vec<&'c PackageEdge>, Box<Diagnostic>> {
     let of_entry = closure.packages.iter().filter(|package| package.edge.from == entry.path);
+    let of_entry = of_entry.filter(|package| !sdk::registers_hooks(&package.specifier));
     if instrumentation != Some(&entry.path) {
         return Ok(of_entry.collect());
     }

@@ -201,11 +201,12 @@ fn with_facade(
         });
     }
     let guard = request.guard.then(|| guard::call(Verdict::Proven.as_str(), &BTreeSet::new()));
-    let facade = Facade {
+    let mut facade = Facade {
         version: env!("CARGO_PKG_VERSION"),
         replaced: Digest::of(entry.text.as_bytes()),
         hashbang: entry.record.hashbang.map(|span| span.of(&entry.text)),
         entry: &request.entry,
+        hooks: None,
         instrumentation: &request.instrumentation,
         moved,
         passage: through.as_ref(),
@@ -215,39 +216,51 @@ fn with_facade(
         tells_main: of_entry.tells_main,
         guard: guard.as_deref(),
     };
-    let facade = match &request.exports {
-        ExportStyle::Await => {
-            if request.loading == EntryLoading::Required {
-                return Err(Box::new(codes::entry_cannot_await(None, request.entry.as_str())));
-            }
-            if needs_no_await(graph, request, entry, &exports)? {
-                facade.of_constants(&exports)
-            } else {
-                facade.awaiting(&exports)
-            }
-        }
-        ExportStyle::Wrap(wrapped) => {
-            // In a build that was wrapped by the SDK the moved entry has the runtime's own values.
-            let original = if graph.load(moved)?.is_some() { moved } else { &request.entry };
-            refuse_awaiting_closure(graph, request)?;
-            facade.forwarding(&forwarders(graph, original, &exports, wrapped)?)
-        }
-    };
     changes.push(FileChange {
         path: request.entry.clone(),
         kind: ChangeKind::Facade,
         before: Some(entry.text.clone().into_bytes()),
-        after: Some(facade.into_bytes()),
+        after: Some(text_of(&facade, graph, request, entry, &exports)?.into_bytes()),
         mode_from: None,
     });
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     let mut plan = prove_changes(sources, request, changes, exports)?;
+    if let Some(hooks) = plan.proof.as_ref().and_then(|proof| proof.hook_entry.clone()) {
+        facade.hooks = Some(&hooks);
+        let text = text_of(&facade, graph, request, entry, &plan.exports)?;
+        let written = plan.changes.iter_mut().find(|change| change.kind == ChangeKind::Facade);
+        written.expect("the plan has the facade").after = Some(text.into_bytes());
+        plan = prove_changes(sources, request, plan.changes, plan.exports)?;
+    }
     match &plan.proof {
         Some(proof) if request.guard && proof.holds() && proof.verdict != Verdict::Proven => {
             plan.changes.iter_mut().for_each(|change| tell_guard(change, proof.verdict, &BTreeSet::new()));
             prove_changes(sources, request, plan.changes, plan.exports)
         }
         _ => Ok(plan),
+    }
+}
+
+/// The text of a facade in the style that is asked for.
+fn text_of(
+    facade: &Facade<'_>,
+    graph: &Graph<'_>,
+    request: &Request,
+    entry: &Rc<Module>,
+    exports: &[String],
+) -> Result<String, Box<Diagnostic>> {
+    match &request.exports {
+        ExportStyle::Await if request.loading == EntryLoading::Required => {
+            Err(Box::new(codes::entry_cannot_await(None, request.entry.as_str())))
+        }
+        ExportStyle::Await if needs_no_await(graph, request, entry, exports)? => Ok(facade.of_constants(exports)),
+        ExportStyle::Await => Ok(facade.awaiting(exports)),
+        ExportStyle::Wrap(wrapped) => {
+            // In a build that was wrapped by the SDK the moved entry has the runtime's own values.
+            let original = if graph.load(facade.moved)?.is_some() { facade.moved } else { &request.entry };
+            refuse_awaiting_closure(graph, request)?;
+            Ok(facade.forwarding(&forwarders(graph, original, exports, wrapped)?))
+        }
     }
 }
 

@@ -95,6 +95,12 @@ pub(crate) fn registers_hooks(specifier: &str) -> bool {
     server_package(specifier).is_some_and(|(_, entry)| matches!(entry, "import" | "loader" | "init" | "preload"))
 }
 
+/// The entries that register the hooks for ES modules (`build/import-hook.mjs` of 8.0 to 10.x), of the package of Sentry's that
+/// is loaded, and of the one that it is made of.
+pub(crate) fn hook_entries(specifier: &str) -> [String; 2] {
+    [package_name(specifier), "@sentry/node"].map(|name| format!("{name}/import"))
+}
+
 /// Whether calling this export starts Sentry.
 pub(crate) fn is_start<S: AsRef<str>>(specifier: &str, path: &[S]) -> bool {
     matches!(export(specifier, path).as_deref(), Some([name]) if STARTS.contains(name))

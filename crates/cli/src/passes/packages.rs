@@ -14,6 +14,7 @@ use std::{
 
 use anyhow::Context as _;
 use oxc_resolver::FileSystem as _;
+use presentry_parser::{RequestMeans, Span};
 use presentry_rewriter::{
     ModulePath, Proof,
     diagnostics::{Diagnostic, Label, Severity, missing_file},
@@ -27,7 +28,7 @@ use crate::{
     passes::{
         self, Asks, Plan, Refusal, Remaining,
         packages::{
-            check::{Checked, Missing, check, resolve_imports, resolves},
+            check::{Checked, Missing, check, resolve_from, resolves},
             place::{Installed, Placed, Traced},
             trace::{NoTracer, Tracer, text_member},
         },
@@ -171,8 +172,10 @@ fn complete(of: &passes::View<'_>, plan: &Plan, may_add: bool) -> Result<Complet
     };
     let tree = View::everything();
     let asked_for = asked_for(place, &checked);
-    let entries: Vec<PathBuf> =
-        asked_for.iter().flat_map(|specifier| in_app(&tree, tracer.app(), specifier, bundle)).collect();
+    let entries: Vec<PathBuf> = asked_for
+        .iter()
+        .flat_map(|(specifier, means)| in_app(&tree, tracer.app(), specifier, *means, bundle))
+        .collect();
     if entries.is_empty() {
         return as_it_is(checked, None);
     }
@@ -212,7 +215,10 @@ fn missing_of_bundle(
         if is_known || resolves(view, &place.server, specifier) {
             continue;
         }
-        let Some(outside) = in_app(&tree, &app, specifier, Some(bundle)).into_iter().next() else { continue };
+        let Some(outside) = in_app(&tree, &app, specifier, RequestMeans::Import, Some(bundle)).into_iter().next()
+        else {
+            continue;
+        };
         for module in bundle.modules {
             let importer = place.real_path(module)?;
             let bytes = view.bytes(&importer).unwrap_or_default();
@@ -220,8 +226,8 @@ fn missing_of_bundle(
             let quoted = ['"', '\'', '`'].map(|quote| format!("{quote}{specifier}{quote}"));
             let found = quoted.iter().find_map(|literal| Some((text.find(literal.as_str())?, literal.len())));
             if let Some((start, length)) = found {
-                let span = presentry_parser::Span { start, end: start + length };
-                let (specifier, means) = ((*specifier).clone(), presentry_parser::RequestMeans::Require);
+                let span = Span { start, end: start + length };
+                let (specifier, means) = ((*specifier).clone(), RequestMeans::Import);
                 missing.push(Missing { importer, specifier, span, hook: false, means, outside: Some(outside) });
                 break;
             }
@@ -232,14 +238,14 @@ fn missing_of_bundle(
 
 /// The files that a specifier stands for in the app. What a bundle asks for may be seen by the SDK alone, and by what it
 /// needs, so a package is also looked for from the files of that package which the bundler has found.
-fn in_app(tree: &View, app: &Path, specifier: &String, bundle: Option<&Asks<'_>>) -> Vec<PathBuf> {
-    let found = resolve_imports(tree, app, [specifier]);
+fn in_app(tree: &View, app: &Path, specifier: &str, means: RequestMeans, bundle: Option<&Asks<'_>>) -> Vec<PathBuf> {
+    let found = resolve_from(tree, app, specifier, means);
     let Some(bundle) = bundle.filter(|_| found.is_empty()) else { return found };
     if let Some(file) = bundle.files.get(specifier) {
         return vec![file.clone()];
     }
     let of_package = bundle.files.iter().filter(|(known, _)| package_name(known) == package_name(specifier));
-    let mut found = of_package.map(|(_, file)| resolve_imports(tree, file.parent().unwrap_or(file), [specifier]));
+    let mut found = of_package.map(|(_, file)| resolve_from(tree, file.parent().unwrap_or(file), specifier, means));
     found.find(|found| !found.is_empty()).unwrap_or_default()
 }
 
@@ -258,19 +264,18 @@ fn tracer(place: &Place, app: &Path) -> Result<Tracer, Option<Diagnostic>> {
     })
 }
 
-/// The packages through which the modules of the build itself need what is missing.
-fn asked_for(place: &Place, checked: &Checked) -> BTreeSet<String> {
+/// The packages through which the modules of the build itself need what is missing, and how these ask for them.
+fn asked_for(place: &Place, checked: &Checked) -> BTreeSet<(String, RequestMeans)> {
     let is_own = |file: &Path| {
         file.strip_prefix(&place.server).is_ok_and(|below| below.iter().all(|segment| segment != "node_modules"))
     };
     let mut asked_for = BTreeSet::new();
     for missing in &checked.missing {
-        let mut requests =
-            checked.chain(&missing.importer).into_iter().map(|reached| (reached.from, reached.specifier));
-        let last = [(missing.importer.clone(), missing.specifier.clone())];
-        let through =
-            requests.by_ref().chain(last).filter(|(from, specifier)| is_own(from) && !specifier.starts_with('.'));
-        asked_for.extend(through.map(|(_, specifier)| specifier));
+        let chain = checked.chain(&missing.importer).into_iter();
+        let requests = chain.map(|reached| (reached.from, reached.specifier, reached.means));
+        let last = [(missing.importer.clone(), missing.specifier.clone(), missing.means)];
+        let through = requests.chain(last).filter(|(from, specifier, _)| is_own(from) && !specifier.starts_with('.'));
+        asked_for.extend(through.map(|(_, specifier, means)| (specifier, means)));
     }
     asked_for
 }
@@ -418,13 +423,13 @@ fn lacking_package(place: &Place, missing: &Missing) -> String {
 /// The way to what is missing: its first request, and the last ones.
 fn labels(place: &Place, view: &View, checked: &Checked, missing: &Missing) -> Vec<Label> {
     const LAST: usize = 3;
-    let mut hops: Vec<(PathBuf, presentry_parser::Span)> =
+    let mut hops: Vec<(PathBuf, Span)> =
         checked.chain(&missing.importer).into_iter().map(|reached| (reached.from, reached.span)).collect();
     hops.push((missing.importer.clone(), missing.span));
     if hops.len() > LAST + 1 {
         hops.drain(1..hops.len() - LAST);
     }
-    let label = |(file, span): (PathBuf, presentry_parser::Span)| {
+    let label = |(file, span): (PathBuf, Span)| {
         let bytes = view.bytes(&file)?;
         let text = std::str::from_utf8(&bytes).ok()?;
         let path = place.path_of(&file)?;

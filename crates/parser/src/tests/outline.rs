@@ -56,6 +56,7 @@ fn what_is_requested_at_once() {
             "import 'a'; await import('b'); const c = () => import('c'); async () => { await import('d') }",
             "const { a } = (await import('a')).b, c = async () => await import('c'); if (a) { await import('d') }",
             "const a = require('a'), b = { require: () => require('b'), c: require }; a.require('c')",
+            "import { createRequire as a } from 'node:module'; const b = a(import.meta.url), c = b('c'); c.d();",
             "foo()\n{ require('a'); await import('b') }",
             "{ await import('a') } for await (const b of c) { await import('d') } switch (b) { case 1: await import('e') }",
             "try { await import('a') } catch (b) { await import('c') } do { await import('d') } while (b) { await import('e') }",

@@ -12,7 +12,9 @@ code registers no hooks for ES modules. Errors are sent, and libraries that are 
 instrumented, but libraries that are ES modules are not, whenever they are loaded. `require()` and
 `createRequire()` give that code, and so does a CommonJS package that starts Sentry.
 
-Import the SDK, or register the hooks before it starts: `import "@sentry/node/import"`."#,
+`presentry` has the server register the hooks where the build has the entry of the SDK that does it,
+`@sentry/node/import`. Where it has none, import the SDK, or register the hooks before it starts:
+`import "@sentry/node/import"`."#,
 };
 
 pub(crate) fn init_by_require(graph: &Graph<'_>, place: &Place, specifier: &str) -> Diagnostic {

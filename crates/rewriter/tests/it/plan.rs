@@ -813,3 +813,36 @@ fn an_instrumentation_that_always_throws() {
     let maybe = throwing("import * as S from '@sentry/node';\nif (!process.env.A) throw 1;\nS.init({});\n");
     assert!(maybe.starts_with("Rewritten"), "{maybe}");
 }
+
+#[test]
+fn a_facade_registers_the_hooks_that_require_does_not() {
+    let facade_of = |start: &str, version: &str, exports: &str| {
+        let files = build(&format!(
+            "--- instrument.server.mjs
+import {{ createRequire }} from 'node:module'; const require = createRequire(import.meta.url); {start}
+--- index.mjs
+import 'pg';
+export {{ n as default }} from './chunks/nitro.mjs';
+--- chunks/nitro.mjs
+import 'pg'; export const n = process.env.NITRO_ENV_PREFIX;
+--- node_modules/@sentry/node/package.json
+{{ \"name\": \"@sentry/node\", \"version\": \"{version}\", \"exports\": {{ \".\": \"./index.js\"{exports} }} }}
+--- node_modules/@sentry/node/index.js
+exports.init = () => {{}};
+--- node_modules/@sentry/node/import.mjs
+export {{}};
+"
+        ));
+        let planned = plan(&files, &request());
+        let shown = show_plan(&planned);
+        assert_eq!(plan(&applied(files, &planned), &request()).outcome, Outcome::AlreadyFirst, "{shown}");
+        let imported = shown.contains("\nimport \"@sentry/node/import\";\nimport \"./instrument.server.mjs\";\n");
+        (imported, shown.contains("[init-by-require]"))
+    };
+    let (start, with_hooks) = ("require('@sentry/node').init({});", ", \"./import\": \"./import.mjs\"");
+    assert_eq!(facade_of(start, "10.70.0", with_hooks), (true, false));
+    assert_eq!(facade_of(start, "10.70.0", ""), (false, true), "the SDK has no such entry");
+    assert_eq!(facade_of(start, "11.12.0", with_hooks), (false, false), "it registers them itself");
+    let by_hand = "await import('@sentry/node/import'); require('@sentry/node').init({});";
+    assert_eq!(facade_of(by_hand, "10.70.0", with_hooks), (true, false), "a dynamic import is not looked for");
+}

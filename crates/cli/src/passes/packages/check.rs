@@ -35,6 +35,8 @@ pub(crate) struct Reached {
     pub(crate) specifier: String,
     /// Where in that file.
     pub(crate) span: Span,
+    /// How it is requested.
+    pub(crate) means: RequestMeans,
 }
 
 /// A request that does not resolve.
@@ -117,12 +119,12 @@ fn walk(resolvers: &Resolvers<'_>, starts: &[PathBuf], entry: Option<&Path>) -> 
                 for (target, format) in found {
                     if means == RequestMeans::Register {
                         checked.hooks.insert(target.clone());
-                        let reached = Reached { from: file.clone(), specifier: specifier.clone(), span };
+                        let reached = Reached { from: file.clone(), specifier: specifier.clone(), span, means };
                         hooks.push((target, format, reached));
                         continue;
                     }
                     if let std::collections::btree_map::Entry::Vacant(entry) = checked.files.entry(target.clone()) {
-                        entry.insert(Some(Reached { from: file.clone(), specifier: specifier.clone(), span }));
+                        entry.insert(Some(Reached { from: file.clone(), specifier: specifier.clone(), span, means }));
                         next.push((target, format));
                     }
                 }
@@ -142,16 +144,10 @@ fn walk(resolvers: &Resolvers<'_>, starts: &[PathBuf], entry: Option<&Path>) -> 
     checked
 }
 
-/// What specifiers resolve to from a directory, as imports; those that do not are left out.
-pub(crate) fn resolve_imports<'s>(
-    view: &View,
-    directory: &Path,
-    specifiers: impl IntoIterator<Item = &'s String>,
-) -> Vec<PathBuf> {
-    let resolvers = Resolvers::new(view);
-    let importer = directory.join(ANY_FILE);
-    let resolved = specifiers.into_iter().filter_map(|name| resolvers.resolve(&importer, name, RequestMeans::Import));
-    resolved.flatten().map(|(path, _)| path).collect()
+/// The files that a specifier stands for from a directory.
+pub(crate) fn resolve_from(view: &View, directory: &Path, specifier: &str, means: RequestMeans) -> Vec<PathBuf> {
+    let found = Resolvers::new(view).resolve(&directory.join(ANY_FILE), specifier, means);
+    found.into_iter().flatten().map(|(path, _)| path).collect()
 }
 
 /// Whether a specifier stands for something from a directory, as an import or as an argument of `require()`.
