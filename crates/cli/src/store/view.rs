@@ -280,8 +280,8 @@ fn regular_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    // Read as it is, a file would be asked for its size once more.
-    fs::File::open(path)?.take(u64::MAX).read_to_end(&mut bytes)?;
+    // Its size is known, and needs to be asked for no more, at its start and behind its end.
+    fs::File::open(path)?.take(metadata.len()).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
 
