@@ -50,11 +50,13 @@ enum Nitro {
 /// Looks for them. `shown` is the server directory as the user would write it.
 pub(crate) fn bundled(server: &Path, shown: &str, app: &Path) -> Bundled {
     let nitro = if server.join(DIRECTORY).is_dir() { Nitro::Three } else { Nitro::Two };
+    let of_app = packages_above(app);
     let (mut libraries, untold) = match nitro {
         Nitro::Three => of_nitro_3(server, shown),
-        Nitro::Two => of_nitro_2(server, shown),
+        // Where the app has no packages, nothing tells what such scripts say.
+        Nitro::Two => of_nitro_2(server, shown, !of_app.is_empty()),
     };
-    let of_app = if untold.is_empty() { Vec::new() } else { packages_above(app) };
+    let of_app = if untold.is_empty() { Vec::new() } else { of_app };
     if !libraries.is_empty() || !of_app.is_empty() {
         let instrumented = instrumented_by(server, app);
         libraries.retain(|package, _| instrumented.contains(package));
@@ -101,10 +103,10 @@ fn canonical(directory: &Path) -> PathBuf {
 ///
 /// Nitro 2 leaves packages in `node_modules`, unless `externals.inline`, `noExternals` or a framework says otherwise. Which
 /// files a script was made of, its source map tells.
-fn of_nitro_2(server: &Path, shown: &str) -> (BTreeMap<String, String>, Vec<PathBuf>) {
+fn of_nitro_2(server: &Path, shown: &str, and_without_map: bool) -> (BTreeMap<String, String>, Vec<PathBuf>) {
     let mut bundled = BTreeMap::new();
     let mut untold = Vec::new();
-    for Script { path: script, has_map } in scripts(server, &|_| true) {
+    for Script { path: script, has_map } in scripts(server, &|_, has_map| has_map || and_without_map) {
         let Some(sources) = has_map.then(|| sources_of(&script)).flatten() else {
             untold.push(script);
             continue;
@@ -157,17 +159,19 @@ struct Script {
     has_map: bool,
 }
 
-/// The scripts of a directory that are not in packages, and whose name tells that they matter.
-fn scripts(directory: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Script> {
+/// The scripts of a directory that are not in packages and that matter, by their names and whether they have a source map.
+fn scripts(directory: &Path, is_wanted: &dyn Fn(&str, bool) -> bool) -> Vec<Script> {
     let mut found = Vec::new();
     let entries = View::everything().list(directory);
     let has_maps = entries.keys().any(|name| name.ends_with(".map"));
     for (name, kind) in &entries {
         match kind {
             Kind::Directory if name != "node_modules" => found.extend(scripts(&join(directory, name), is_wanted)),
-            Kind::File if is_script(name) && is_wanted(name) => {
+            Kind::File if is_script(name) => {
                 let has_map = has_maps && entries.contains_key(&format!("{name}.map"));
-                found.push(Script { path: join(directory, name), has_map });
+                if is_wanted(name, has_map) {
+                    found.push(Script { path: join(directory, name), has_map });
+                }
             }
             _ => {}
         }
@@ -197,7 +201,7 @@ fn package_of(source: &str) -> Option<&str> {
 /// The libraries in scripts that hold channels: by Sentry's build plugin, and by presentry, whose marker lists them.
 fn injected(server: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut by_plugin, mut ours) = (BTreeSet::new(), BTreeSet::new());
-    for script in scripts(server, &|_| true) {
+    for script in scripts(server, &|_, _| true) {
         let bytes = fs::read(script.path).unwrap_or_default();
         by_plugin.extend(instrumented_by_plugin(&bytes));
         let listed = marker(&bytes);
@@ -222,7 +226,7 @@ fn of_nitro_3(server: &Path, shown: &str) -> (BTreeMap<String, String>, Vec<Path
         })
         .collect();
     let bundled = packages.into_iter().map(|package| (package, format!("{shown}/{DIRECTORY}"))).collect();
-    let cut_short = scripts(&server.join(DIRECTORY), &|name| name.contains(CUT_SHORT));
+    let cut_short = scripts(&server.join(DIRECTORY), &|name, _| name.contains(CUT_SHORT));
     (bundled, cut_short.into_iter().map(|script| script.path).collect())
 }
 
