@@ -195,4 +195,18 @@ mod tests {
         assert!(sources.exists(&ModulePath::new("broken.mjs").unwrap()));
         assert_eq!(sources.read(&ModulePath::new("chunks").unwrap()).unwrap(), None);
     }
+
+    #[test]
+    fn a_pipe_is_no_file_and_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = dunce::canonicalize(directory.path()).unwrap();
+        let pipe = root.join("pipe.mjs");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        fs::write(root.join("file.mjs"), "").unwrap();
+        let sources = DiskSources::new(&root);
+        let read = |name: &str| sources.read(&ModulePath::new(name).unwrap()).unwrap().map(Cow::into_owned);
+        assert_eq!(read("pipe.mjs"), None);
+        assert_eq!(read("file.mjs"), Some(Vec::new()));
+        assert_eq!(read("none.mjs"), None);
+    }
 }

@@ -10,7 +10,7 @@ use std::{
     collections::BTreeSet,
     ffi::OsString,
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::{
         OnceLock,
@@ -181,6 +181,28 @@ impl Root {
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
         self.directory.open(below)?.into_std().sync_all()
     }
+}
+
+/// The bytes of a file on disk; `None` where something else lies there. It is opened without waiting, and read only then: a
+/// pipe has no end. No step, as nothing changes.
+pub(crate) fn regular_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let file = match options.read(true).open(path) {
+        Ok(file) => file,
+        // Windows does not open one.
+        Err(_) if path.is_dir() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    // Its size is known, and needs to be asked for no more, at its start and behind its end.
+    file.take(metadata.len()).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// The work waits for the disk and not for the processor, so there are more threads than processors. A thread takes longer to

@@ -4,8 +4,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
-    fs,
-    io::{self, Read as _},
+    fs, io,
     path::{Component, Path, PathBuf},
     sync::Arc,
 };
@@ -13,7 +12,10 @@ use std::{
 use oxc_resolver::{FileMetadata, FileSystem, FileSystemOs, ResolveError};
 use presentry_rewriter::{Digest, Readings};
 
-use crate::{paths::is_absent, store::manifest::State};
+use crate::{
+    paths::is_absent,
+    store::{fs_steps::regular_file, manifest::State},
+};
 
 /// What a view has in the place of what is on disk.
 #[derive(Clone, Debug)]
@@ -271,18 +273,6 @@ impl View {
         }
         Err(io::ErrorKind::NotFound.into())
     }
-}
-
-/// The bytes of a file on disk; `None` where something else lies there, which is not read: a pipe has no end.
-fn regular_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Ok(None);
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    // Its size is known, and needs to be asked for no more, at its start and behind its end.
-    fs::File::open(path)?.take(metadata.len()).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
 }
 
 /// What a name in a directory is.
