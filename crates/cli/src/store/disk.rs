@@ -165,7 +165,7 @@ fn read_error(path: &str, error: &io::Error) -> ReadError {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::{fs, os::unix::fs::symlink};
+    use std::{fs, os::unix::fs::symlink, sync::mpsc, thread, time::Duration};
 
     use super::*;
 
@@ -203,10 +203,13 @@ mod tests {
         let pipe = root.join("pipe.mjs");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         fs::write(root.join("file.mjs"), "").unwrap();
-        let sources = DiskSources::new(&root);
-        let read = |name: &str| sources.read(&ModulePath::new(name).unwrap()).unwrap().map(Cow::into_owned);
-        assert_eq!(read("pipe.mjs"), None);
-        assert_eq!(read("file.mjs"), Some(Vec::new()));
-        assert_eq!(read("none.mjs"), None);
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let sources = DiskSources::new(&root);
+            let read = |name: &str| sources.read(&ModulePath::new(name).unwrap()).unwrap().map(Cow::into_owned);
+            sender.send(["pipe.mjs", "file.mjs", "none.mjs"].map(read))
+        });
+        let read = receiver.recv_timeout(Duration::from_secs(60)).expect("it does not wait for the pipe");
+        assert_eq!(read, [None, Some(Vec::new()), None]);
     }
 }
