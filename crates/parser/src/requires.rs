@@ -192,10 +192,12 @@ impl Reader {
         }
     }
 
-    /// Whether an expression is `createRequire(…)`.
+    /// Whether an expression is `createRequire(…)`. What is called is no call itself: of a long chain of them each would be
+    /// followed to its start.
     fn is_require(&self, expression: &Expr) -> bool {
         let Expr::Call(call) = expression else { return false };
-        call.callee.as_expr().is_some_and(|callee| self.named(callee) == Some(Named::Creates))
+        let callee = call.callee.as_expr().filter(|callee| !callee.is_call());
+        callee.is_some_and(|callee| self.named(callee) == Some(Named::Creates))
     }
 
     fn add(&mut self, literal: &Str, means: RequestMeans) {
@@ -417,6 +419,7 @@ mod tests {
         }
         check(Module, "import { x as s } from 'node:module'; const f = s(import.meta.url); f('a');", &[]);
         check(Module, "import { createRequire as s } from 'other'; const f = s(import.meta.url); f('a');", &[]);
+        check(Module, "import { createRequire } from 'module'; createRequire(import.meta.url)()('a');", &[]);
         check(Module, "function g(createRequire) { const f = createRequire(u); } f('a');", &[]);
     }
 
