@@ -178,7 +178,7 @@ impl Named {
 }
 
 impl Reader {
-    /// What is called, as far as it asks for files.
+    /// What is called, as far as it requests files.
     fn named(&self, callee: &Expr) -> Option<Named> {
         match callee {
             Expr::Ident(name) => self.named.get(&name.sym).copied().or_else(|| Named::by_itself(&name.sym)),

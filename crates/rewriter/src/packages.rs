@@ -167,8 +167,8 @@ impl<'a> Packages<'a> {
         self.package_of(file)?.version.as_ref()?.split('.').next()?.parse().ok()
     }
 
-    /// The first number of the version of the package that an importer finds, if it exports what is asked for. Whether the
-    /// build has that file is not asked: what it lacks is added later.
+    /// The first number of the version of the package that an importer finds, if it exports the subpath. The file itself
+    /// may be missing: it is added later.
     pub(crate) fn major_that_exports(&self, importer: &ModulePath, specifier: &str) -> Option<u64> {
         let name = package_name(specifier);
         let directory = importer.directory().trim_end_matches('/');

@@ -241,7 +241,7 @@ fn with_facade(
     }
 }
 
-/// The text of a facade in the style that is asked for.
+/// The text of a facade in the style of the request.
 fn text_of(
     facade: &Facade<'_>,
     graph: &Graph<'_>,

@@ -264,7 +264,7 @@ fn tracer(place: &Place, app: &Path) -> Result<Tracer, Option<Diagnostic>> {
     })
 }
 
-/// The packages through which the modules of the build itself need what is missing, and how these ask for them.
+/// The packages through which the modules of the build itself need what is missing, and how they are requested.
 fn asked_for(place: &Place, checked: &Checked) -> BTreeSet<(String, RequestMeans)> {
     let is_own = |file: &Path| {
         file.strip_prefix(&place.server).is_ok_and(|below| below.iter().all(|segment| segment != "node_modules"))

@@ -200,7 +200,7 @@ pub(crate) fn regular_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    // Its size is known, and needs to be asked for no more, at its start and behind its end.
+    // The size is known, so no call is spent on it before or after the file is read.
     file.take(metadata.len()).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
