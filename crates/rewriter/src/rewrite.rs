@@ -516,3 +516,23 @@ fn needs_no_await(
     }
     Ok(first_await(graph, &request.instrumentation)?.is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::MemorySources;
+
+    #[test]
+    fn a_repointed_literal_names_the_file_and_nothing_else() {
+        let files = MemorySources::default();
+        let graph = Graph::new(&files);
+        let path = |text: &str| ModulePath::new(text).unwrap();
+        let names = |literal: &str| names_file(&graph, &path("chunks/a.mjs"), literal, &path("entry.mjs"));
+        for literal in ["'../entry.mjs'", r#""../\x65ntry.mjs""#, "`.././entry.mjs`"] {
+            assert!(names(literal), "{literal}");
+        }
+        for literal in ["'../index.mjs'", "'../entry.mjs", "'../entry.mjs'); import('b'", "`../${a}.mjs`", "entry"] {
+            assert!(!names(literal), "{literal}");
+        }
+    }
+}
