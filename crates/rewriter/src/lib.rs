@@ -59,7 +59,7 @@ pub use prefilter::may_name;
 pub use presentry_parser::FunctionShape;
 #[doc(hidden)]
 pub use proof::prove_without;
-pub use proof::{EarlyPackage, InitTrust, Proof, Verdict, inits_in, prove, prove_with};
+pub use proof::{EarlyPackage, InitTrust, ModuleHooks, Proof, Verdict, inits_in, prove, prove_with};
 pub use readings::{ReadModule, ReadOutline, ReadRequests, Readings};
 pub use rewrite::plan;
 pub use runtime::holds_nitro_runtime;

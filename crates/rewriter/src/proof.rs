@@ -52,9 +52,8 @@ pub struct Proof {
     pub build_plugin: Option<BuildPlugin>,
     /// Whether the entry has a guard, which compares the running server with the proof.
     pub guarded: bool,
-    /// The entry of the SDK that registers the hooks for ES modules, where the build has it and the start of Sentry does
-    /// not register them itself. A facade imports it first.
-    pub hook_entry: Option<String>,
+    /// What registers the SDK's hooks for ES modules.
+    pub module_hooks: ModuleHooks,
     /// Why it does not hold; empty when it holds.
     pub failures: Vec<Diagnostic>,
     /// What should be known of a proof that holds: its condition, what was vouched for, what is lost by options.
@@ -89,6 +88,19 @@ impl Verdict {
             Self::NotProven => "not proven",
         }
     }
+}
+
+/// What registers the SDK's hooks for ES modules. A start by `require()` of SDK 8 to 10 does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModuleHooks {
+    /// The start of Sentry, or an import before it.
+    Start,
+    /// This entry of the SDK, if a facade imports it first.
+    Entry(String),
+    /// Nothing: the SDK that is started has no such entry.
+    Nothing,
+    /// The version of the SDK decides, and the build lacks the package that is required.
+    Unknown,
 }
 
 /// What a start of Sentry that cannot be proven counts for.
@@ -138,7 +150,7 @@ impl Proof {
             injected: None,
             build_plugin: None,
             guarded: false,
-            hook_entry: None,
+            module_hooks: ModuleHooks::Start,
             failures: vec![failure],
             warnings: Vec::new(),
             lost: Vec::new(),
@@ -300,15 +312,12 @@ fn prove_in(
     } else {
         Verdict::NotProven
     };
-    let (mut lost, mut hook_entry) = (Vec::new(), None);
+    let (mut lost, mut module_hooks) = (Vec::new(), ModuleHooks::Start);
     if failures.is_empty() {
         let ahead = channels.injected.as_ref().map_or(&[][..], |injected| &injected.libraries);
         lost = judge_packages(graph, &closure, &run, stage, ahead, &mut failures, &mut warnings)?;
-        if channels.injected.is_none()
-            && let Some((place, specifier)) = started_without_hooks(graph, &closure, &run)?
-        {
-            hook_entry = hook_entry_for(graph, entry, specifier);
-            warnings.push(codes::init_by_require(graph, place, specifier));
+        if channels.injected.is_none() {
+            module_hooks = judge_hooks(graph, entry, &closure, &run, &mut warnings)?;
         }
     }
     if !failures.is_empty() {
@@ -342,7 +351,7 @@ fn prove_in(
         injected: channels.injected,
         build_plugin: None,
         guarded: is_guarded(&module.text),
-        hook_entry,
+        module_hooks,
         failures,
         warnings,
         lost,
@@ -380,7 +389,7 @@ fn of_build_plugin(
         injected: None,
         build_plugin: Some(found.plugin),
         guarded: false,
-        hook_entry: None,
+        module_hooks: ModuleHooks::Start,
         lost: found.lost.keys().cloned().collect(),
         failures: found.lost.into_values().collect(),
         warnings,
@@ -439,38 +448,38 @@ fn judge_packages(
 /// From this version on, both copies of the SDK register hooks.
 const BOTH_COPIES_HOOK: u64 = 11;
 
-/// A start by `require()`, where nothing else registers the hooks for ES modules, and what it requires.
-fn started_without_hooks<'r>(
+/// What a start by `require()` comes to, where nothing else registers the hooks for ES modules.
+fn judge_hooks(
     graph: &Graph<'_>,
+    entry: &ModulePath,
     closure: &Closure,
-    run: &'r Run,
-) -> Result<Option<(&'r Place, &'r str)>, Box<Diagnostic>> {
-    if !run.starts.iter().all(|(place, _)| run.required.contains_key(place)) {
-        return Ok(None);
-    }
-    let lacks_hooks = |place: &Place, specifier: &str| is_older(graph, &place.module, package_name(specifier));
-    let Some((place, specifier)) = run.required.iter().find(|(place, specifier)| lacks_hooks(place, specifier)) else {
-        return Ok(None);
-    };
-    if closure.packages.iter().any(|package| sdk::registers_hooks(&package.specifier)) {
-        return Ok(None);
+    run: &Run,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<ModuleHooks, Box<Diagnostic>> {
+    if run.starts.is_empty()
+        || !run.starts.iter().all(|(place, _)| run.required.contains_key(place))
+        || closure.packages.iter().any(|package| sdk::registers_hooks(&package.specifier))
+    {
+        return Ok(ModuleHooks::Start);
     }
     for path in closure.paths() {
         // `module.register()` of the loader that the SDK registers.
         if graph.load(path)?.is_some_and(|module| module.text.contains("hook.mjs")) {
-            return Ok(None);
+            return Ok(ModuleHooks::Start);
         }
     }
-    Ok(Some((place, specifier)))
-}
-
-fn is_older(graph: &Graph<'_>, importer: &ModulePath, specifier: &str) -> bool {
-    graph.packages().major_that_exports(importer, specifier).is_some_and(|major| major < BOTH_COPIES_HOOK)
-}
-
-/// The entry of the SDK that registers those hooks, which an import in the entry would load.
-fn hook_entry_for(graph: &Graph<'_>, entry: &ModulePath, required: &str) -> Option<String> {
-    sdk::hook_entries(required).into_iter().find(|name| is_older(graph, entry, name))
+    let major = |importer: &ModulePath, specifier: &str| graph.packages().major_that_exports(importer, specifier);
+    let is_older = |importer: &ModulePath, specifier: &str| {
+        major(importer, specifier).is_some_and(|major| major < BOTH_COPIES_HOOK)
+    };
+    let required = || run.required.iter().map(|(place, specifier)| (place, specifier.as_str()));
+    let Some((place, specifier)) = required().find(|(place, one)| is_older(&place.module, package_name(one))) else {
+        let is_absent = |(place, one): (&Place, &str)| major(&place.module, package_name(one)).is_none();
+        return Ok(if required().any(is_absent) { ModuleHooks::Unknown } else { ModuleHooks::Start });
+    };
+    warnings.push(codes::init_by_require(graph, place, specifier));
+    let entries = sdk::hook_entries(specifier).into_iter();
+    Ok(entries.filter(|name| is_older(entry, name)).map(ModuleHooks::Entry).next().unwrap_or(ModuleHooks::Nothing))
 }
 
 /// What the order of evaluation comes to. A failure is added only where no static edge explains it.

@@ -19,7 +19,7 @@ use crate::{
     overlay::Overlay,
     plan::{ChangeKind, ExportStyle, FileChange, Mode, Outcome, Plan, Request, changed, tell_guard},
     prefilter::{exports_constant, exports_empty_object},
-    proof::{InitTrust, Verdict, prove_at, prove_with},
+    proof::{InitTrust, ModuleHooks, Verdict, prove_at, prove_with},
     runtime::inits_behind,
     sdk_wrapper::{self, Wrapper, wrapper_instrumentation},
     sources::{ModulePath, Sources},
@@ -225,7 +225,7 @@ fn with_facade(
     });
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     let mut plan = prove_changes(sources, request, changes, exports)?;
-    if let Some(hooks) = plan.proof.as_ref().and_then(|proof| proof.hook_entry.clone()) {
+    if let Some(ModuleHooks::Entry(hooks)) = plan.proof.as_ref().map(|proof| proof.module_hooks.clone()) {
         facade.hooks = Some(&hooks);
         let text = text_of(&facade, graph, request, entry, &plan.exports)?;
         let written = plan.changes.iter_mut().find(|change| change.kind == ChangeKind::Facade);

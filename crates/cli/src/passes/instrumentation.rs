@@ -16,8 +16,8 @@ use std::{
 
 use presentry_parser::SourceSyntax;
 use presentry_rewriter::{
-    ChangeKind, ExportStyle, InlinedInstrumentation, Mode, ModulePath, Outcome, Plan as Rewriting, Proof, Request,
-    Sources,
+    ChangeKind, ExportStyle, InlinedInstrumentation, Mode, ModuleHooks, ModulePath, Outcome, Plan as Rewriting, Proof,
+    Request, Sources,
     diagnostics::{Diagnostic, Subject, init_in_runtime},
     is_script, plan, prove_with,
 };
@@ -75,15 +75,20 @@ pub(crate) fn pass(view: &View<'_>, plan: Plan) -> Result<Plan, Refusal> {
     Ok(plan)
 }
 
-/// A plan that is refused since nothing starts Sentry, made anew with the packages that the instrumentation imports and the
-/// build lacks: one of them may start it. The refused one where that is not so.
+/// A plan made anew with the packages that the instrumentation needs and the build lacks, where those decide: nothing else
+/// starts Sentry, or the version of the SDK tells what registers its hooks. The same plan where that changes nothing.
 pub(crate) fn or_with_packages(
     view: &View<'_>,
     plan: Plan,
     anew: impl FnOnce(Plan) -> Result<Plan, Failure>,
 ) -> Result<Plan, Failure> {
     let starts_nowhere = |one: &Diagnostic| one.subject.as_deref() == Some(&Subject::NoInit);
-    if !plan.is_refused() || !plan.rewriting.diagnostics.iter().any(starts_nowhere) {
+    let hooks = plan.rewriting.proof.as_ref().map(|proof| &proof.module_hooks);
+    let packages_decide = match plan.is_refused() {
+        true => plan.rewriting.diagnostics.iter().any(starts_nowhere),
+        false => hooks == Some(&ModuleHooks::Unknown),
+    };
+    if !packages_decide {
         return Ok(plan);
     }
     let with_packages = anew(packages::for_instrumentation(view, &plan)?)?;

@@ -59,7 +59,15 @@ struct Completion {
 pub(crate) fn pass(view: &passes::View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
     let completion = complete(view, &plan, plan.rewrites())?;
     plan.added.extend(completion.changes);
-    plan.traced.extend(completion.traced);
+    for more in completion.traced {
+        match plan.traced.iter_mut().find(|known| known.directory == more.directory) {
+            Some(known) => {
+                known.files += more.files;
+                known.bytes += more.bytes;
+            }
+            None => plan.traced.push(more),
+        }
+    }
     plan.rewriting.diagnostics.extend(completion.diagnostics);
     Ok(plan)
 }

@@ -77,6 +77,8 @@ pub(crate) struct View {
     /// The directories of the files that are not on disk.
     directories: Arc<BTreeSet<PathBuf>>,
     has_links: bool,
+    /// Whether files of packages differ. Links on disk may lead to those.
+    differs_in_packages: bool,
     readings: Arc<Readings>,
 }
 
@@ -96,8 +98,10 @@ impl View {
             }
         }
         let has_links = entries.values().any(|entry| matches!(entry, Entry::Link(_)));
+        let is_package = |file: &PathBuf| file.iter().any(|segment| segment == "node_modules");
+        let differs_in_packages = entries.keys().any(is_package);
         let (entries, directories) = (Arc::new(entries), Arc::new(directories));
-        Self { root: root.to_owned(), entries, directories, has_links, readings }
+        Self { root: root.to_owned(), entries, directories, has_links, differs_in_packages, readings }
     }
 
     /// Everything on the machine, as it is.
@@ -158,7 +162,8 @@ impl View {
     /// A file; `None` when there is none.
     pub(crate) fn file(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         let absent = |error: io::Error| if is_absent(&error) { Ok(None) } else { Err(error) };
-        let of_disk = !self.has_links && !self.entries.contains_key(path) && self.holds(path);
+        let of_disk =
+            !self.has_links && !self.differs_in_packages && !self.entries.contains_key(path) && self.holds(path);
         let read = if of_disk { regular_file(path) } else { self.file_of_view(path) };
         read.or_else(absent)
     }
@@ -235,11 +240,27 @@ impl View {
         }
     }
 
-    /// A path with the links of the view followed. Those on disk the system follows.
+    /// A path with the links of the view followed. Those on disk the system follows, where they lead to what is on disk.
     fn followed<'p>(&self, path: &'p Path) -> Cow<'p, Path> {
-        if !self.has_links {
-            return path.into();
+        match self.has_links {
+            true => self.behind_links_on_disk(self.behind_links_of_view(path).into()),
+            false => self.behind_links_on_disk(path.into()),
         }
+    }
+
+    /// Where the directories of a path lead by links on disk, if the path is something else there than on disk.
+    fn behind_links_on_disk<'p>(&self, path: Cow<'p, Path>) -> Cow<'p, Path> {
+        if !self.differs_in_packages || self.entries.contains_key(&*path) {
+            return path;
+        }
+        let there = |above| Some((above, dunce::canonicalize(above).ok()?));
+        let above = path.ancestors().skip(1).take_while(|above| self.holds(above)).find_map(there);
+        let real = above.map(|(above, real)| real.join(path.strip_prefix(above).expect("one of its ancestors")));
+        let differs = |real: &PathBuf| self.entries.contains_key(real) || self.directories.contains(real);
+        real.filter(differs).map_or(path, Cow::Owned)
+    }
+
+    fn behind_links_of_view(&self, path: &Path) -> PathBuf {
         let mut path = path.to_owned();
         const MANY: usize = 40;
         for _ in 0..MANY {
@@ -251,7 +272,7 @@ impl View {
             let rest = path.strip_prefix(&link).unwrap_or(Path::new("")).to_owned();
             path = normal(&link.parent().unwrap_or(&link).join(says).join(rest));
         }
-        path.into()
+        path
     }
 
     fn look(&self, path: &Path, on_disk: impl FnOnce(&Path) -> io::Result<FileMetadata>) -> io::Result<FileMetadata> {
@@ -324,10 +345,11 @@ impl FileSystem for View {
     }
 
     fn symlink_metadata(&self, path: &Path) -> io::Result<FileMetadata> {
-        let Some((parent, name)) = path.parent().zip(path.file_name()).filter(|_| self.has_links) else {
-            return self.look(path, FileSystemOs::symlink_metadata);
+        let path = match path.parent().zip(path.file_name()).filter(|_| self.has_links) {
+            Some((parent, name)) => self.behind_links_of_view(parent).join(name).into(),
+            None => path.into(),
         };
-        self.look(&self.followed(parent).join(name), FileSystemOs::symlink_metadata)
+        self.look(&self.behind_links_on_disk(path), FileSystemOs::symlink_metadata)
     }
 
     fn read_link(&self, path: &Path) -> Result<PathBuf, ResolveError> {

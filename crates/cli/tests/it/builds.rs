@@ -78,6 +78,9 @@ export {{ nitroApp as a, lazy as l }};
     )
 }
 
+/// The entry of a build.
+pub(crate) const ENTRY: &str = ".output/server/index.mjs";
+
 /// What a rewrite prints of a build that is right.
 pub(crate) const ALREADY_FIRST: &str =
     "✔ already first, nothing changed\n  next: `presentry trace` starts the server and shows the spans that arrive\n";

@@ -8,7 +8,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::builds::{ALREADY_FIRST, App, INSTRUMENTATION, Snapshot};
+use crate::builds::{ALREADY_FIRST, App, ENTRY, INSTRUMENTATION, Snapshot};
 use crate::formats::json;
 
 const SERVER: &str = ".output/server";
@@ -1029,7 +1029,6 @@ fn a_function_that_the_bundler_dropped_is_missed_by_nothing() {
     assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains("tr_ch_apm$db_query"));
 }
 
-const ENTRY: &str = ".output/server/index.mjs";
 const MOVED: &str = ".output/server/entry.mjs";
 
 /// A build in one file: libraries are in the entry.

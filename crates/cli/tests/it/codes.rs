@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, time::SystemTime};
 
 use crate::{
     archive::packed,
-    builds::{App, Found, INSTRUMENTATION, Snapshot, nitro_json, presentry},
+    builds::{App, ENTRY, Found, INSTRUMENTATION, Snapshot, nitro_json, presentry},
     bundle, channels,
     packages::incomplete,
     trace,
@@ -22,7 +22,6 @@ const fn case(code: &'static str, exit: i32, arguments: &'static [&'static str],
     Case { code, exit, arguments, app }
 }
 
-const ENTRY: &str = ".output/server/index.mjs";
 const STORE: &str = ".output/server/.presentry";
 const RUNTIME: &str = ".output/server/chunks/nitro/nitro.mjs";
 

@@ -4,10 +4,9 @@ use std::{path::Path, process::Command, time::Duration};
 
 use serde_json::Value;
 
-use crate::builds::{ALREADY_FIRST, App, INSTRUMENTATION, nitro_json};
+use crate::builds::{ALREADY_FIRST, App, ENTRY, INSTRUMENTATION, nitro_json};
 
 const BUILT: &str = ".output/server/instrument.server.mjs";
-const ENTRY: &str = ".output/server/index.mjs";
 const RUNTIME: &str = ".output/server/chunks/nitro/nitro.mjs";
 
 /// The document of a command, whatever its exit code.

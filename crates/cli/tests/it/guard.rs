@@ -5,10 +5,13 @@ use std::process::{Command, Output};
 
 use expect_test::expect;
 
-use crate::{builds::App, channels::with_libraries, formats::json};
+use crate::{
+    builds::{App, ENTRY},
+    channels::with_libraries,
+    formats::json,
+};
 
 const SERVER: &str = ".output/server";
-const ENTRY: &str = ".output/server/index.mjs";
 
 /// What of the SDK a guard looks at. The scope is the one of the carrier, as in versions 8 to 11.
 const SDK: &str = "class Scope {

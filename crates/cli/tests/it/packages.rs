@@ -3,7 +3,7 @@
 
 use expect_test::expect;
 
-use crate::builds::{ALREADY_FIRST, App, INSTRUMENTATION};
+use crate::builds::{ALREADY_FIRST, App, ENTRY, INSTRUMENTATION};
 
 const SERVER: &str = ".output/server";
 
@@ -366,6 +366,40 @@ fn a_package_that_starts_sentry_is_traced_before_the_proof() {
     assert_eq!(without_store(app.snapshot()), without_store(before));
 }
 
+/// Which hooks a start by `require()` registers, the version says of a package that the build does not have.
+#[test]
+fn what_registers_hooks_is_known_of_traced_packages() {
+    let with = |version: &str, exports: &str| {
+        let app = lacking_one();
+        let text = "import { createRequire } from 'node:module';\n\
+                    const Sentry = createRequire(import.meta.url)('@sentry/node');\nSentry.init({ tracesSampleRate: 1 });\n";
+        app.write(".output/server/instrument.server.mjs", text);
+        let manifest = format!(r#"{{ "version": "{version}", "exports": {{ ".": "./index.cjs"{exports} }} }}"#);
+        let files = [("index.cjs", "exports.init = () => {};\n"), ("import-hook.mjs", "export {};\n")];
+        package(&app, "node_modules/@sentry/node", &manifest, &files);
+        app
+    };
+    let warned = |app: &App, args: &[&str]| {
+        let output = app.presentry(args).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap().contains("warning[init-by-require]: ")
+    };
+    for (version, exports, imports, warns) in [
+        ("10.70.0", r#", "./import": "./import-hook.mjs""#, true, false),
+        ("10.70.0", "", false, true),
+        ("11.12.0", r#", "./import": "./import-hook.mjs""#, false, false),
+    ] {
+        let app = with(version, exports);
+        let output = app.presentry(&[]).output().unwrap();
+        let (listed, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(said.contains("warning[init-by-require]: "), warns, "{said}");
+        assert_eq!(listed.matches("node_modules/@sentry/node ").count(), 1, "{listed}");
+        assert_eq!(app.read(ENTRY).contains("import \"@sentry/node/import\";\n"), imports, "{}", app.read(ENTRY));
+        assert_eq!(app.join(".output/server/node_modules/@sentry/node/import-hook.mjs").is_file(), imports);
+        assert_eq!((warned(&app, &["check"]), warned(&app, &[])), (warns, warns));
+    }
+}
+
 #[test]
 fn a_dry_run_lists_packages_and_writes_nothing() {
     let app = incomplete();
@@ -543,6 +577,27 @@ fn packages_behind_the_links_of_pnpm() {
     assert!(!added.iter().any(|(path, found)| path.starts_with(".output") && is_link(found)), "links were resolved");
     app.succeeds(&["restore"]);
     assert_eq!(app.snapshot(), before);
+}
+
+/// Nitro has packages of two versions behind links, and of each only the files that it has traced.
+#[cfg(unix)]
+#[test]
+fn files_are_added_to_packages_behind_links_of_the_build() {
+    use crate::builds::link;
+    let app = incomplete();
+    let linked = ".output/server/node_modules/.nitro/native@3.0.0";
+    let manifest = r#"{ "version": "3.0.0", "exports": { ".": "./index.js" } }"#;
+    package(&app, "node_modules/native", manifest, &[]);
+    package(&app, linked, manifest, &[("other.mjs", "")]);
+    link(".nitro/native@3.0.0".as_ref(), &app.join(".output/server/node_modules/native"));
+    let before = app.snapshot();
+    app.succeeds(&[]);
+    assert!(app.join(linked).join("index.js").is_file());
+    assert_eq!(node_elsewhere(&app, START).0, "init 2 native\n");
+    app.succeeds(&["check"]);
+    assert_eq!(app.succeeds(&[]), ALREADY_FIRST);
+    app.succeeds(&["restore"]);
+    assert_eq!(without_store(app.snapshot()), without_store(before));
 }
 
 #[test]

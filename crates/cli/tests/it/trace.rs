@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    builds::{App, nitro_json},
+    builds::{App, ENTRY, nitro_json},
     formats::json,
 };
 
@@ -150,7 +150,6 @@ server.listen(process.env.PORT, process.env.HOST, () => console.log('Listening')
 export const n = { prefix };
 ";
 
-const ENTRY: &str = ".output/server/index.mjs";
 const RUNTIME: &str = ".output/server/chunks/nitro/nitro.mjs";
 const INSTRUMENTATION: &str = ".output/server/instrument.server.mjs";
 

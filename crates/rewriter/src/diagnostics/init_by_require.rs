@@ -12,8 +12,8 @@ code registers no hooks for ES modules. Errors are sent, and libraries that are 
 instrumented, but libraries that are ES modules are not, whenever they are loaded. `require()` and
 `createRequire()` give that code, and so does a CommonJS package that starts Sentry.
 
-`presentry` has the server register the hooks where the build has the entry of the SDK that does it,
-`@sentry/node/import`. Where it has none, import the SDK, or register the hooks before it starts:
+`presentry` has the server register the hooks if the SDK has an entry that does it,
+`@sentry/node/import`. If it has none, import the SDK, or register the hooks before it starts:
 `import "@sentry/node/import"`."#,
 };
 
