@@ -79,7 +79,7 @@ pub(crate) fn pass(view: &View<'_>, plan: Plan) -> Result<Plan, Refusal> {
 /// starts Sentry, or the version of the SDK tells what registers its hooks. The same plan where that changes nothing.
 pub(crate) fn or_with_packages(
     view: &View<'_>,
-    plan: Plan,
+    mut plan: Plan,
     anew: impl FnOnce(Plan) -> Result<Plan, Failure>,
 ) -> Result<Plan, Failure> {
     let starts_nowhere = |one: &Diagnostic| one.subject.as_deref() == Some(&Subject::NoInit);
@@ -89,6 +89,10 @@ pub(crate) fn or_with_packages(
         false => hooks == Some(&ModuleHooks::Unknown),
     };
     if !packages_decide {
+        return Ok(plan);
+    }
+    if view.args.no_collect && plan.is_refused() {
+        plan.rewriting.diagnostics.extend(packages::lacks_for_instrumentation(view, &plan)?);
         return Ok(plan);
     }
     let with_packages = anew(packages::for_instrumentation(view, &plan)?)?;

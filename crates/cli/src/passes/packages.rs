@@ -81,6 +81,11 @@ pub(crate) fn for_instrumentation(view: &passes::View<'_>, refused: &Plan) -> Re
     Ok(Plan { modules: Some(modules), ..plan })
 }
 
+/// What the instrumentation needs and a build lacks.
+pub(crate) fn lacks_for_instrumentation(view: &passes::View<'_>, refused: &Plan) -> Result<Vec<Diagnostic>, Refusal> {
+    complete(view, refused, false).map(|completion| completion.diagnostics)
+}
+
 /// Has the `package.json` of the server name the packages that the build will have, and no others.
 pub(crate) fn name_them(view: &passes::View<'_>, mut plan: Plan) -> Result<Plan, Refusal> {
     if plan.rewrites()

@@ -354,7 +354,9 @@ fn a_package_that_starts_sentry_is_traced_before_the_proof() {
     assert!(app.fails(&[], 1).starts_with("error[sentry-not-started]: "));
     assert_eq!(app.snapshot(), before);
     let before = with(start);
-    assert!(app.fails(&["--no-collect"], 1).starts_with("error[sentry-not-started]: "));
+    let refused = app.fails(&["--no-collect"], 1);
+    assert!(refused.starts_with("error[sentry-not-started]: "), "{refused}");
+    assert!(refused.contains("warning[resolves-outside]: `@acme/observability`, "), "{refused}");
     assert!(app.succeeds(&["inspect"]).contains("\n  next: `presentry` rewrites the build"));
     assert_eq!(app.snapshot(), before);
     let shown = app.succeeds(&[]);
