@@ -71,27 +71,28 @@ struct Leading {
 impl Leading {
     fn to(graph: &Graph<'_>, entry: &ModulePath) -> Result<Self, Box<Diagnostic>> {
         let unreadable = |error| Box::new(codes::unreadable(&error));
-        let mut scripts = graph.sources().scripts().map_err(unreadable)?;
+        let scripts = graph.sources().scripts().map_err(unreadable)?;
         // The entry first: as soon as it leads to all that name it, the rest of the build need not be looked at.
-        scripts.sort_by_key(|script| script != entry);
+        let (entry_itself, others): (Vec<_>, Vec<_>) = scripts.into_iter().partition(|script| script == entry);
         let mut leading = Self { imported: BTreeMap::new(), naming_entry: BTreeSet::new(), leaving: None };
         let mut known = BTreeSet::from([entry.clone()]);
         let mut wanted = known.clone();
         let mapped = graph.packages().map_own_modules();
         while !wanted.is_empty() {
             let sought = Wanted::new(&wanted);
+            let may_name = |script: &ModulePath, bytes: &[u8]| mapped || sought.may_be_named_in(script, bytes);
             let first_wave = known.len() == 1;
             let mut next = BTreeSet::new();
-            for script in &scripts {
-                let bytes = graph.sources().read(script).map_err(unreadable)?;
-                if bytes.is_some_and(|bytes| mapped || sought.may_be_named_in(script, &bytes))
-                    && let Some(module) = graph.load(script)?
-                    && leading.note(graph, &module, &wanted, entry)
-                    && known.insert(script.clone())
-                {
-                    next.insert(script.clone());
+            for scripts in [&entry_itself, &others] {
+                for script in graph.sources().filter(scripts, &may_name).map_err(unreadable)? {
+                    if let Some(module) = graph.load(&script)?
+                        && leading.note(graph, &module, &wanted, entry)
+                        && known.insert(script.clone())
+                    {
+                        next.insert(script);
+                    }
                 }
-                if script == entry && !first_wave && leading.naming_entry.is_subset(&leading.loaded_by(entry)) {
+                if !first_wave && leading.naming_entry.is_subset(&leading.loaded_by(entry)) {
                     return Ok(leading);
                 }
             }

@@ -63,6 +63,6 @@ pub use proof::{EarlyPackage, InitTrust, ModuleHooks, Proof, Verdict, inits_in, 
 pub use readings::{ReadModule, ReadOutline, ReadRequests, Readings};
 pub use rewrite::plan;
 pub use runtime::holds_nitro_runtime;
-pub use sources::{InvalidModulePath, MemorySources, ModulePath, ReadError, Sources, is_script};
+pub use sources::{InvalidModulePath, MemorySources, ModulePath, ReadError, Sources, Test, is_script};
 pub use specifier::{Target, package_name, resolve};
 pub use with_channels::{Libraries, WithChannels, import_of_channels, module_for_chunks, with_channels};

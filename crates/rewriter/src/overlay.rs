@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::readings::Readings;
-use crate::sources::{ModulePath, ReadError, Sources, is_script};
+use crate::sources::{ModulePath, ReadError, Sources, Test, is_script};
 
 /// Other sources with some files replaced, added or taken away.
 pub struct Overlay<'a> {
@@ -42,6 +42,16 @@ impl Sources for Overlay<'_> {
         scripts.extend(added.map(|(path, _)| path.clone()));
         scripts.sort();
         Ok(scripts)
+    }
+
+    fn filter(&self, scripts: &[ModulePath], passes: &Test<'_>) -> Result<Vec<ModulePath>, ReadError> {
+        let of_base: Vec<ModulePath> = scripts.iter().filter(|path| !self.files.contains_key(path)).cloned().collect();
+        let mut passed = self.base.filter(&of_base, passes)?.into_iter().peekable();
+        let passes = |path: &&ModulePath| match self.files.get(path) {
+            Some(contents) => contents.as_deref().is_some_and(|bytes| passes(path, bytes)),
+            None => passed.next_if(|next| next == *path).is_some(),
+        };
+        Ok(scripts.iter().filter(passes).cloned().collect())
     }
 
     fn exists(&self, path: &ModulePath) -> bool {

@@ -78,6 +78,9 @@ pub struct ReadError {
     pub reason: String,
 }
 
+/// A look at the bytes of a script, on any thread.
+pub type Test<'t> = dyn Fn(&ModulePath, &[u8]) -> bool + Sync + 't;
+
 /// A read-only view of one server directory.
 pub trait Sources {
     /// The bytes of a file; `None` when there is no such file.
@@ -91,6 +94,20 @@ pub trait Sources {
     /// # Errors
     /// When a directory cannot be listed.
     fn scripts(&self) -> Result<Vec<ModulePath>, ReadError>;
+
+    /// Those of some scripts whose bytes pass a test, in their order. A disk has them read side by side.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    fn filter(&self, scripts: &[ModulePath], passes: &Test<'_>) -> Result<Vec<ModulePath>, ReadError> {
+        let mut passed = Vec::new();
+        for script in scripts {
+            if self.read(script)?.is_some_and(|bytes| passes(script, &bytes)) {
+                passed.push(script.clone());
+            }
+        }
+        Ok(passed)
+    }
 
     /// Whether a file, directory or symbolic link of any kind has this path.
     fn exists(&self, path: &ModulePath) -> bool;

@@ -2,7 +2,7 @@
 //! scripts: for what Sentry's build plugin leaves there, and, where nothing else tells, for the strings of a library.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -163,12 +163,12 @@ struct Script {
 fn scripts(directory: &Path, is_wanted: &dyn Fn(&str, bool) -> bool) -> Vec<Script> {
     let mut found = Vec::new();
     let entries = View::everything().list(directory);
-    let has_maps = entries.keys().any(|name| name.ends_with(".map"));
+    let maps: HashSet<&str> = entries.iter().filter_map(|(name, _)| name.strip_suffix(".map")).collect();
     for (name, kind) in &entries {
         match kind {
             Kind::Directory if name != "node_modules" => found.extend(scripts(&join(directory, name), is_wanted)),
             Kind::File if is_script(name) => {
-                let has_map = has_maps && entries.contains_key(&format!("{name}.map"));
+                let has_map = maps.contains(name.as_str());
                 if is_wanted(name, has_map) {
                     found.push(Script { path: join(directory, name), has_map });
                 }

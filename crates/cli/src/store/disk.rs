@@ -9,9 +9,10 @@ use std::{
 };
 
 use oxc_resolver::FileSystem as _;
-use presentry_rewriter::{ModulePath, ReadError, Readings, Sources, is_script};
+use presentry_rewriter::{ModulePath, ReadError, Readings, Sources, Test, is_script};
 
 use crate::{
+    parallel,
     paths::{join, module_path},
     store::{
         manifest::DIRECTORY,
@@ -132,6 +133,13 @@ impl Sources for DiskSources {
         Ok(walk.scripts)
     }
 
+    fn filter(&self, scripts: &[ModulePath], passes: &Test<'_>) -> Result<Vec<ModulePath>, ReadError> {
+        let looked = parallel::map(scripts, |script| {
+            Ok(self.read(script)?.is_some_and(|bytes| passes(script, &bytes)).then(|| script.clone()))
+        });
+        looked.into_iter().filter_map(Result::transpose).collect()
+    }
+
     fn exists(&self, path: &ModulePath) -> bool {
         self.view.symlink_metadata(&self.root.join(path.as_str())).is_ok()
     }
@@ -167,6 +175,8 @@ fn read_error(path: &str, error: &io::Error) -> ReadError {
 mod tests {
     use std::{fs, os::unix::fs::symlink, sync::mpsc, thread, time::Duration};
 
+    use presentry_rewriter::Overlay;
+
     use super::*;
 
     #[test]
@@ -194,6 +204,28 @@ mod tests {
         assert_eq!(names, ["chunks/b.cjs", "chunks/build/a.js", "index.mjs", "out/far.mjs", "start.mjs"]);
         assert!(sources.exists(&ModulePath::new("broken.mjs").unwrap()));
         assert_eq!(sources.read(&ModulePath::new("chunks").unwrap()).unwrap(), None);
+    }
+
+    #[test]
+    fn scripts_that_pass_a_test_stay_in_their_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = dunce::canonicalize(directory.path()).unwrap();
+        let name = |number: usize| ModulePath::new(format!("{number:02}.mjs")).unwrap();
+        for number in 0..50 {
+            let text = if number % 3 == 0 { "wanted" } else { "other" };
+            fs::write(root.join(name(number).as_str()), text).unwrap();
+        }
+        let sources = DiskSources::new(&root);
+        let mut changed = Overlay::new(&sources);
+        changed.set(name(3), None);
+        changed.set(name(4), Some(Cow::Borrowed(b"wanted")));
+        changed.set(name(6), Some(Cow::Borrowed(b"other")));
+        let is_wanted = |_: &ModulePath, bytes: &[u8]| bytes == b"wanted";
+        let given: Vec<ModulePath> = (0..51).rev().map(name).collect();
+        let passed = |sources: &dyn Sources| sources.filter(&given, &is_wanted).unwrap();
+        let expected = |numbers: &dyn Fn(&usize) -> bool| (0..50).rev().filter(numbers).map(name).collect::<Vec<_>>();
+        assert_eq!(passed(&sources), expected(&|number| number % 3 == 0));
+        assert_eq!(passed(&changed), expected(&|number| *number == 4 || number % 3 == 0 && ![3, 6].contains(number)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs, io,
     path::{Component, Path, PathBuf},
     sync::Arc,
@@ -174,13 +174,13 @@ impl View {
     }
 
     /// What a directory holds, by name, links not followed; nothing where it cannot be listed.
-    pub(crate) fn list(&self, directory: &Path) -> BTreeMap<String, Kind> {
+    pub(crate) fn list(&self, directory: &Path) -> Vec<(String, Kind)> {
         self.try_list(directory).unwrap_or_default()
     }
 
     /// The same.
-    pub(crate) fn try_list(&self, directory: &Path) -> io::Result<BTreeMap<String, Kind>> {
-        let mut listed_files = Vec::new();
+    pub(crate) fn try_list(&self, directory: &Path) -> io::Result<Vec<(String, Kind)>> {
+        let mut found = Vec::new();
         let listed = match fs::read_dir(directory) {
             Ok(listed) => Some(listed),
             Err(error) if is_absent(&error) && self.directories.contains(directory) => None,
@@ -188,16 +188,20 @@ impl View {
         };
         for entry in listed.into_iter().flatten() {
             let entry = entry?;
-            let (kind, Ok(name)) = (entry.file_type()?, entry.file_name().into_string()) else { continue };
-            let kind = match kind {
-                kind if kind.is_symlink() => Kind::Link,
-                kind if kind.is_dir() => Kind::Directory,
-                kind if kind.is_file() => Kind::File,
-                _ => continue,
-            };
-            listed_files.push((name, kind));
+            if let (Some(kind), Ok(name)) = (Kind::of(entry.file_type()?), entry.file_name().into_string()) {
+                found.push((name, kind));
+            }
         }
-        let mut found = BTreeMap::from_iter(listed_files);
+        if self.differs_below(directory) {
+            found = self.list_of_view(directory, found);
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// What a directory holds in the view, given what it holds on disk.
+    fn list_of_view(&self, directory: &Path, on_disk: Vec<(String, Kind)>) -> Vec<(String, Kind)> {
+        let mut found = HashMap::<String, Kind>::from_iter(on_disk);
         for (path, entry) in
             self.entries.range(directory.to_owned()..).take_while(|(path, _)| path.starts_with(directory))
         {
@@ -211,7 +215,7 @@ impl View {
                 (Some(_), _) => _ = found.insert(name.to_owned(), Kind::Directory),
             }
         }
-        Ok(found)
+        found.into_iter().collect()
     }
 
     /// What a link says, on disk or in the view.
@@ -297,7 +301,7 @@ impl View {
 }
 
 /// What a name in a directory is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// A file.
     File,
@@ -305,6 +309,18 @@ pub(crate) enum Kind {
     Directory,
     /// A symbolic link.
     Link,
+}
+
+impl Kind {
+    /// How it is with an entry of a directory; `None` for what is neither.
+    fn of(on_disk: fs::FileType) -> Option<Self> {
+        match on_disk {
+            kind if kind.is_symlink() => Some(Self::Link),
+            kind if kind.is_dir() => Some(Self::Directory),
+            kind if kind.is_file() => Some(Self::File),
+            _ => None,
+        }
+    }
 }
 
 /// A path without `..`, which a link may say.

@@ -85,12 +85,12 @@ pub(super) fn find(place: &Place, original: &View, files: &View) -> Found {
 /// The names and directories in a `node_modules`.
 fn packages_in(files: &View, directory: &Path) -> Vec<(String, PathBuf)> {
     let mut packages = Vec::new();
-    for name in files.list(directory).into_keys().filter(|name| !name.starts_with('.')) {
+    for (name, _) in files.list(directory).into_iter().filter(|(name, _)| !name.starts_with('.')) {
         let at = directory.join(&name);
         match name.starts_with('@') {
             true => {
-                let below = files.list(&at).into_keys();
-                packages.extend(below.map(|below| (format!("{name}/{below}"), at.join(below))));
+                let below = files.list(&at).into_iter();
+                packages.extend(below.map(|(below, _)| (format!("{name}/{below}"), at.join(below))));
             }
             false => packages.push((name, at)),
         }
