@@ -68,6 +68,8 @@ pub struct Function {
     pub is_generator: bool,
     /// Whether `this` is that of what surrounds it: arrow functions.
     pub is_arrow: bool,
+    /// Whether it is a method, a getter or a setter, which `new` cannot call.
+    pub is_method: bool,
     /// Whether `arguments` of it is read, by it or by an arrow function in it.
     pub reads_arguments: bool,
     /// The binding by which a function expression knows itself.

@@ -417,7 +417,9 @@ fn judge_packages(
         specifier,
         span: place.span,
     });
-    let loads: Vec<Load> = closure.packages.iter().map(Load::from).chain(stepwise).collect();
+    // JSON of a library is no library.
+    let linked = closure.packages.iter().filter(|package| !package.specifier.ends_with(".json"));
+    let loads: Vec<Load> = linked.map(Load::from).chain(stepwise).collect();
     let loaded = follow(graph, &loads)?;
     let before: BTreeSet<ModulePath> = closure.paths().cloned().collect();
     if let Some((file, edge)) =

@@ -417,11 +417,11 @@ impl Lowering {
             }
             Prop::Getter(getter) => {
                 let name = self.property_name(&getter.key);
-                Property::Getter(name, self.function(&getter.function, None))
+                Property::Getter(name, self.method(&getter.function, None))
             }
             Prop::Setter(setter) => {
                 let name = self.property_name(&setter.key);
-                Property::Setter(name, self.function(&setter.function, None))
+                Property::Setter(name, self.method(&setter.function, None))
             }
             Prop::Method(method) => {
                 let name = self.property_name(&method.key);
@@ -429,7 +429,7 @@ impl Lowering {
                     Name::Known(text) => Some(text.clone()),
                     Name::Computed(_) => None,
                 };
-                let id = self.function(&method.function, text.as_deref());
+                let id = self.method(&method.function, text.as_deref());
                 let at = span(method.function.span);
                 Property::Value(name, Expression { at, kind: Kind::Function(id) })
             }

@@ -18,7 +18,18 @@ struct Head<'n> {
     is_async: bool,
     is_generator: bool,
     is_arrow: bool,
+    is_method: bool,
     itself: Option<&'n Ident>,
+}
+
+impl<'n> Head<'n> {
+    fn of(function: &SwcFunction, name: Option<&'n str>) -> Self {
+        Self { name, is_async: function.is_async, is_generator: function.is_generator, ..Self::at(span(function.span)) }
+    }
+
+    fn at(at: Span) -> Self {
+        Self { at, name: None, is_async: false, is_generator: false, is_arrow: false, is_method: false, itself: None }
+    }
 }
 
 impl Lowering {
@@ -32,28 +43,22 @@ impl Lowering {
         name: Option<&str>,
         itself: Option<&Ident>,
     ) -> FunctionId {
-        let head = Head {
-            at: span(function.span),
-            name,
-            is_async: function.is_async,
-            is_generator: function.is_generator,
-            is_arrow: false,
-            itself,
-        };
+        self.function_with(function, Head { itself, ..Head::of(function, name) })
+    }
+
+    /// A method, a getter or a setter.
+    pub(super) fn method(&mut self, function: &SwcFunction, name: Option<&str>) -> FunctionId {
+        self.function_with(function, Head { is_method: true, ..Head::of(function, name) })
+    }
+
+    fn function_with(&mut self, function: &SwcFunction, head: Head<'_>) -> FunctionId {
         let parameters: Vec<&Pat> = function.params.iter().map(|param| &param.pat).collect();
         let body = function.body.as_ref().map_or(&[][..], |body| &body.stmts);
         self.make(&head, &parameters, |this| this.body(body))
     }
 
     pub(super) fn arrow(&mut self, arrow: &ArrowExpr) -> FunctionId {
-        let head = Head {
-            at: span(arrow.span),
-            name: None,
-            is_async: arrow.is_async,
-            is_generator: false,
-            is_arrow: true,
-            itself: None,
-        };
+        let head = Head { is_async: arrow.is_async, is_arrow: true, ..Head::at(span(arrow.span)) };
         let parameters: Vec<&Pat> = arrow.params.iter().collect();
         self.make(&head, &parameters, |this| match &*arrow.body {
             ArrowFunctionBody::FunctionBody(body) => this.body(&body.stmts),
@@ -96,6 +101,7 @@ impl Lowering {
             is_async: head.is_async,
             is_generator: head.is_generator,
             is_arrow: head.is_arrow,
+            is_method: head.is_method,
             reads_arguments,
             itself,
             parameters,
@@ -108,8 +114,7 @@ impl Lowering {
 
     /// Code of a class that runs as a function without parameters does.
     fn initialiser(&mut self, at: Span, body: impl FnOnce(&mut Self) -> Vec<Step>) -> FunctionId {
-        let head = Head { at, name: None, is_async: false, is_generator: false, is_arrow: false, itself: None };
-        self.make(&head, &[], body)
+        self.make(&Head::at(at), &[], body)
     }
 
     pub(super) fn class(&mut self, class: &SwcClass, itself: Option<&Ident>) -> ClassId {
@@ -122,14 +127,7 @@ impl Lowering {
         for member in &class.body {
             match member {
                 ClassMember::Constructor(written) => {
-                    let head = Head {
-                        at: span(written.span),
-                        name: Some("constructor"),
-                        is_async: false,
-                        is_generator: false,
-                        is_arrow: false,
-                        itself: None,
-                    };
+                    let head = Head { name: Some("constructor"), ..Head::at(span(written.span)) };
                     let parameters: Vec<&Pat> = written
                         .params
                         .iter()
@@ -144,14 +142,14 @@ impl Lowering {
                 ClassMember::Method(method) => {
                     let name = self.property_name(&method.key);
                     let text = known(&name);
-                    let function = self.function(&method.function, text.as_deref());
+                    let function = self.method(&method.function, text.as_deref());
                     let kind = member_kind(method.kind, function);
                     members.push(Member { name, is_static: method.is_static, kind });
                 }
                 ClassMember::PrivateMethod(method) => {
                     let name = Name::Known(format!("#{}", method.key.name));
                     let text = known(&name);
-                    let function = self.function(&method.function, text.as_deref());
+                    let function = self.method(&method.function, text.as_deref());
                     let kind = member_kind(method.kind, function);
                     members.push(Member { name, is_static: method.is_static, kind });
                 }

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use presentry_parser::{Assignment, Expression, ExpressionKind as Kind, MemberKind, Name, Pattern, is_defined_by_node};
+use presentry_parser::{
+    Assignment, Expression, ExpressionKind as Kind, MemberKind, Name, Numeral, Pattern, is_defined_by_node,
+};
 
 use super::{
     decisions::Tested,
@@ -37,9 +39,13 @@ impl Evaluator<'_> {
         };
         let goes_on = match assignment {
             Assignment::Arithmetic | Assignment::Plain => {
-                self.expression(frame, value, state)?;
-                self.assign(frame, target, Value::External, state)?;
-                return Some(Value::External);
+                let operand = self.expression(frame, value, state)?;
+                self.operand(frame, &old, state, expression)?;
+                self.operand(frame, &operand, state, expression)?;
+                let is_primitive = old.is_primitive() && operand.is_primitive();
+                let result = if is_primitive { Value::Primitive } else { Value::External };
+                self.assign(frame, target, result.clone(), state)?;
+                return Some(result);
             }
             Assignment::IfTrue => state.truth(&old),
             Assignment::IfFalse => state.truth(&old).map(|truth| !truth),
@@ -71,6 +77,10 @@ impl Evaluator<'_> {
                 return None;
             }
             Pattern::Global(name) if self.set_exports(frame, name, &value, state) => {}
+            Pattern::Global(name) if matches!(name.as_str(), "undefined" | "NaN" | "Infinity") => {
+                self.throw(state.clone());
+                return None;
+            }
             Pattern::Global(name) => {
                 if !is_defined_by_node(name) {
                     self.fail_by_name(state, frame.place(NOWHERE));
@@ -126,7 +136,8 @@ impl Evaluator<'_> {
                         self.run_first(&generator, state)?;
                     }
                 }
-                let unknown = if matches!(value, Value::External) { Value::External } else { Value::Any };
+                let unknown =
+                    if matches!(value, Value::External | Value::Primitive) { Value::External } else { Value::Any };
                 for (index, element) in elements.iter().enumerate() {
                     let Some(element) = element else { continue };
                     let value = match &known {
@@ -171,7 +182,7 @@ impl Evaluator<'_> {
             // What is left of a namespace has its other exports.
             Value::Namespace(_) => value.clone(),
             Value::Package(_, path) if crate::sdk::is_whole(path) => value.clone(),
-            Value::External | Value::Global(_) | Value::Package(..) => Value::External,
+            Value::External | Value::Primitive | Value::Global(_) | Value::Package(..) => Value::External,
             _ => Value::Any,
         }
     }
@@ -189,9 +200,16 @@ impl Evaluator<'_> {
         };
         let object = self.expression(frame, object, state)?;
         let name = self.name(frame, name, state)?;
-        if let Value::Object(id) = &object
-            && let Some(object) = state.object(*id)
-        {
+        let guarded = match &object {
+            Value::Object(id) => Some(*id),
+            Value::Class(class) => Some(class.statics),
+            _ => None,
+        };
+        if let Some(object) = guarded.and_then(|id| state.object(id)) {
+            let is_length = matches!(object.kind, ObjectKind::Array(_)) && name.as_deref() == Some("length");
+            if is_length && !matches!(value, Value::Number(Numeral { value: Some(_), .. })) {
+                self.fail(state, frame.place(member.at));
+            }
             if object.guard == Guard::Frozen && !object.open && !frame.code.is_script {
                 self.throws(state, frame.place(member.at));
                 return None;
@@ -229,9 +247,13 @@ impl Evaluator<'_> {
                 return None;
             }
             object => {
-                if !matches!(object, Value::Global(name) if is_always_there(name)) {
+                if !matches!(object, Value::Global(name) if is_always_there(name))
+                    || matches!(object, Value::Global(of) if &**of == "process.env")
+                        && (name.as_deref().is_none_or(|name| name.starts_with("Symbol")) || !value.is_primitive())
+                {
                     self.fail(state, frame.place(member.at));
                 }
+                self.patched(object, name.as_deref());
                 self.escape(&value, state);
                 match object {
                     Value::Global(name) if &**name == "process.env" => state.forget_facts(),

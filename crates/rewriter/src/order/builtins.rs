@@ -55,12 +55,84 @@ pub(super) struct Handled {
     decided: BTreeSet<Condition>,
 }
 
+/// The method that a value is, whatever it is called on.
+fn called_on(function: &Value) -> Option<Rc<str>> {
+    match function {
+        Value::Method(method) => Some(method.1.clone()),
+        Value::Global(name) => name.strip_prefix("Array.prototype.").map(Rc::from),
+        _ => None,
+    }
+}
+
+fn is_array(value: &Value, state: &State) -> bool {
+    let Value::Object(id) = value else { return false };
+    state.object(*id).is_some_and(|object| matches!(object.kind, ObjectKind::Array(_)))
+}
+
 /// How the names begin of symbols that the modules make.
 pub(super) const OWN_SYMBOL: &str = "Symbol.own ";
 
-/// Functions among them that fail if they are given what they do not expect.
-fn may_refuse(name: &str) -> bool {
-    matches!(name, "JSON.stringify" | "Object.keys" | "import.meta.resolve")
+/// What an argument of a function of the host has to be, so that it does not fail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// Whatever it is.
+    Anything,
+    /// A text, a number or a truth.
+    Primitives,
+    /// What the text of the module gives.
+    Literals,
+    /// It may fail with each of them.
+    Nothing,
+}
+
+fn taken(name: &str) -> Taken {
+    match name {
+        "Boolean"
+        | "Date"
+        | "Date.now"
+        | "Array.isArray"
+        | "Math.random"
+        | "performance.now"
+        | "clearTimeout"
+        | "clearInterval"
+        | "process.cwd"
+        | "process.uptime"
+        | "process.memoryUsage"
+        | "process.hrtime.bigint"
+        | "process.env.hasOwnProperty" => Taken::Anything,
+        _ if name.starts_with("console.") => Taken::Anything,
+        "JSON.stringify" | "Object.keys" | "import.meta.resolve" => Taken::Literals,
+        "String.fromCharCode" => Taken::Primitives,
+        _ if ["String.", "Symbol."].iter().any(|of| name.starts_with(of)) => Taken::Nothing,
+        _ => Taken::Primitives,
+    }
+}
+
+/// What functions give that take primitives.
+fn given(name: &str) -> Value {
+    match name.split('.').next() {
+        Some("Math" | "Number" | "String" | "parseInt" | "parseFloat" | "isNaN" | "isFinite" | "Date") => {
+            Value::Primitive
+        }
+        _ if matches!(name, "process.cwd" | "process.uptime" | "performance.now" | "Array.isArray") => Value::Primitive,
+        _ => Value::External,
+    }
+}
+
+/// Whether a value is an object or a text for certain, whose properties have names.
+fn is_object_or_text(value: &Value) -> bool {
+    match value {
+        Value::Object(_) | Value::Class(_) | Value::Closure(_) | Value::Namespace(_) | Value::Text(_) => true,
+        Value::Boolean(_) | Value::Number(_) => true,
+        Value::Global(name) => super::expressions::is_always_there(name),
+        _ => false,
+    }
+}
+
+/// Whether a value is a function for certain.
+fn is_function(value: &Value) -> bool {
+    matches!(value, Value::Closure(_) | Value::Bound(_) | Value::Method(_) | Value::Settle(_) | Value::Class(_))
+        || matches!(value, Value::Require(_))
 }
 
 /// The methods that change an array in place.
@@ -245,6 +317,10 @@ impl Evaluator<'_> {
         expression: &Expression,
         awaited: bool,
     ) -> Option<Value> {
+        if self.is_patched(name) {
+            self.escape(receiver, state);
+            return self.call_unknown(frame, arguments, state, expression);
+        }
         match (receiver, name) {
             (Value::Client, "init") => {
                 self.start_at(frame.place(expression.at), state);
@@ -269,6 +345,9 @@ impl Evaluator<'_> {
                 let this = arguments.get(0);
                 let rest = arguments.values.into_iter().skip(1).collect();
                 let rest = Arguments { values: rest, open: arguments.open };
+                if let Some(name) = called_on(function) {
+                    return self.call_method(frame, &this, &name, rest, state, expression, awaited);
+                }
                 self.call(frame, function, this, rest, state, expression, awaited)
             }
             (function, "apply") => {
@@ -279,6 +358,9 @@ impl Evaluator<'_> {
                     None if matches!(list, Value::Undefined | Value::Null) => Arguments::default(),
                     None => Arguments { values: Vec::new(), open: true },
                 };
+                if let Some(name) = called_on(function) {
+                    return self.call_method(frame, &this, &name, rest, state, expression, awaited);
+                }
                 self.call(frame, function, this, rest, state, expression, awaited)
             }
             (function, "bind") => {
@@ -415,6 +497,7 @@ impl Evaluator<'_> {
             && let Some(elements) = &elements
         {
             self.sorted(frame, elements, &arguments, state, expression)?;
+            self.made_primitive(receiver, state)?;
         }
         match name {
             "forEach" | "map" | "filter" | "some" | "every" | "find" | "findIndex" | "findLast" | "flatMap" => {
@@ -522,18 +605,35 @@ impl Evaluator<'_> {
                 Some(elements) => Some(self.array(elements, false, state)),
                 None => Some(Value::Any),
             },
-            "includes" | "join" | "indexOf" => Some(Value::External),
+            "includes" | "join" | "indexOf" => {
+                let are_primitive =
+                    elements.is_some_and(|elements| name != "join" || elements.iter().all(Value::is_primitive));
+                if !are_primitive || !arguments.values.iter().skip(usize::from(name != "join")).all(Value::is_primitive)
+                {
+                    self.fail(state, frame.place(expression.at));
+                }
+                if name == "join" {
+                    self.made_primitive(receiver, state)?;
+                }
+                Some(Value::Primitive)
+            }
             "values" | "entries" | "keys" if elements.is_some() => {
                 let pairs = elements.into_iter().flatten().enumerate();
                 let pairs = pairs.map(|(index, element)| (Value::number(index), element)).collect();
                 Some(self.iterator(name, pairs, state))
             }
             "at" | "values" | "entries" | "keys" | "slice" | "concat" | "flat" | "toReversed" | "toSorted" | "with" => {
+                if name == "with" || !arguments.values.iter().all(Value::is_primitive) && name != "toSorted" {
+                    self.fail(state, frame.place(expression.at));
+                }
                 self.escape_all(&arguments.values, state);
                 Some(Value::Any)
             }
             _ => {
                 self.escape_all(&arguments.values, state);
+                if !is_array(receiver, state) {
+                    self.escape(receiver, state);
+                }
                 // It may be changed in place.
                 if let Some(object) = state.object_mut(id)
                     && matches!(object.kind, ObjectKind::Array(_))
@@ -555,6 +655,10 @@ impl Evaluator<'_> {
         state: &mut State,
         expression: &Expression,
     ) -> Option<Value> {
+        if !is_array(array, state) {
+            // What is like an array has its elements read.
+            self.escape(array, state);
+        }
         if state.is_plain(array, 0) && !matches!(array, Value::Object(id) if !self.finds(*id, state)) {
             return Some(self.call_external(frame, &arguments, state, expression));
         }
@@ -599,7 +703,7 @@ impl Evaluator<'_> {
         awaited: bool,
     ) -> Option<Value> {
         let root = name.split('.').next().unwrap_or_default();
-        if self.globals.contains(root) {
+        if self.globals.contains(root) || self.is_patched(name) {
             return self.call(frame, &Value::Any, Value::Undefined, arguments, state, expression, awaited);
         }
         match &**name {
@@ -613,7 +717,14 @@ impl Evaluator<'_> {
             }
             "Promise.resolve" => Some(match arguments.get(0) {
                 promise @ Value::Promise(_) => promise,
-                value => Self::promise(Reach::NOTHING, value),
+                value => {
+                    if let Value::Object(id) = value
+                        && state.object(id).is_some_and(|object| object.slots.contains_key("then"))
+                    {
+                        self.escape(&value, state);
+                    }
+                    Self::promise(Reach::NOTHING, value)
+                }
             }),
             "Promise.reject" => Some(Self::rejected()),
             "Promise.all" | "Promise.allSettled" | "Promise.any" | "Promise.race" => {
@@ -630,6 +741,7 @@ impl Evaluator<'_> {
                 })
             }
             "setTimeout" | "setImmediate" | "setInterval" | "queueMicrotask" | "process.nextTick" => {
+                self.takes_function(frame, &arguments.get(0), state, expression);
                 self.escape_all(arguments.values.iter().skip(1), state);
                 self.later(&arguments.get(0), state);
                 if &**name == "queueMicrotask" {
@@ -642,6 +754,7 @@ impl Evaluator<'_> {
             | "process.addListener"
             | "process.prependListener"
             | "process.prependOnceListener" => {
+                self.takes_function(frame, &arguments.get(1), state, expression);
                 self.on_event(&arguments.get(0), &arguments.get(1), state);
                 Some(Value::Global("process".into()))
             }
@@ -667,9 +780,12 @@ impl Evaluator<'_> {
             }
             "Object.freeze" | "Object.seal" | "Object.preventExtensions" => {
                 let value = arguments.get(0);
-                if let Value::Object(id) = value
-                    && let Some(object) = state.object_mut(id)
-                {
+                let guarded = match &value {
+                    Value::Object(id) => Some(*id),
+                    Value::Class(class) => Some(class.statics),
+                    _ => None,
+                };
+                if let Some(object) = guarded.and_then(|id| state.object_mut(id)) {
                     object.guard = if &**name == "Object.freeze" { Guard::Frozen } else { Guard::Doubtful };
                 }
                 Some(value)
@@ -688,7 +804,9 @@ impl Evaluator<'_> {
                 Value::Class(class) if !matches!(class.parent, Value::Undefined) => Some(class.parent.clone()),
                 _ => Some(self.call_external(frame, &arguments, state, expression)),
             },
-            "Object.keys" if self.names_of(&arguments.get(0), state).is_some() => {
+            "Object.keys" | "Object.getOwnPropertyNames" | "Reflect.ownKeys"
+                if self.names_of(&arguments.get(0), state).is_some() =>
+            {
                 let names = self.names_of(&arguments.get(0), state)?;
                 Some(self.array(names, false, state))
             }
@@ -702,6 +820,18 @@ impl Evaluator<'_> {
                     found.push(if has_names { self.array(vec![name, value], false, state) } else { value });
                 }
                 Some(self.array(found, false, state))
+            }
+            "Object.defineProperty"
+            | "Object.defineProperties"
+            | "Object.assign"
+            | "Object.setPrototypeOf"
+            | "Reflect.set"
+            | "Reflect.defineProperty"
+            | "Reflect.setPrototypeOf"
+                if matches!(arguments.get(0), Value::Global(_) | Value::Package(..)) =>
+            {
+                self.patched_by(&arguments, state);
+                Some(self.call_external(frame, &arguments, state, expression))
             }
             "Object.defineProperty" => {
                 let (target, name, described) = (arguments.get(0), arguments.get(1), arguments.get(2));
@@ -730,6 +860,9 @@ impl Evaluator<'_> {
                 state.doubt_facts();
                 let target = arguments.get(0);
                 if let Value::Object(id) = target {
+                    if state.object(id).is_none_or(|object| object.guard != Guard::None) {
+                        self.fail(state, frame.place(expression.at));
+                    }
                     for value in arguments.values.iter().skip(1) {
                         self.copy_into(id, value, state);
                     }
@@ -776,6 +909,9 @@ impl Evaluator<'_> {
                 Some(self.call_external(frame, &arguments, state, expression))
             }
             "Symbol" | "Symbol.for" => {
+                if !arguments.values.iter().all(Value::is_primitive) {
+                    self.fail(state, frame.place(expression.at));
+                }
                 let known = match arguments.get(0) {
                     Value::Text(key) if &**name == "Symbol.for" => format!("for {key}"),
                     _ if &**name == "Symbol" => self.fresh().to_string(),
@@ -808,14 +944,40 @@ impl Evaluator<'_> {
                 Some(Value::External)
             }
             name if is_harmless(name) => {
-                if may_refuse(name) && !arguments.values.iter().all(Value::is_literal) {
+                let first = arguments.get(0);
+                let is_taken = |value: &Value| match taken(name) {
+                    Taken::Anything => true,
+                    Taken::Primitives => value.is_primitive(),
+                    Taken::Literals if name == "Object.keys" => is_object_or_text(value),
+                    Taken::Literals | Taken::Nothing => value.is_literal(),
+                };
+                let is_known = !arguments.open || taken(name) == Taken::Anything;
+                if !is_known || taken(name) == Taken::Nothing || !arguments.values.iter().all(is_taken) {
                     self.fail(state, frame.place(expression.at));
                 }
-                // These read no property.
-                let only_looks = name.starts_with("console") || matches!(name, "Object.keys" | "Array.isArray");
-                let objects = arguments.values.iter().filter(|value| matches!(value, Value::Object(_)) && !only_looks);
-                self.escape_all(objects, state);
-                Some(Value::External)
+                if name == "import.meta.resolve"
+                    && let Some(sibling) = sibling(frame, &first)
+                {
+                    return Some(sibling);
+                }
+                match name {
+                    "Object.keys" | "Array.isArray" => {}
+                    "JSON.stringify" => self.escape_all(&arguments.values, state),
+                    // It shows what the objects hold, and calls what they have for that.
+                    _ if name.starts_with("console.") => {
+                        for value in &arguments.values {
+                            if state.shows_itself(value) {
+                                self.fail(state, frame.place(expression.at));
+                                self.escape(value, state);
+                            }
+                        }
+                    }
+                    _ => {
+                        let objects = arguments.values.iter().filter(|value| matches!(value, Value::Object(_)));
+                        self.escape_all(objects, state);
+                    }
+                }
+                Some(given(name))
             }
             _ => Some(self.call_external(frame, &arguments, state, expression)),
         }
@@ -832,9 +994,14 @@ impl Evaluator<'_> {
         match name {
             "Promise" => {
                 let executor = arguments.get(0);
+                self.takes_function(frame, &executor, state, expression);
                 self.promise_of(frame, &executor, state, expression)
             }
             "Proxy" => {
+                let is_object = |value: &Value| matches!(value, Value::Object(_) | Value::Closure(_) | Value::Class(_));
+                if arguments.values.len() != 2 || !arguments.values.iter().all(is_object) {
+                    self.fail(state, frame.place(expression.at));
+                }
                 self.escape_all(&arguments.values, state);
                 Some(Value::Any)
             }
@@ -856,13 +1023,25 @@ impl Evaluator<'_> {
                 self.fail(state, frame.place(expression.at));
                 Some(Value::External)
             }
-            "URLSearchParams" | "Error" | "TypeError" | "Date" | "AbortController" => Some(Value::External),
+            "URLSearchParams" | "Error" | "TypeError" | "Date" | "AbortController" => {
+                if !arguments.values.iter().all(Value::is_primitive) || arguments.open {
+                    self.fail(state, frame.place(expression.at));
+                    self.escape_all(&arguments.values, state);
+                }
+                Some(Value::External)
+            }
             _ => Some(self.call_external(frame, &arguments, state, expression)),
         }
     }
 
     /// `new URL(text)`: a text that is known is a URL or not.
     fn url(&mut self, frame: &Frame, arguments: &Arguments, state: &State, expression: &Expression) -> Option<Value> {
+        if let [specifier, Value::Global(base)] = arguments.values.as_slice()
+            && &**base == "import.meta.url"
+            && let Some(sibling) = sibling(frame, specifier)
+        {
+            return Some(sibling);
+        }
         match arguments.values.as_slice() {
             [Value::Text(text)] if !arguments.open && !text.contains(':') => {
                 self.throws(state, frame.place(expression.at));
@@ -946,6 +1125,7 @@ impl Evaluator<'_> {
     ) -> Option<Value> {
         if crate::sdk::is_start(specifier, path) {
             self.options(frame, arguments, state, expression);
+            self.before_client(arguments, state);
             if crate::sdk::is_required(path) {
                 self.log.required.insert(frame.place(expression.at), specifier.to_string());
             }
@@ -970,6 +1150,65 @@ impl Evaluator<'_> {
             self.may_load(frame, expression, state);
         }
         Some(self.call_external(frame, arguments, state, expression))
+    }
+
+    /// What `init` calls of its options before there is a client.
+    fn before_client(&mut self, arguments: &Arguments, state: &mut State) {
+        let Value::Object(id) = arguments.get(0) else { return };
+        let slots = state.object(id).map(|object| object.slots.clone()).unwrap_or_default();
+        for (name, slot) in &slots {
+            match slot {
+                Slot::Accessor { get, .. } => self.escape_all(get, state),
+                Slot::Value(value @ (Value::Closure(_) | Value::Bound(_)))
+                    if matches!(&**name, "integrations" | "transport") =>
+                {
+                    self.escape(value, state);
+                }
+                Slot::Value(_) => {}
+            }
+        }
+    }
+
+    /// A function of the host fails if it is given something else than a function.
+    fn takes_function(&mut self, frame: &Frame, value: &Value, state: &State, expression: &Expression) {
+        if !is_function(value) {
+            self.fail(state, frame.place(expression.at));
+        }
+    }
+
+    // What the code replaces of the host.
+
+    /// Notes that a property of the host's is set.
+    pub(super) fn patched(&mut self, object: &Value, name: Option<&str>) {
+        let of_prototype = match object {
+            Value::Global(of) => of.ends_with(".prototype"),
+            Value::Package(_, path) => path.last().is_some_and(|last| &**last == "prototype"),
+            _ => return,
+        };
+        self.patches.insert(match (object, name) {
+            (_, None) => EVERYTHING.to_owned(),
+            (Value::Global(of), Some(name)) if !of_prototype => format!("{of}.{name}"),
+            (_, Some(name)) => name.to_owned(),
+        });
+    }
+
+    /// The same by a function that is given what to set.
+    fn patched_by(&mut self, arguments: &Arguments, state: &State) {
+        let target = arguments.get(0);
+        let described = match arguments.get(1) {
+            Value::Text(name) => return self.patched(&target, Some(&name)),
+            Value::Object(id) => state.object(id).filter(|object| !object.open && !object.has_unnamed).cloned(),
+            _ => None,
+        };
+        match described {
+            Some(object) => object.slots.keys().for_each(|name| self.patched(&target, Some(name))),
+            None => self.patched(&target, None),
+        }
+    }
+
+    /// Whether the code has replaced a function of the host, known by its name.
+    fn is_patched(&self, name: &str) -> bool {
+        !self.patches.is_empty() && (self.patches.contains(name) || self.patches.contains(EVERYTHING))
     }
 
     /// Whether there is no client, unless the SDK of a server has started at a time that is not known.
@@ -1013,6 +1252,19 @@ impl Evaluator<'_> {
         }
         self.log.options.extend(lost.into_iter().map(|lost| (place.clone(), lost)));
     }
+}
+
+/// Stands for functions of the host whose names are not known.
+const EVERYTHING: &str = "*";
+
+/// How the name begins of the URL of a file beside a module.
+pub(super) const SIBLING: &str = "URL of ";
+
+/// The URL of a file that is named relative to a module.
+fn sibling(frame: &Frame, specifier: &Value) -> Option<Value> {
+    let Value::Text(specifier) = specifier else { return None };
+    let is_relative = specifier.starts_with("./") || specifier.starts_with("../");
+    is_relative.then(|| Value::Global(format!("{SIBLING}{}\n{specifier}", frame.code.module.path).into()))
 }
 
 /// The names of the host that the evaluation knows something of.

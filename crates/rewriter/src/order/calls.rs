@@ -97,6 +97,7 @@ impl Evaluator<'_> {
             | Value::Number(_)
             | Value::Test(_)
             | Value::Text(_)
+            | Value::Primitive
             | Value::Namespace(_)
             | Value::Object(_)
             | Value::Class(_)

@@ -30,7 +30,7 @@ impl Evaluator<'_> {
             }
             Value::Closure(closure) => {
                 let function = &closure.code.steps.functions[closure.function];
-                if function.is_arrow || function.is_async || function.is_generator {
+                if function.is_arrow || function.is_method || function.is_async || function.is_generator {
                     self.throws(state, frame.place(expression.at));
                     return None;
                 }

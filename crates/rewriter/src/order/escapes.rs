@@ -5,6 +5,7 @@ use std::rc::Rc;
 use presentry_parser::MemberKind;
 
 use super::{
+    condition::Place,
     evaluator::{Catcher, Evaluator},
     expressions::method,
     log::Why,
@@ -120,6 +121,7 @@ impl Evaluator<'_> {
         }
         self.perhaps(state, Why::Callback, |this_evaluator, state| {
             let value = this_evaluator.call_closure(closure, this, arguments, state, false)?;
+            this_evaluator.escape_result(closure, &value, state);
             if let Value::Object(id) = &value
                 && let Some(object) = state.object(*id)
                 && let ObjectKind::Iterator(call) = &object.kind
@@ -129,6 +131,21 @@ impl Evaluator<'_> {
             }
             Some(())
         });
+    }
+
+    /// What a function returns to code that is not followed, which may call it as well.
+    fn escape_result(&mut self, closure: &Closure, value: &Value, state: &mut State) {
+        match value {
+            Value::Promise(promise) => self.escape_result(closure, &promise.value.clone(), state),
+            Value::Any if self.targets.is_dangerous => {
+                let place = Place {
+                    module: closure.code.module.path.clone(),
+                    span: closure.code.steps.functions[closure.function].at,
+                };
+                self.doubt(place, state);
+            }
+            value => self.escape(value, state),
+        }
     }
 
     pub(super) fn escape_generator(&mut self, call: &Rc<GeneratorCall>, state: &mut State) {

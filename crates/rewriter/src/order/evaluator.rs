@@ -151,6 +151,12 @@ pub(super) struct Evaluator<'g> {
     pub(super) alone: bool,
     /// The global names that the modules assign.
     pub(super) globals: BTreeSet<String>,
+    /// The functions of the host that the modules replace, and the methods of what it gives.
+    pub(super) patches: BTreeSet<String>,
+    /// Whether the modules have the cache of `require()`.
+    pub(super) has_require_cache: bool,
+    /// The modules that were imported, with the query and the fragment they were named with.
+    pub(super) instances: BTreeMap<ModulePath, BTreeSet<String>>,
     /// Where the `?.` of the chains that are open may have ended them.
     pub(super) shorts: Vec<Option<State>>,
     /// A generator that never came to its end.
@@ -215,6 +221,9 @@ impl<'g> Evaluator<'g> {
             follow: Follow::Modules,
             alone: false,
             globals: BTreeSet::new(),
+            patches: BTreeSet::new(),
+            has_require_cache: false,
+            instances: BTreeMap::new(),
             shorts: Vec::new(),
             left_generator: None,
             choices: None,

@@ -166,7 +166,7 @@ impl Evaluator<'_> {
             }
             Kind::TypeOf(operand) => match self.type_of(frame, operand, state)? {
                 Some(word) => Value::Text(word.into()),
-                None => Value::External,
+                None => Value::Primitive,
             },
             Kind::Equal { left, right, negated } => {
                 let left = self.expression(frame, left, state)?;
@@ -187,7 +187,7 @@ impl Evaluator<'_> {
                     (Value::Text(left), Value::Text(right)) if left.is_ascii() && right.is_ascii() => {
                         Value::Boolean((left < right || *or_equal && left == right) != *negated)
                     }
-                    _ => Value::External,
+                    _ => Value::Primitive,
                 }
             }
             Kind::Sequence(expressions) => {
@@ -210,14 +210,17 @@ impl Evaluator<'_> {
                         }
                     }
                 }
-                text.map_or(Value::External, |text| Value::Text(text.into()))
+                text.map_or(Value::Primitive, |text| Value::Text(text.into()))
             }
             Kind::Operands(operands) => {
+                // Without operands it is a `bigint` or an expression that makes an object.
+                let mut is_primitive = !operands.is_empty();
                 for operand in operands {
                     let value = self.expression(frame, operand, state)?;
                     self.operand(frame, &value, state, expression)?;
+                    is_primitive &= value.is_primitive();
                 }
-                Value::External
+                if is_primitive { Value::Primitive } else { Value::External }
             }
             Kind::Within { left, right } => {
                 let left = self.expression(frame, left, state)?;
@@ -447,7 +450,7 @@ impl Evaluator<'_> {
                 self.copy_sdk_into(id, specifier, path, state);
             }
             Value::Namespace(module) => self.copy_namespace_into(id, &module.clone(), state),
-            Value::External | Value::Text(_) | Value::Global(_) => {
+            Value::External | Value::Primitive | Value::Text(_) | Value::Global(_) => {
                 if let Some(object) = state.object_mut(id) {
                     object.has_unnamed = true;
                     for slot in object.slots.values_mut() {
@@ -618,7 +621,7 @@ impl Evaluator<'_> {
     /// A property of a value is read that may be `undefined` or `null`: that may fail.
     pub(super) fn may_be_nullish(&mut self, frame: &Frame, value: &Value, state: &State, at: Span) {
         let is_there = match value {
-            Value::External | Value::Any => false,
+            Value::External | Value::Primitive | Value::Any => false,
             Value::Global(name) => is_always_there(name),
             Value::Package(specifier, path) => {
                 let is_host =
@@ -634,9 +637,20 @@ impl Evaluator<'_> {
     }
 
     /// The operand of an operator becomes a primitive: methods of an object may be called.
-    fn made_primitive(&mut self, value: &Value, state: &mut State) -> Option<()> {
+    pub(super) fn made_primitive(&mut self, value: &Value, state: &mut State) -> Option<()> {
         let Value::Object(id) = value else { return Some(()) };
-        let Some(object) = state.object(*id) else { return Some(()) };
+        let Some(object) = state.object(*id).cloned() else { return Some(()) };
+        if let ObjectKind::Array(_) = object.kind {
+            // Its text is made of those of its elements.
+            self.burn(1)?;
+            for slot in object.slots.values() {
+                if let Slot::Value(element @ Value::Object(inner)) = slot
+                    && inner != id
+                {
+                    self.made_primitive(element, state)?;
+                }
+            }
+        }
         let has = |name: &str| object.slots.contains_key(name) || object.class.is_some() || object.prototype.is_some();
         if ["toString", "valueOf", "Symbol.toPrimitive"].iter().any(|name| has(name)) {
             self.escape(value, state);

@@ -92,6 +92,10 @@ impl Evaluator<'_> {
                 different.swap_remove(chosen)
             }
             None => {
+                // Whatever it is may be called.
+                if is_worth_it && self.choices.is_none() && self.loose > 0 {
+                    self.escape_all(&different, state);
+                }
                 let mut values = different.into_iter();
                 let first = values.next().unwrap_or(Value::Undefined);
                 values.fold(first, |any, value| state.either(&any, &value))

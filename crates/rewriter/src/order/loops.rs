@@ -51,7 +51,8 @@ impl Evaluator<'_> {
                     return self.over_generator(frame, looped, &generator, state, exits);
                 } else {
                     // What is not known may be a function of the modules.
-                    let element = if matches!(value, Value::External) { Value::External } else { Value::Any };
+                    let element =
+                        if matches!(value, Value::External | Value::Primitive) { Value::External } else { Value::Any };
                     self.rounds(frame, looped, state, &mut inner, |this, state| {
                         if *is_await {
                             this.suspend(state);

@@ -14,7 +14,7 @@ use super::{
     reach::Reach,
     rules::Rule,
     state::{Evaluated, ModuleRun, Script, State},
-    value::{Code, Object, ObjectKind, Scope, Slot, Value},
+    value::{Arguments, Code, Object, ObjectKind, Scope, Slot, Value},
 };
 use crate::{
     exports::{Resolution, resolve_export},
@@ -207,6 +207,7 @@ impl Evaluator<'_> {
         let mut waiting: Option<Reach> = None;
         for (specifier, at) in requests {
             let target = self.graph.resolve(&code.module.path, &specifier);
+            self.note_instance(&target, &specifier);
             let place = Place { module: code.module.path.clone(), span: at };
             let waits = self.waits(&target, state);
             if !waits && waiting.is_none() {
@@ -230,6 +231,18 @@ impl Evaluator<'_> {
             state.reach = state.reach.then(effect);
         }
         Some(())
+    }
+
+    /// Notes by which URL a module is loaded. One that is loaded by several is several modules.
+    fn note_instance(&mut self, target: &Target, specifier: &str) {
+        if let Target::File(file) = target {
+            let path = specifier.find(['?', '#']).filter(|at| *at > 0).unwrap_or(specifier.len());
+            self.instances.entry(file.clone()).or_default().insert(specifier[path..].to_owned());
+        }
+    }
+
+    fn has_instances(&self, module: &ModulePath) -> bool {
+        self.instances.get(module).is_some_and(|instances| instances.len() > 1)
     }
 
     /// Whether a module, or one that it imports, has a top-level `await`.
@@ -313,7 +326,7 @@ impl Evaluator<'_> {
     }
 
     /// Something is loaded here that may be the runtime.
-    fn doubt(&mut self, place: Place, state: &mut State) {
+    pub(super) fn doubt(&mut self, place: Place, state: &mut State) {
         if self.is_early(state) {
             self.log.doubtful.insert(place);
         }
@@ -325,6 +338,9 @@ impl Evaluator<'_> {
     }
 
     fn load_package(&mut self, specifier: &str, place: Place, state: &mut State) {
+        if specifier.ends_with(".json") {
+            return;
+        }
         if !sdk::is_of_sentry(specifier) {
             state.forget_facts();
             state.may_have_client = true;
@@ -377,12 +393,17 @@ impl Evaluator<'_> {
         awaited: bool,
     ) -> Option<Value> {
         let place = frame.place(expression.at);
-        let Value::Text(specifier) = specifier else {
-            self.doubt(place.clone(), state);
-            self.fail(state, place);
-            return Some(Self::promise(Reach::NOTHING, Value::Any));
+        let (importer, specifier) = match specifier {
+            Value::Text(specifier) => (frame.code.module.path.clone(), specifier.clone()),
+            Value::Global(name) if let Some((importer, specifier)) = named_by_url(name) => (importer, specifier),
+            _ => {
+                self.doubt(place.clone(), state);
+                self.fail(state, place);
+                return Some(Self::promise(Reach::NOTHING, Value::Any));
+            }
         };
-        let target = self.by_name(&frame.code.module.path, self.graph.resolve(&frame.code.module.path, specifier));
+        let target = self.by_name(&importer, self.graph.resolve(&importer, &specifier));
+        self.note_instance(&target, &specifier);
         Some(match target {
             Target::Builtin(name) => Self::promise(Reach::NOTHING, package(&name)),
             Target::Package(name) => match self.package(&name, &place, Means::Import) {
@@ -478,6 +499,10 @@ impl Evaluator<'_> {
             self.fail(state, place);
             return Some(Value::External);
         };
+        if self.has_require_cache {
+            self.doubt(place.clone(), state);
+            return self.call_unknown(frame, Arguments::default(), state, expression);
+        }
         let importer = &frame.code.module.path;
         let target = match self.graph.resolve(importer, specifier) {
             Target::File(file) => {
@@ -603,6 +628,7 @@ impl Evaluator<'_> {
         match resolution {
             // What it holds is known once it was evaluated.
             Resolution::Binding { module, .. } if self.alone && !self.evaluating.contains(&module) => Value::Any,
+            Resolution::Binding { module, .. } if self.has_instances(&module) => Value::Any,
             Resolution::Binding { module, local_name, .. } => {
                 let Some((code, scope)) = self.link(&module, state) else { return Value::Any };
                 let local = local_name.as_deref().unwrap_or("*default*");
@@ -690,6 +716,12 @@ impl Evaluator<'_> {
         }
         Value::Any
     }
+}
+
+/// The module and the specifier that a URL was made of.
+fn named_by_url(name: &str) -> Option<(ModulePath, Rc<str>)> {
+    let (importer, specifier) = name.strip_prefix(super::builtins::SIBLING)?.split_once('\n')?;
+    Some((ModulePath::new(importer).ok()?, specifier.into()))
 }
 
 fn package(specifier: &str) -> Value {

@@ -69,6 +69,7 @@ impl Evaluator<'_> {
         let Some(name) = name else {
             return Some(match object {
                 Value::External
+                | Value::Primitive
                 | Value::Global(_)
                 | Value::Text(_)
                 | Value::Number(_)
@@ -87,7 +88,12 @@ impl Evaluator<'_> {
         Some(match object {
             Value::Any | Value::Uninitialised => Value::Any,
             Value::Text(_) if matches!(name, "replace" | "replaceAll") => method(object),
-            Value::External | Value::Text(_) | Value::Number(_) | Value::Boolean(_) | Value::Test(_) => Value::External,
+            Value::External
+            | Value::Primitive
+            | Value::Text(_)
+            | Value::Number(_)
+            | Value::Boolean(_)
+            | Value::Test(_) => Value::External,
             Value::Undefined | Value::Null => {
                 self.throw(state.clone());
                 return None;
@@ -110,7 +116,12 @@ impl Evaluator<'_> {
                 of if matches!(name, "call" | "apply" | "bind") && !matches!(of, "Reflect" | "Function.prototype") => {
                     method(object)
                 }
+                of if name == "href" && of.starts_with(super::builtins::SIBLING) => object.clone(),
                 of if of.len() > 80 => Value::External,
+                _ if matches!(name, "_cache" | "_extensions" | "_resolveFilename") => {
+                    self.has_require_cache = true;
+                    Value::External
+                }
                 of => Value::Global(format!("{of}.{name}").into()),
             },
             Value::Closure(_) | Value::Bound(_) | Value::Method(_) => match name {
@@ -125,6 +136,10 @@ impl Evaluator<'_> {
             Value::Require(_) => match name {
                 "call" | "apply" | "bind" => method(object),
                 "main" => Value::Undefined,
+                "cache" | "extensions" => {
+                    self.has_require_cache = true;
+                    Value::External
+                }
                 _ => Value::External,
             },
             Value::Promise(_) | Value::Client => method(object),
@@ -345,7 +360,7 @@ impl Evaluator<'_> {
                 Some(Value::Package(specifier, path)) if crate::sdk::is_client(specifier, path) => {
                     Value::Method(Rc::new((Value::Client, name.unwrap_or_default().into())))
                 }
-                Some(Value::Package(..) | Value::Global(_) | Value::External) => Value::External,
+                Some(Value::Package(..) | Value::Global(_) | Value::External | Value::Primitive) => Value::External,
                 _ => Value::Any,
             };
         };

@@ -5,6 +5,8 @@ use std::{
     rc::Rc,
 };
 
+use presentry_parser::MemberKind;
+
 use super::{
     condition::Condition,
     log::EarlyPackage,
@@ -336,6 +338,9 @@ impl State {
         if one == two {
             return one.clone();
         }
+        if one.is_primitive() && two.is_primitive() {
+            return Value::Primitive;
+        }
         if self.is_plain(one, 0) && self.is_plain(two, 0) {
             for value in [one, two] {
                 if let Value::Object(id) = value
@@ -400,6 +405,28 @@ impl State {
             }
             value => value.is_plain(),
         }
+    }
+
+    /// Whether an object has functions that are called when it is shown, or made a text.
+    pub(super) fn shows_itself(&self, value: &Value) -> bool {
+        let Value::Object(id) = value else { return false };
+        let is_called = |name: &str| matches!(name, "toString" | "valueOf" | "toJSON") || name.starts_with("Symbol");
+        let Some(object) = self.object(*id) else { return false };
+        let mut class = object.class.as_ref();
+        while let Some(known) = class {
+            let members = &known.code.steps.classes[known.class].members;
+            let mut named = members.iter().zip(&known.names).filter(|(member, _)| !member.is_static);
+            if named.any(|(member, name)| {
+                matches!(member.kind, MemberKind::Getter(_)) || name.as_deref().is_none_or(is_called)
+            }) {
+                return true;
+            }
+            class = match &known.parent {
+                Value::Class(parent) => Some(parent),
+                _ => None,
+            };
+        }
+        object.slots.iter().any(|(name, slot)| is_called(name) || matches!(slot, Slot::Accessor { .. }))
     }
 
     /// Whether a value is an object without properties.

@@ -175,6 +175,8 @@ pub(super) enum Value {
     /// Whether a fact is true, or whether it is not.
     Test(Rc<(Fact, bool)>),
     Text(Rc<str>),
+    /// A text, a number or a truth that is not known, or `undefined` or `null`: no symbol, no `bigint` and no object.
+    Primitive,
     Closure(Rc<Closure>),
     Class(Rc<ClassValue>),
     Object(ObjectId),
@@ -201,6 +203,7 @@ impl PartialEq for Value {
         match (self, other) {
             (Self::Any, Self::Any)
             | (Self::External, Self::External)
+            | (Self::Primitive, Self::Primitive)
             | (Self::Uninitialised, Self::Uninitialised)
             | (Self::Undefined, Self::Undefined)
             | (Self::Null, Self::Null)
@@ -235,7 +238,7 @@ impl Value {
     /// The truth of the value, where it is known.
     pub(super) fn truth(&self) -> Option<bool> {
         match self {
-            Self::Any | Self::External | Self::Uninitialised | Self::Test(_) => None,
+            Self::Any | Self::External | Self::Primitive | Self::Uninitialised | Self::Test(_) => None,
             Self::Global(name) => match &**name {
                 "window" | "document" => Some(false),
                 "process" | "globalThis" | "global" | "Promise" | "console" => Some(true),
@@ -305,10 +308,36 @@ impl Value {
         matches!(self, Self::Undefined | Self::Null | Self::Boolean(_) | Self::Number(_) | Self::Text(_))
     }
 
+    /// Whether it is surely a text, a number, a truth, `undefined` or `null`: what the host makes a text or a number of
+    /// without an error.
+    pub(super) fn is_primitive(&self) -> bool {
+        match self {
+            Self::Primitive | Self::Test(_) => true,
+            Self::Global(name) => {
+                name.starts_with("process.env.")
+                    || matches!(
+                        &**name,
+                        "process.version"
+                            | "process.versions.node"
+                            | "process.platform"
+                            | "process.arch"
+                            | "process.pid"
+                            | "process.execPath"
+                            | "import.meta.url"
+                            | "import.meta.dirname"
+                            | "import.meta.filename"
+                            | "Infinity"
+                    )
+            }
+            value => value.is_literal(),
+        }
+    }
+
     pub(super) fn is_plain(&self) -> bool {
         matches!(
             self,
-            Self::Undefined
+            Self::Primitive
+                | Self::Undefined
                 | Self::Null
                 | Self::Boolean(_)
                 | Self::Number(_)
@@ -323,6 +352,8 @@ impl Value {
     pub(super) fn or(&self, other: &Self) -> Self {
         if self == other {
             self.clone()
+        } else if self.is_primitive() && other.is_primitive() {
+            Self::Primitive
         } else if self.is_plain() && other.is_plain() {
             Self::External
         } else {

@@ -1096,6 +1096,33 @@ fn what_may_fail() {
         "new RegExp('(');",
         "decodeURIComponent('%');",
         "(1).toFixed(1000);",
+        "Number(Symbol());",
+        "Number(1n); Math.max(1n);",
+        "Math.min(1, globalThis.a);",
+        "isNaN(1n);",
+        "new Date(1n);",
+        "new Error(Symbol());",
+        "new Proxy({}, null);",
+        "new Promise();",
+        "Symbol(Symbol());",
+        "String.raw();",
+        "setTimeout(undefined, 1);",
+        "queueMicrotask(1);",
+        "const handlers = { warn: console.warn }; process.on('uncaughtException', handlers.fatal);",
+        "Object.assign(Object.freeze({ a: 1 }), { a: 2 });",
+        "Object.freeze(class A { static a = 1; }).a = 2;",
+        "[].length = -1;",
+        "[1].with(5, 1);",
+        "[Symbol()].join();",
+        "undefined = 1;",
+        "process.env.A = Symbol();",
+        "process.env[Symbol()] = 'a';",
+        "console.log('%s', { toString() { throw 1; } });",
+        "const made = { Client(options) { this.options = options; } }; new made.Client({});",
+        "const sdk = { setup() { Sentry.init({}); } }; new sdk.setup();",
+        "class A { static setup() {} } new A.setup();",
+        "Reflect.construct({ setup() {} }.setup, []);",
+        "({ get a() { return 1; } }).a++;",
     ] {
         let proof = proof(&format!(
             "import * as Sentry from '@sentry/node'; try {{ {failing} Sentry.init({{}}); }} catch {{}}"
@@ -1155,6 +1182,143 @@ fn names_of_ones_own_package() {
     proven(&[&format!("/* @sentry */ import * as Sentry from '#sdk'; Sentry.init({{}});\n--- {manifest}")]);
 }
 
+/// What the host makes of texts, numbers and truths without an error.
+#[test]
+fn what_cannot_fail() {
+    for safe in [
+        "const rate = Number(process.env.RATE ?? 0.1);",
+        "const rate = Math.min(1, parseFloat(process.env.RATE || '0.5'));",
+        "const at = new Date(); const since = Date.now() - process.uptime();",
+        "const text = `${process.env.A ?? 'a'}-${process.pid}`; String(text);",
+        "const is = Boolean(process.env.A) && !isNaN(Number(process.env.A));",
+        "let n = 0; n += 1; n++; console.log('n', n, { n });",
+        "const at = setTimeout(() => {}, 1); clearTimeout(at);",
+        "process.on('exit', () => {});",
+        "const all = Object.keys({ a: 1 }).includes('a');",
+    ] {
+        proven(&[&format!("try {{ {safe} Sentry.init({{}}); }} catch {{}}")]);
+    }
+}
+
+/// Functions that code which is not followed gets from those that it calls.
+#[test]
+fn functions_that_callbacks_give() {
+    for before in [
+        "const all = { a: () => import('./entry.mjs'), b() {} }; await Promise.all((process.env.X ?? 'a').split(',').map((n) => all[n]).map((f) => f()));",
+        "const all = { a: () => import('./entry.mjs') }; for (const f of process.argv.map((n) => all[n])) await f?.();",
+        "for (const f of Object.entries(process.env).map(([k]) => async () => { if (k) await import('./entry.mjs'); })) await f();",
+        "'a,b'.split(',').map((n) => n === 'a' && (() => import('./entry.mjs'))).find(Boolean)();",
+        "'a'.split(',').reduce((all, n) => ({ ...all, [n]: () => import('./entry.mjs') }), {}).a();",
+        "class A { async setup() { await import('./entry.mjs'); } } const all = new Map([['a', A]]); for (const one of process.argv.map((n) => new (all.get(n) ?? Object)())) await one.setup?.();",
+        "JSON.stringify({}, () => { import('./entry.mjs'); });",
+        "console.log('%s', { toString() { import('./entry.mjs'); return ''; } });",
+        "class A { get [Symbol.toStringTag]() { import('./entry.mjs'); return ''; } } console.log(new A());",
+        "`${[{ toString() { import('./entry.mjs'); return ''; } }]}`;",
+        "let a = { valueOf() { import('./entry.mjs'); return 1; } }; a++;",
+        "['a', { toString() { import('./entry.mjs'); return ''; } }].sort();",
+        "new Date({ valueOf() { import('./entry.mjs'); return 1; } });",
+        "Promise.resolve({ get then() { import('./entry.mjs'); } });",
+        "[].map.call({ length: 1, get 0() { import('./entry.mjs'); } }, () => {});",
+        "Array.prototype.map.call({ length: 1, get 0() { import('./entry.mjs'); } }, () => {});",
+    ] {
+        not_proven(&format!("{before} Sentry.init({{}});"));
+    }
+    proven(&[
+        "const names = (process.env.X ?? '').split(',').map((name) => name.trim()).filter(Boolean); Sentry.init({ names });",
+        "const all = Object.entries(process.env).map(([key, value]) => ({ key, value })); Sentry.init({ all });",
+        "const all = await Promise.all(process.argv.map(async (name) => name.length)); Sentry.init({ all });",
+    ]);
+}
+
+/// What `init` calls of its options before there is a client.
+#[test]
+fn options_that_init_calls() {
+    for options in [
+        "integrations: (all) => { import('./entry.mjs'); return all; }",
+        "get dsn() { import('./entry.mjs'); }",
+        "transport: () => import('./entry.mjs')",
+    ] {
+        not_proven(&format!("Sentry.init({{ tracesSampleRate: 1, {options} }});"));
+    }
+    proven(&[
+        "Sentry.init({ integrations: (all) => all.filter((one) => one.name !== 'Http') });",
+        "Sentry.init({ beforeSend: () => import('./entry.mjs') });",
+    ]);
+}
+
+/// One file is several modules if it is imported by several URLs.
+#[test]
+fn one_file_by_several_urls() {
+    let state = "--- state.mjs\nimport * as Sentry from '@sentry/node'; let on = false;\n\
+                 export const enable = () => { on = true; }; export const start = () => { if (on) Sentry.init({}); };";
+    for second in ["./state.mjs?2", "./state.mjs#2"] {
+        let own = "import { enable } from './state.mjs'; /* @sentry */";
+        not_proven(&format!("{own} import {{ start }} from '{second}'; enable(); start();\n{state}"));
+    }
+    not_proven(&format!(
+        "import {{ enable }} from './state.mjs'; enable(); (await import('./state.mjs?2')).start();\n{state}"
+    ));
+    not_proven(&format!(
+        "import {{ enable }} from './state.mjs'; import {{ go }} from './go.mjs'; enable(); go();\n{state}\n\
+         --- go.mjs\nimport {{ start }} from './state.mjs?2'; export const go = () => start();"
+    ));
+    let once = "import { enable, start } from './state.mjs?1'; /* @sentry */ enable(); start();";
+    proven(&[&format!("{once}\n{state}")]);
+    let by_url = "const { enable, start } = await import(new URL('./state.mjs', import.meta.url)); /* @sentry */ enable(); start();";
+    proven(&[
+        &format!("{by_url}\n{state}"),
+        &format!("{}\n{state}", by_url.replace("import.meta.url)", "import.meta.url).href")),
+        &format!(
+            "{}\n{state}",
+            by_url.replace("new URL('./state.mjs', import.meta.url)", "import.meta.resolve('./state.mjs')")
+        ),
+    ]);
+}
+
+/// How esbuild writes modules that it evaluates when they are asked for.
+#[test]
+fn helpers_of_esbuild() {
+    let names = "var names = Object.getOwnPropertyNames;";
+    let esm = "var esm = (fn, res) => function __init() { return fn && (res = (0, fn[names(fn)[0]])(fn = 0)), res; };";
+    let commonjs = "var commonJS = (cb, mod) => function __require() { return mod || (0, cb[names(cb)[0]])((mod = { exports: {} }).exports, mod), mod.exports; };";
+    proven(&[
+        &format!("{names} {esm} var init_a = esm({{ 'a.ts'() {{ Sentry.init({{}}); }} }}); init_a();"),
+        &format!(
+            "{names} {commonjs} var require_a = commonJS({{ 'a.js'(exports, module) {{ module.exports = {{ start() {{ Sentry.init({{}}); }} }}; }} }}); \
+             require_a().start();"
+        ),
+    ]);
+    not_proven(&format!("{names} {esm} var init_a = esm({{ 'a.ts'() {{ Sentry.init({{}}); }} }});"));
+}
+
+/// The code replaces functions of the host, which then do something else.
+#[test]
+fn functions_of_the_host_that_are_replaced() {
+    for replaced in [
+        "Array.prototype.forEach = function () {}; [1].forEach(() => Sentry.init({}));",
+        "Object.defineProperty(Array.prototype, 'map', { value() {} }); [1].map(() => Sentry.init({}));",
+        "Object.assign(Map.prototype, { forEach() {} }); new Map([[1, 2]]).forEach(() => Sentry.init({}));",
+        "Function.prototype.call = function () {}; (() => Sentry.init({})).call();",
+        "Reflect.apply = () => {}; Reflect.apply(() => Sentry.init({}), null, []);",
+    ] {
+        not_proven(replaced);
+    }
+    let require = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+    for changed in [
+        "const p = require.resolve('./a.cjs'); require.cache[p] = { exports: { start() {} } }; require('./a.cjs').start();",
+        "require('./a.cjs').start = () => {}; delete require.cache[require.resolve('./a.cjs')]; require('./a.cjs').start();",
+    ] {
+        not_proven(&format!(
+            "{require} {changed}\n--- a.cjs\nexports.start = () => require('@sentry/node').init({{}});"
+        ));
+    }
+    proven(&[
+        "BigInt.prototype.toJSON = function () { return String(this); }; [1].forEach(() => Sentry.init({}));",
+        "Error.stackTraceLimit = 50; [1].forEach(() => Sentry.init({}));",
+        "process.env.TZ = 'UTC'; [1].forEach(() => Sentry.init({}));",
+    ]);
+}
+
 /// A library that is loaded where Sentry has not started and does not start later is not lost.
 #[test]
 fn libraries_without_a_start() {
@@ -1178,7 +1342,7 @@ fn libraries_without_a_start() {
     for after in [
         "if (process.env.A) Sentry.init({}); await import('graphql');",
         // Ways that are followed apart, since each has a function of its own.
-        "try { const a = `${Math.max(1, 2)}`; Sentry.init({}); } catch {} await import('graphql');",
+        "try { const a = `${globalThis.a}`; Sentry.init({}); } catch {} await import('graphql');",
         "const f = process.env.A ? () => Sentry.init({}) : () => {}; f(); await import('graphql');",
     ] {
         conditional(&[&format!("import * as Sentry from '@sentry/node'; {after}\n--- {library}")]);
