@@ -7,43 +7,13 @@ use presentry_parser::{Argument, Expression, Name};
 use super::{
     condition::{Condition, ConditionKind},
     evaluator::{Catcher, Evaluator, Frame},
+    harmless::{Taken, given, is_function, is_harmless, is_object_or_text, taken},
     host::global,
     log::{LostBy, Why},
     reach::Reach,
     state::State,
     value::{Arguments, Guard, Object, ObjectKind, PromiseValue, Slot, Value},
 };
-
-/// Functions of the host that do not fail and call nothing that they are given.
-fn is_harmless(name: &str) -> bool {
-    let object = name.split('.').next().unwrap_or_default();
-    matches!(
-        object,
-        "console" | "Math" | "Number" | "String" | "Boolean" | "Symbol" | "Date" | "parseInt" | "parseFloat"
-    ) || matches!(
-        name,
-        "process.umask"
-            | "process.cwd"
-            | "process.uptime"
-            | "process.hrtime"
-            | "process.hrtime.bigint"
-            | "process.memoryUsage"
-            | "process.emitWarning"
-            | "process.env.hasOwnProperty"
-            | "Array.isArray"
-            | "performance.now"
-            | "performance.mark"
-            | "clearTimeout"
-            | "clearInterval"
-            | "JSON.stringify"
-            | "isNaN"
-            | "isFinite"
-            | "Object.keys"
-            | "import.meta.resolve"
-            | "process.stdout.write"
-            | "process.stderr.write"
-    )
-}
 
 /// What a handler of a promise does.
 pub(super) struct Handled {
@@ -71,69 +41,6 @@ fn is_array(value: &Value, state: &State) -> bool {
 
 /// How the names begin of symbols that the modules make.
 pub(super) const OWN_SYMBOL: &str = "Symbol.own ";
-
-/// What an argument of a function of the host has to be, so that it does not fail.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    /// Whatever it is.
-    Anything,
-    /// A text, a number or a truth.
-    Primitives,
-    /// What the text of the module gives.
-    Literals,
-    /// It may fail with each of them.
-    Nothing,
-}
-
-fn taken(name: &str) -> Taken {
-    match name {
-        "Boolean"
-        | "Date"
-        | "Date.now"
-        | "Array.isArray"
-        | "Math.random"
-        | "performance.now"
-        | "clearTimeout"
-        | "clearInterval"
-        | "process.cwd"
-        | "process.uptime"
-        | "process.memoryUsage"
-        | "process.hrtime.bigint"
-        | "process.env.hasOwnProperty" => Taken::Anything,
-        _ if name.starts_with("console.") => Taken::Anything,
-        "JSON.stringify" | "Object.keys" | "import.meta.resolve" => Taken::Literals,
-        "String.fromCharCode" => Taken::Primitives,
-        _ if ["String.", "Symbol."].iter().any(|of| name.starts_with(of)) => Taken::Nothing,
-        _ => Taken::Primitives,
-    }
-}
-
-/// What functions give that take primitives.
-fn given(name: &str) -> Value {
-    match name.split('.').next() {
-        Some("Math" | "Number" | "String" | "parseInt" | "parseFloat" | "isNaN" | "isFinite" | "Date") => {
-            Value::Primitive
-        }
-        _ if matches!(name, "process.cwd" | "process.uptime" | "performance.now" | "Array.isArray") => Value::Primitive,
-        _ => Value::External,
-    }
-}
-
-/// Whether a value is an object or a text for certain, whose properties have names.
-fn is_object_or_text(value: &Value) -> bool {
-    match value {
-        Value::Object(_) | Value::Class(_) | Value::Closure(_) | Value::Namespace(_) | Value::Text(_) => true,
-        Value::Boolean(_) | Value::Number(_) => true,
-        Value::Global(name) => super::expressions::is_always_there(name),
-        _ => false,
-    }
-}
-
-/// Whether a value is a function for certain.
-fn is_function(value: &Value) -> bool {
-    matches!(value, Value::Closure(_) | Value::Bound(_) | Value::Method(_) | Value::Settle(_) | Value::Class(_))
-        || matches!(value, Value::Require(_))
-}
 
 /// The methods that change an array in place.
 const CHANGE_ARRAYS: &[&str] = &["push", "pop", "shift", "unshift", "splice", "sort", "reverse", "fill", "copyWithin"];
@@ -1176,41 +1083,6 @@ impl Evaluator<'_> {
         }
     }
 
-    // What the code replaces of the host.
-
-    /// Notes that a property of the host's is set.
-    pub(super) fn patched(&mut self, object: &Value, name: Option<&str>) {
-        let of_prototype = match object {
-            Value::Global(of) => of.ends_with(".prototype"),
-            Value::Package(_, path) => path.last().is_some_and(|last| &**last == "prototype"),
-            _ => return,
-        };
-        self.patches.insert(match (object, name) {
-            (_, None) => EVERYTHING.to_owned(),
-            (Value::Global(of), Some(name)) if !of_prototype => format!("{of}.{name}"),
-            (_, Some(name)) => name.to_owned(),
-        });
-    }
-
-    /// The same by a function that is given what to set.
-    fn patched_by(&mut self, arguments: &Arguments, state: &State) {
-        let target = arguments.get(0);
-        let described = match arguments.get(1) {
-            Value::Text(name) => return self.patched(&target, Some(&name)),
-            Value::Object(id) => state.object(id).filter(|object| !object.open && !object.has_unnamed).cloned(),
-            _ => None,
-        };
-        match described {
-            Some(object) => object.slots.keys().for_each(|name| self.patched(&target, Some(name))),
-            None => self.patched(&target, None),
-        }
-    }
-
-    /// Whether the code has replaced a function of the host, known by its name.
-    fn is_patched(&self, name: &str) -> bool {
-        !self.patches.is_empty() && (self.patches.contains(name) || self.patches.contains(EVERYTHING))
-    }
-
     /// Whether there is no client, unless the SDK of a server has started at a time that is not known.
     fn has_no_client(&self, state: &State) -> bool {
         let is_in_order = self.loose == 0 && !state.detached && self.beside == 0 && !self.alone;
@@ -1253,9 +1125,6 @@ impl Evaluator<'_> {
         self.log.options.extend(lost.into_iter().map(|lost| (place.clone(), lost)));
     }
 }
-
-/// Stands for functions of the host whose names are not known.
-const EVERYTHING: &str = "*";
 
 /// How the name begins of the URL of a file beside a module.
 pub(super) const SIBLING: &str = "URL of ";

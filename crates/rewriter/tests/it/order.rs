@@ -1316,6 +1316,8 @@ fn functions_of_the_host_that_are_replaced() {
         "BigInt.prototype.toJSON = function () { return String(this); }; [1].forEach(() => Sentry.init({}));",
         "Error.stackTraceLimit = 50; [1].forEach(() => Sentry.init({}));",
         "process.env.TZ = 'UTC'; [1].forEach(() => Sentry.init({}));",
+        "for (const [name, value] of Object.entries(JSON.parse('{}'))) process.env[name] = value; [1].forEach(() => Sentry.init({}));",
+        "Object.assign(process.env, JSON.parse('{}')); [1].forEach(() => Sentry.init({}));",
     ]);
 }
 
