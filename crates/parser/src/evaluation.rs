@@ -457,6 +457,8 @@ pub enum ExpressionKind {
         right: Box<Expression>,
         /// `!==` and `!=`
         negated: bool,
+        /// `==` and `!=`, which may call methods of an object
+        loose: bool,
     },
     /// `left < right`
     Less {

@@ -206,8 +206,9 @@ impl Lowering {
         match binary.op {
             BinaryOp::EqEq | BinaryOp::EqEqEq | BinaryOp::NotEq | BinaryOp::NotEqEq => {
                 let negated = matches!(binary.op, BinaryOp::NotEq | BinaryOp::NotEqEq);
+                let loose = matches!(binary.op, BinaryOp::EqEq | BinaryOp::NotEq);
                 let left = self.boxed(&binary.left);
-                Kind::Equal { left, right: self.boxed(&binary.right), negated }
+                Kind::Equal { left, right: self.boxed(&binary.right), negated, loose }
             }
             BinaryOp::Lt | BinaryOp::LtEq | BinaryOp::Gt | BinaryOp::GtEq => {
                 let left = self.boxed(&binary.left);

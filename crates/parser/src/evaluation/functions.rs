@@ -121,6 +121,8 @@ impl Lowering {
         let id = self.classes.len();
         self.classes.push(None);
         let itself = itself.map(|ident| self.declare(ident, Declared::Lexical));
+        // In its own text, the name of a class is a constant.
+        let outside = itself.map(|slot| (slot, std::mem::replace(&mut self.slots[slot].constant, true)));
         let parent = class.super_class.as_ref().map(|parent| self.expression(parent));
         let mut constructor = None;
         let mut members = Vec::new();
@@ -178,6 +180,9 @@ impl Lowering {
                 }
                 ClassMember::TsIndexSignature(_) | ClassMember::Empty(_) => {}
             }
+        }
+        if let Some((slot, is_constant)) = outside {
+            self.slots[slot].constant = is_constant;
         }
         self.classes[id] = Some(Class { at: span(class.span), itself, parent, constructor, members });
         id

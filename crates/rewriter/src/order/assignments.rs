@@ -2,15 +2,16 @@
 
 use std::rc::Rc;
 
-use presentry_parser::{
-    Assignment, Expression, ExpressionKind as Kind, MemberKind, Name, Numeral, Pattern, is_defined_by_node,
-};
+use presentry_parser::{Assignment, Expression, ExpressionKind as Kind, MemberKind, Name, Pattern, is_defined_by_node};
 
 use super::{
     decisions::Tested,
     evaluator::{Evaluator, Frame},
     expressions::NOWHERE,
-    expressions::{is_always_there, method},
+    expressions::method,
+    generators::has_finally,
+    harmless::is_settable,
+    patches::EVERYTHING,
     properties::Prototype,
     rules::Rule,
     state::State,
@@ -134,6 +135,9 @@ impl Evaluator<'_> {
                         self.run_whole(&generator, None, state)?;
                     } else if !elements.is_empty() {
                         self.run_first(&generator, state)?;
+                        if elements.len() > 1 || has_finally(&generator.closure) {
+                            self.resumed(frame, &generator, state, NOWHERE);
+                        }
                     }
                 }
                 let unknown =
@@ -207,7 +211,8 @@ impl Evaluator<'_> {
         };
         if let Some(object) = guarded.and_then(|id| state.object(id)) {
             let is_length = matches!(object.kind, ObjectKind::Array(_)) && name.as_deref() == Some("length");
-            if is_length && !matches!(value, Value::Number(Numeral { value: Some(_), .. })) {
+            let is_known = matches!(object.kind, ObjectKind::Plain | ObjectKind::Array(_));
+            if !is_known || is_length && !value.is_whole_number() {
                 self.fail(state, frame.place(member.at));
             }
             if object.guard == Guard::Frozen && !object.open && !frame.code.is_script {
@@ -222,7 +227,19 @@ impl Evaluator<'_> {
             Value::Object(id) => {
                 self.set_property(frame, *id, &object, name.as_deref(), value, state)?;
             }
+            // They can be defined anew alone, as a static member is.
+            Value::Class(class)
+                if name.as_deref() == Some("prototype")
+                    || name.as_deref().is_some_and(|name| matches!(name, "name" | "length"))
+                        && !self.has_static(class, name.as_deref(), state) =>
+            {
+                self.throws(state, frame.place(member.at));
+                return None;
+            }
             Value::Class(class) => {
+                if name.is_none() {
+                    self.fail(state, frame.place(member.at));
+                }
                 self.set_property(frame, class.statics, &object, name.as_deref(), value, state)?;
             }
             Value::Closure(function) if name.as_deref().is_none_or(|name| name == "prototype") => {
@@ -237,6 +254,13 @@ impl Evaluator<'_> {
                 self.forget(state);
             }
             Value::Global(of) if matches!(&**of, "globalThis" | "global") => {
+                if let Some("undefined" | "NaN" | "Infinity") = name.as_deref() {
+                    self.throws(state, frame.place(member.at));
+                    return None;
+                }
+                if name.is_none() || self.is_patched(EVERYTHING) {
+                    self.fail(state, frame.place(member.at));
+                }
                 self.escape(&value, state);
                 state.doubt_facts();
                 self.set_global(name.as_deref().unwrap_or_default());
@@ -247,10 +271,9 @@ impl Evaluator<'_> {
                 return None;
             }
             object => {
-                if !matches!(object, Value::Global(name) if is_always_there(name))
-                    || matches!(object, Value::Global(of) if &**of == "process.env")
-                        && (name.as_deref().is_none_or(|name| name.starts_with("Symbol")) || !value.is_primitive())
-                {
+                let property = |of: &str| format!("{of}.{}", name.as_deref().unwrap_or_default());
+                let is_set = |of: &str| is_settable(of, name.as_deref(), &value) && !self.is_patched(&property(of));
+                if !matches!(object, Value::Global(of) if is_set(of)) {
                     self.fail(state, frame.place(member.at));
                 }
                 self.patched(object, name.as_deref());
@@ -259,6 +282,43 @@ impl Evaluator<'_> {
                     Value::Global(name) if &**name == "process.env" => state.forget_facts(),
                     _ => state.doubt_facts(),
                 }
+            }
+        }
+        Some(())
+    }
+
+    /// `delete object.name`, which calls no accessor.
+    pub(super) fn delete(&mut self, frame: &Frame, member: &Expression, state: &mut State) -> Option<()> {
+        let Kind::Member { object, name, .. } = &member.kind else { return Some(()) };
+        let object = self.expression(frame, object, state)?;
+        let name = self.name(frame, name, state)?;
+        let statics = match &object {
+            Value::Class(class) => Some(class.statics),
+            Value::Object(id) => Some(*id),
+            _ => None,
+        };
+        match &object {
+            Value::Undefined | Value::Null => {
+                self.throws(state, frame.place(member.at));
+                return None;
+            }
+            Value::Any => self.forget(state),
+            Value::Global(of) if matches!(&**of, "globalThis" | "global") => {
+                state.doubt_facts();
+                self.set_global(name.as_deref().unwrap_or_default());
+            }
+            Value::Global(of) if &**of == "process.env" => state.forget_facts(),
+            object => {
+                self.patched(object, name.as_deref());
+                state.doubt_facts();
+            }
+        }
+        if let Some(id) = statics {
+            self.put(id, name.as_deref(), Slot::Value(Value::Any), state);
+            if let Some(object) = state.object_mut(id)
+                && let ObjectKind::Array(length) = &mut object.kind
+            {
+                *length = None;
             }
         }
         Some(())
@@ -279,9 +339,19 @@ impl Evaluator<'_> {
             self.escape(&value, state);
             return Some(());
         }
+        let has_own = name.is_some_and(|name| object.slots.contains_key(name));
+        if !has_own && self.has_frozen_prototypes {
+            self.fail(state, frame.place(NOWHERE));
+        }
+        let is_private = name.is_some_and(|name| name.starts_with('#'));
         let setter = match name.and_then(|name| object.slots.get(name)) {
             Some(Slot::Accessor { set, .. }) => Some(set.clone()),
             Some(Slot::Value(_)) => None,
+            // One that an object does not have is not made.
+            None if is_private => {
+                let class = object.class.clone();
+                Some(class.and_then(|class| self.setter(&class, name, state)).flatten())
+            }
             None if object.prototype.is_some() => self.inherited_setter(object.prototype, name, state),
             None => object.class.clone().and_then(|class| self.setter(&class, name, state)),
         };
@@ -289,7 +359,10 @@ impl Evaluator<'_> {
             Some(Some(Value::Closure(setter))) => {
                 self.call_closure(&setter, this.clone(), Arguments::of(vec![value]), state, false)?;
             }
-            Some(Some(_)) => self.escape(&value, state),
+            Some(Some(_)) => {
+                self.fail(state, frame.place(NOWHERE));
+                self.escape(&value, state);
+            }
             // An error in an ES module, and nothing in CommonJS.
             Some(None) if !frame.code.is_script => {
                 self.throw(state.clone());
@@ -307,8 +380,16 @@ impl Evaluator<'_> {
             && let ObjectKind::Array(length) = &mut object.kind
         {
             *length = None;
+            // Elements may be gone.
+            object.open |= name == Some("length");
         }
         Some(())
+    }
+
+    /// Whether a class has a static member of a name.
+    fn has_static(&self, class: &ClassValue, name: Option<&str>, state: &State) -> bool {
+        let statics = state.object(class.statics);
+        statics.is_none_or(|object| object.open || name.is_none_or(|name| object.slots.contains_key(name)))
     }
 
     /// What an assignment to a property that an object does not have calls, if a prototype of it has an accessor.
@@ -351,10 +432,23 @@ impl Evaluator<'_> {
                 Prototype::AsDeclared => {}
             }
             let members = &class.code.steps.classes[class.class].members;
+            let mut is_read_only = false;
             for (index, member) in members.iter().enumerate().filter(|(_, member)| !member.is_static) {
-                if let (MemberKind::Setter(function), true) = (&member.kind, class.names[index].as_deref() == name) {
-                    return Some(Some(Value::Closure(Rc::new(method(&class, *function, false)))));
+                match (&member.kind, class.names[index].as_deref()) {
+                    (MemberKind::Setter(function), known) if known == name && known.is_some() => {
+                        return Some(Some(Value::Closure(Rc::new(method(&class, *function, false)))));
+                    }
+                    (MemberKind::Setter(_) | MemberKind::Getter(_), None) => return Some(Some(Value::Any)),
+                    (MemberKind::Getter(_), known) if known == name => is_read_only = true,
+                    // The methods with such names belong to the object, and stay.
+                    (MemberKind::Method(_), Some(known)) if Some(known) == name && known.starts_with('#') => {
+                        is_read_only = true;
+                    }
+                    _ => {}
                 }
+            }
+            if is_read_only {
+                return Some(None);
             }
             let Value::Class(parent) = &class.parent else { return None };
             class = parent.clone();

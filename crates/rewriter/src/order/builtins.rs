@@ -7,7 +7,7 @@ use presentry_parser::{Argument, Expression, Name};
 use super::{
     condition::{Condition, ConditionKind},
     evaluator::{Catcher, Evaluator, Frame},
-    harmless::{Taken, given, is_function, is_harmless, is_object_or_text, taken},
+    harmless::{given, is_function, taken},
     host::global,
     log::{LostBy, Why},
     reach::Reach,
@@ -42,8 +42,9 @@ fn is_array(value: &Value, state: &State) -> bool {
 /// How the names begin of symbols that the modules make.
 pub(super) const OWN_SYMBOL: &str = "Symbol.own ";
 
-/// The methods that change an array in place.
-const CHANGE_ARRAYS: &[&str] = &["push", "pop", "shift", "unshift", "splice", "sort", "reverse", "fill", "copyWithin"];
+/// The methods that change an array in place: its length, or elements alone, of which there may be none.
+const CHANGE_LENGTH: &[&str] = &["push", "pop", "shift", "unshift", "splice"];
+const CHANGE_ELEMENTS: &[&str] = &["sort", "reverse", "fill", "copyWithin"];
 
 impl Evaluator<'_> {
     /// `a.then(f)` and the like in the operand of `await`, with what `a` is when it is no promise.
@@ -137,7 +138,7 @@ impl Evaluator<'_> {
             return Some(None);
         }
         let value = self.call(frame, handler, Value::Undefined, arguments, state, expression, true)?;
-        if matches!(value, Value::Promise(_)) {
+        if matches!(value, Value::Promise(_) | Value::Object(_)) {
             return Some(Some(self.settle(frame, value, state, expression)?));
         }
         Some(Some(value))
@@ -171,7 +172,7 @@ impl Evaluator<'_> {
         let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
         self.log.why = why;
         self.loose -= 1;
-        let failed = thrown.as_ref().map_or(failed, |state| state.reach);
+        let mut failed = thrown.as_ref().map_or(failed, |state| state.reach);
         let mut decided = BTreeSet::new();
         if let Some(thrown) = &thrown
             && value.is_some()
@@ -184,7 +185,12 @@ impl Evaluator<'_> {
                 conditions.extend(promise.conditions.iter().cloned());
                 (inside.reach.then(promise.effect), promise.value.clone())
             }
-            Some(value) => (inside.reach, value),
+            Some(value) => {
+                if matches!(value, Value::Object(_)) && self.is_thenable(&value, &mut inside) {
+                    failed = failed.or(inside.reach);
+                }
+                (inside.reach, value)
+            }
             None => (Reach::NOWHERE, Value::Any),
         };
         conditions.extend(inside.conditions.difference(&state.conditions).cloned());
@@ -263,7 +269,7 @@ impl Evaluator<'_> {
                 let rest = match self.elements(&list, state) {
                     Some(values) => Arguments::of(values),
                     None if matches!(list, Value::Undefined | Value::Null) => Arguments::default(),
-                    None => Arguments { values: Vec::new(), open: true },
+                    None => self.listed(frame, &list, state, expression),
                 };
                 if let Some(name) = called_on(function) {
                     return self.call_method(frame, &this, &name, rest, state, expression, awaited);
@@ -372,8 +378,9 @@ impl Evaluator<'_> {
     ) -> Option<Value> {
         if let Some(call) = self.generator(receiver, state) {
             return match name {
-                "next" => self.next(id, &call, state),
+                "next" => self.next(frame, id, &call, state, expression),
                 _ => {
+                    self.fail(state, frame.place(expression.at));
                     self.escape(receiver, state);
                     Some(Value::External)
                 }
@@ -389,13 +396,14 @@ impl Evaluator<'_> {
             }
             _ => {}
         }
-        if CHANGE_ARRAYS.contains(&name) {
+        let changes_length = CHANGE_LENGTH.contains(&name);
+        if changes_length || CHANGE_ELEMENTS.contains(&name) {
             match state.object(id).map(|object| object.guard) {
-                Some(Guard::Frozen) => {
+                Some(Guard::Frozen) if changes_length => {
                     self.throws(state, frame.place(expression.at));
                     return None;
                 }
-                Some(Guard::Doubtful) => self.fail(state, frame.place(expression.at)),
+                Some(Guard::Frozen | Guard::Doubtful) => self.fail(state, frame.place(expression.at)),
                 Some(Guard::None) | None => {}
             }
         }
@@ -403,12 +411,16 @@ impl Evaluator<'_> {
         if matches!(name, "sort" | "toSorted")
             && let Some(elements) = &elements
         {
+            if !matches!(arguments.get(0), Value::Undefined) {
+                self.takes_function(frame, &arguments.get(0), state, expression);
+            }
             self.sorted(frame, elements, &arguments, state, expression)?;
             self.made_primitive(receiver, state)?;
         }
         match name {
             "forEach" | "map" | "filter" | "some" | "every" | "find" | "findIndex" | "findLast" | "flatMap" => {
                 let function = arguments.get(0);
+                self.takes_function(frame, &function, state, expression);
                 let Some(elements) = elements else {
                     return self.call_with_elements(frame, receiver, arguments, state, expression);
                 };
@@ -469,6 +481,7 @@ impl Evaluator<'_> {
                 })
             }
             "reduce" | "reduceRight" => {
+                self.takes_function(frame, &arguments.get(0), state, expression);
                 let Some(mut elements) = elements else {
                     return self.call_with_elements(frame, receiver, arguments, state, expression);
                 };
@@ -537,6 +550,9 @@ impl Evaluator<'_> {
                 Some(Value::Any)
             }
             _ => {
+                if !is_array(receiver, state) || arguments.open || !arguments.values.iter().all(Value::is_primitive) {
+                    self.fail(state, frame.place(expression.at));
+                }
                 self.escape_all(&arguments.values, state);
                 if !is_array(receiver, state) {
                     self.escape(receiver, state);
@@ -624,14 +640,8 @@ impl Evaluator<'_> {
             }
             "Promise.resolve" => Some(match arguments.get(0) {
                 promise @ Value::Promise(_) => promise,
-                value => {
-                    if let Value::Object(id) = value
-                        && state.object(id).is_some_and(|object| object.slots.contains_key("then"))
-                    {
-                        self.escape(&value, state);
-                    }
-                    Self::promise(Reach::NOTHING, value)
-                }
+                value if self.is_thenable(&value, state) => Self::perhaps_rejected(),
+                value => Self::promise(Reach::NOTHING, value),
             }),
             "Promise.reject" => Some(Self::rejected()),
             "Promise.all" | "Promise.allSettled" | "Promise.any" | "Promise.race" => {
@@ -669,7 +679,7 @@ impl Evaluator<'_> {
                 let list = arguments.get(2);
                 let rest = match self.elements(&list, state) {
                     Some(values) => Arguments::of(values),
-                    None => Arguments { values: Vec::new(), open: true },
+                    None => self.listed(frame, &list, state, expression),
                 };
                 self.call(frame, &arguments.get(0), arguments.get(1), rest, state, expression, awaited)
             }
@@ -681,7 +691,7 @@ impl Evaluator<'_> {
                 let list = arguments.get(1);
                 let rest = match self.elements(&list, state) {
                     Some(values) => Arguments::of(values),
-                    None => Arguments { values: Vec::new(), open: true },
+                    None => self.listed(frame, &list, state, expression),
                 };
                 self.construct(frame, &arguments.get(0), rest, state, expression)
             }
@@ -692,7 +702,13 @@ impl Evaluator<'_> {
                     Value::Class(class) => Some(class.statics),
                     _ => None,
                 };
+                if matches!(value, Value::Global(_) | Value::Package(..)) {
+                    self.has_frozen_prototypes = true;
+                    self.patched(&value, None);
+                    self.fail(state, frame.place(expression.at));
+                }
                 if let Some(object) = guarded.and_then(|id| state.object_mut(id)) {
+                    self.has_frozen_prototypes |= object.class.is_some();
                     object.guard = if &**name == "Object.freeze" { Guard::Frozen } else { Guard::Doubtful };
                 }
                 Some(value)
@@ -750,10 +766,20 @@ impl Evaluator<'_> {
                         Some(Slot::Value(value)) => Some(value.clone()),
                         _ => None,
                     };
+                    let is_function = |value: &Value| matches!(value, Value::Undefined) || is_function(value);
                     let slot = match (part("get"), part("set")) {
                         (None, None) => Slot::Value(part("value").unwrap_or(Value::Undefined)),
-                        (get, set) => Slot::Accessor { get, set },
+                        (get, set) => {
+                            let has_both = part("value").is_some() || part("writable").is_some();
+                            if has_both || ![&get, &set].into_iter().flatten().all(is_function) {
+                                self.fail(state, frame.place(expression.at));
+                            }
+                            Slot::Accessor { get, set }
+                        }
                     };
+                    if state.object(*id).is_none_or(|object| object.guard != Guard::None) {
+                        self.fail(state, frame.place(expression.at));
+                    }
                     self.put(*id, Some(name), slot, state);
                     if let Some(object) = state.object_mut(*id) {
                         object.has_hidden = true;
@@ -845,27 +871,27 @@ impl Evaluator<'_> {
                     _ => Value::External,
                 })
             }
-            "module.createRequire" => Some(Value::Require(frame.code.module.path.clone())),
+            "module.createRequire" => {
+                let is_own = |of: &str| matches!(of, "import.meta.url" | "import.meta.filename" | "__filename");
+                if !matches!(arguments.get(0), Value::Global(of) if is_own(&of)) {
+                    self.fail(state, frame.place(expression.at));
+                }
+                Some(Value::Require(frame.code.module.path.clone()))
+            }
             "module.Module._load" | "module._load" | "process.dlopen" | "module.runMain" => {
                 self.may_load(frame, expression, state);
                 Some(Value::External)
             }
-            name if is_harmless(name) => {
-                let first = arguments.get(0);
-                let is_taken = |value: &Value| match taken(name) {
-                    Taken::Anything => true,
-                    Taken::Primitives => value.is_primitive(),
-                    Taken::Literals if name == "Object.keys" => is_object_or_text(value),
-                    Taken::Literals | Taken::Nothing => value.is_literal(),
-                };
-                let is_known = !arguments.open || taken(name) == Taken::Anything;
-                if !is_known || taken(name) == Taken::Nothing || !arguments.values.iter().all(is_taken) {
+            "import.meta.resolve" => {
+                let found = sibling(frame, &arguments.get(0));
+                if found.is_none() {
                     self.fail(state, frame.place(expression.at));
                 }
-                if name == "import.meta.resolve"
-                    && let Some(sibling) = sibling(frame, &first)
-                {
-                    return Some(sibling);
+                Some(found.unwrap_or(Value::External))
+            }
+            name if let Some(taken) = taken(name) => {
+                if !taken.holds_for(&arguments) {
+                    self.fail(state, frame.place(expression.at));
                 }
                 match name {
                     "Object.keys" | "Array.isArray" => {}
@@ -960,10 +986,32 @@ impl Evaluator<'_> {
         Some(Value::External)
     }
 
+    /// Whether the host calls a method of a value to know when it is there. That method may fail.
+    pub(super) fn is_thenable(&mut self, value: &Value, state: &mut State) -> bool {
+        let Value::Object(id) = value else { return matches!(value, Value::Any | Value::External) };
+        let is_plain = state.object(*id).is_some_and(|object| {
+            let has_more = object.open || object.class.is_some() || object.prototype.is_some();
+            !has_more && !object.slots.contains_key("then")
+        });
+        if !is_plain {
+            self.escape(value, state);
+        }
+        !is_plain
+    }
+
     /// A promise that fails.
     pub(super) fn rejected() -> Value {
+        Self::failing(Reach::NOWHERE)
+    }
+
+    /// A promise that fails or not.
+    pub(super) fn perhaps_rejected() -> Value {
+        Self::failing(Reach::NOTHING)
+    }
+
+    fn failing(effect: Reach) -> Value {
         Value::Promise(Rc::new(PromiseValue {
-            effect: Reach::NOWHERE,
+            effect,
             value: Value::Any,
             rejected: None,
             failed: Reach::NOTHING,
@@ -977,10 +1025,10 @@ impl Evaluator<'_> {
         let list = arguments.get(0);
         let Some(elements) = self.elements(&list, state) else {
             self.escape(&list, state);
-            return Self::promise(Reach::NOTHING, Value::Any);
+            return Self::perhaps_rejected();
         };
         let mut effect = Reach::NOTHING;
-        let mut failed = Reach::NOWHERE;
+        let (mut failed, mut rejected) = (Reach::NOWHERE, None::<Reach>);
         let mut values = Vec::new();
         let mut conditions = BTreeSet::new();
         let mut decided = BTreeSet::new();
@@ -998,9 +1046,18 @@ impl Evaluator<'_> {
                         _ => effect.perhaps(promise.effect.or(promise.failed)),
                     };
                     failed = failed.or(promise.failed);
+                    rejected = match (rejected, promise.rejected.filter(|_| which != "allSettled")) {
+                        (Some(one), Some(other)) => Some(one.or(other)),
+                        (one, other) => one.or(other),
+                    };
                     values.push(promise.value.clone());
                 }
-                value => values.push(value),
+                value => {
+                    if self.is_thenable(&value, state) {
+                        failed = failed.or(Reach::NOTHING);
+                    }
+                    values.push(value);
+                }
             }
         }
         if values.is_empty() && matches!(which, "any" | "race") {
@@ -1018,7 +1075,7 @@ impl Evaluator<'_> {
             _ => failed,
         };
         let (conditions, decided) = (Rc::new(conditions), Rc::new(decided));
-        Value::Promise(Rc::new(PromiseValue { effect, value, rejected: None, failed, conditions, decided }))
+        Value::Promise(Rc::new(PromiseValue { effect, value, rejected, failed, conditions, decided }))
     }
 
     pub(super) fn call_package(
@@ -1076,8 +1133,16 @@ impl Evaluator<'_> {
         }
     }
 
+    /// What is called with a list that is not known. It fails where that is no object.
+    fn listed(&mut self, frame: &Frame, list: &Value, state: &State, expression: &Expression) -> Arguments {
+        if !matches!(list, Value::Object(_)) {
+            self.fail(state, frame.place(expression.at));
+        }
+        Arguments { values: Vec::new(), open: true }
+    }
+
     /// A function of the host fails if it is given something else than a function.
-    fn takes_function(&mut self, frame: &Frame, value: &Value, state: &State, expression: &Expression) {
+    pub(super) fn takes_function(&mut self, frame: &Frame, value: &Value, state: &State, expression: &Expression) {
         if !is_function(value) {
             self.fail(state, frame.place(expression.at));
         }

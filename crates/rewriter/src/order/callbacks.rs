@@ -111,6 +111,9 @@ impl Evaluator<'_> {
         expression: &Expression,
     ) -> Option<()> {
         let compare = arguments.get(0);
+        if matches!(compare, Value::Undefined) && !elements.iter().all(Value::is_primitive) {
+            self.fail(state, frame.place(expression.at));
+        }
         if let [first, rest @ ..] = elements
             && !rest.is_empty()
             && matches!(compare, Value::Closure(_) | Value::Bound(_))
@@ -164,6 +167,7 @@ impl Evaluator<'_> {
         let is_open = state.object(id).is_none_or(|object| object.open);
         match (name, arguments.get(0), arguments.open || is_open) {
             ("on" | "once" | "addListener", Value::Text(event), false) => {
+                self.takes_function(frame, &arguments.get(1), state, expression);
                 let number = self.fresh();
                 let how = if name == "once" { ONCE } else { EVERY };
                 if let Some(object) = state.object_mut(id) {

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, rc::Rc};
 use presentry_parser::{Argument, Expression, ExpressionKind as Kind, Name};
 
 use super::{
+    condition::Place,
     evaluator::{Activation, Catcher, Evaluator, Frame},
+    harmless::needs_its_object,
     reach::Reach,
     rules::Rule,
     state::{Pending, State, join},
@@ -83,7 +85,12 @@ impl Evaluator<'_> {
                 let name = name.rsplit_once('.').map_or("", |(_, name)| name);
                 self.call_method(frame, &this, name, arguments, state, expression, awaited)?
             }
-            Value::Global(name) => self.call_global(frame, name, arguments, state, expression, awaited)?,
+            Value::Global(name) => {
+                if needs_its_object(name) && !matches!(this, Value::Global(_) | Value::Package(..)) {
+                    self.fail(state, frame.place(expression.at));
+                }
+                self.call_global(frame, name, arguments, state, expression, awaited)?
+            }
             Value::Package(specifier, path) => {
                 self.call_package(frame, specifier, path, &arguments, state, expression)?
             }
@@ -112,6 +119,9 @@ impl Evaluator<'_> {
             }
             Value::Settle(id) => {
                 self.escape_all(&arguments.values, state);
+                if !arguments.values.iter().all(Value::is_primitive) || arguments.open {
+                    self.may_be_rejected(*id);
+                }
                 self.may_settle(*id);
                 Value::Undefined
             }
@@ -336,7 +346,14 @@ impl Evaluator<'_> {
                 }
                 promise.value.clone()
             }
-            value => value,
+            value => {
+                if matches!(value, Value::Object(_)) && self.is_thenable(&value, state) {
+                    let span = closure.code.steps.functions[closure.function].at;
+                    let place = Place { module: closure.code.module.path.clone(), span };
+                    self.fail(state, place);
+                }
+                value
+            }
         };
         Some(Self::promise(Reach::NOTHING, value))
     }
@@ -364,6 +381,7 @@ impl Evaluator<'_> {
         let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
         self.loose -= usize::from(was_detached);
         let Some(Activation::Detached(suspended)) = activation else { return None };
+        let mut is_thenable = false;
         let mut effect = Reach::NOWHERE;
         let mut rest = Reach::NOWHERE;
         let mut result = Value::Undefined;
@@ -381,7 +399,10 @@ impl Evaluator<'_> {
                     }
                     promise.value.clone()
                 }
-                value => value,
+                value => {
+                    is_thenable = matches!(value, Value::Object(_)) && self.is_thenable(&value, &mut body);
+                    value
+                }
             };
             result = value;
             if body.detached {
@@ -396,11 +417,11 @@ impl Evaluator<'_> {
             }
         }
         let mut rejected = None;
-        let mut failed = Reach::NOWHERE;
+        let mut failed = if is_thenable { effect } else { Reach::NOWHERE };
         let decided = thrown.as_ref().map(|thrown| thrown.path.clone());
         if let Some(thrown) = thrown {
             if thrown.detached {
-                failed = thrown.reach;
+                failed = failed.or(thrown.reach);
                 rest = rest.or(failed);
                 later.push(thrown);
             } else {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use presentry_parser::{Expression, MemberKind};
 
 use super::{
-    evaluator::{Evaluator, Frame},
+    evaluator::{Catcher, Evaluator, Frame},
     expressions::method,
     state::State,
     value::{Arguments, Birth, ClassValue, Object, ObjectKind, Slot, Value},
@@ -121,7 +121,22 @@ impl Evaluator<'_> {
     ) -> Option<Value> {
         let class = frame.closure.as_ref().and_then(|closure| closure.class.clone());
         let Some(class) = class else { return Some(Value::Any) };
-        self.construct_parent(frame, &class, (&frame.this, &frame.new_target), arguments, state, expression)?;
+        let is_again = birth(&frame.this, state) == Birth::Done;
+        let catches = !self.catchers.is_empty();
+        if catches {
+            self.catchers.push(Catcher::default());
+        }
+        let these = (&frame.this, &frame.new_target);
+        let end = self.construct_parent(frame, &class, these, arguments, state, expression);
+        if catches && let Some(mut thrown) = self.catchers.pop().and_then(|catcher| catcher.state) {
+            // The object is not made.
+            set_birth(&frame.this, Birth::Awaited, &mut thrown);
+            self.throw(thrown);
+        }
+        end?;
+        if is_again {
+            self.fail(state, frame.place(expression.at));
+        }
         Some(frame.this.clone())
     }
 

@@ -73,7 +73,10 @@ impl Evaluator<'_> {
                 self.escape(&bound.function, state);
             }
             Value::Promise(promise) => self.escape(&promise.value, state),
-            Value::Settle(id) => self.may_settle(*id),
+            Value::Settle(id) => {
+                self.may_be_rejected(*id);
+                self.may_settle(*id);
+            }
             Value::Package(specifier, path) if crate::sdk::is_start(specifier, path) => self.log.handed_out = true,
             Value::Namespace(_) if self.targets.is_dangerous => {
                 state.reach = state.reach.perhaps(Reach::LOADED);

@@ -153,6 +153,10 @@ pub(super) struct Evaluator<'g> {
     pub(super) globals: BTreeSet<String>,
     /// The functions of the host that the modules replace, and the methods of what it gives.
     pub(super) patches: BTreeSet<String>,
+    /// The promises of executors that may be settled so that they fail.
+    pub(super) perhaps_rejected: BTreeSet<u32>,
+    /// Whether what objects inherit may have been frozen: then they cannot get a property of the same name.
+    pub(super) has_frozen_prototypes: bool,
     /// Whether the modules have the cache of `require()`.
     pub(super) has_require_cache: bool,
     /// The modules that were imported, with the query and the fragment they were named with.
@@ -222,6 +226,8 @@ impl<'g> Evaluator<'g> {
             alone: false,
             globals: BTreeSet::new(),
             patches: BTreeSet::new(),
+            perhaps_rejected: BTreeSet::new(),
+            has_frozen_prototypes: false,
             has_require_cache: false,
             instances: BTreeMap::new(),
             shorts: Vec::new(),

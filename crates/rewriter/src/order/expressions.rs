@@ -8,7 +8,7 @@ use presentry_parser::{
 };
 
 use super::{
-    evaluator::{Evaluator, Exits, Frame},
+    evaluator::{Catcher, Evaluator, Exits, Frame},
     host::global,
     reach::Reach,
     rules::Rule,
@@ -161,16 +161,22 @@ impl Evaluator<'_> {
             }
             Kind::Delete(member) => {
                 self.fail(state, frame.place(expression.at));
-                self.assign_member(frame, member, Value::Any, state)?;
+                self.delete(frame, member, state)?;
                 Value::External
             }
             Kind::TypeOf(operand) => match self.type_of(frame, operand, state)? {
                 Some(word) => Value::Text(word.into()),
                 None => Value::Primitive,
             },
-            Kind::Equal { left, right, negated } => {
+            Kind::Equal { left, right, negated, loose } => {
                 let left = self.expression(frame, left, state)?;
                 let right = self.expression(frame, right, state)?;
+                let both = [&left, &right];
+                if *loose && !both.into_iter().any(|value| matches!(value, Value::Undefined | Value::Null)) {
+                    for value in both.into_iter().filter(|value| matches!(value, Value::Object(_))) {
+                        self.operand(frame, value, state, expression)?;
+                    }
+                }
                 self.comparison(&left, &right, *negated)
             }
             Kind::Less { left, right, or_equal, negated } => {
@@ -231,6 +237,7 @@ impl Evaluator<'_> {
                 if let Value::Object(_) | Value::Class(_) = right
                     && let method @ Value::Closure(_) = self.member(&right, Some("Symbol.hasInstance"), state)?
                 {
+                    self.fail(state, frame.place(expression.at));
                     self.escape(&method, state);
                 }
                 Value::External
@@ -582,6 +589,9 @@ impl Evaluator<'_> {
             Value::Number(Numeral { value: Some(number), .. }) => Some(number.to_string().into()),
             Value::Global(name) if name.starts_with("Symbol.") => Some(name),
             value => {
+                if matches!(value, Value::Object(_) | Value::Any) {
+                    self.fail(state, frame.place(expression.at));
+                }
                 self.made_primitive(&value, state)?;
                 None
             }
@@ -611,8 +621,17 @@ impl Evaluator<'_> {
                 self.throws(state, frame.place(expression.at));
                 return None;
             }
-            Value::Class(_) | Value::Closure(_) => {}
-            Value::Global(name) if is_always_there(name) => {}
+            Value::Class(_) => {}
+            // It needs a prototype, which is an object.
+            Value::Closure(closure) => {
+                let function = &closure.code.steps.functions[closure.function];
+                let has_none = function.is_arrow || function.is_method || function.is_async;
+                let prototype = state.prototypes.get(&closure.key()).and_then(|id| state.object(*id));
+                if has_none || prototype.is_some_and(|prototype| prototype.open) {
+                    self.fail(state, frame.place(expression.at));
+                }
+            }
+            Value::Global(name) if is_always_there(name) && !NOT_CALLED.contains(&&**name) => {}
             _ => self.fail(state, frame.place(expression.at)),
         }
         Some(())
@@ -734,6 +753,11 @@ impl Evaluator<'_> {
                     failed.reach = failed.reach.then(promise.failed);
                     self.fail_by(failed, &promise.decided, frame.place(operand.at));
                 }
+                if let Some(rejected) = promise.rejected {
+                    let mut failed = self.copy(state)?;
+                    failed.reach = failed.reach.or(rejected);
+                    self.fail_by(failed, &promise.decided, frame.place(operand.at));
+                }
                 state.reach = state.reach.then(promise.effect);
                 state.depends_on(&promise.conditions);
                 if state.reach == Reach::NOWHERE {
@@ -754,7 +778,13 @@ impl Evaluator<'_> {
                 match then {
                     Value::Closure(then) => {
                         let resolve = Arguments::of(vec![Value::External, Value::External]);
-                        self.call_closure(&then, value.clone(), resolve, state, false)?;
+                        // Once it has settled the promise, it may fail.
+                        self.catchers.push(Catcher::default());
+                        let mut inside = self.copy(state)?;
+                        let end = self.call_closure(&then, value.clone(), resolve, &mut inside, false);
+                        let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
+                        *state = self.meet(end.map(|_| inside), thrown)?;
+                        self.fail(state, frame.place(operand.at));
                         Value::Any
                     }
                     Value::Undefined => value.clone(),
@@ -821,6 +851,9 @@ pub(super) fn method(class: &Rc<ClassValue>, function: usize, is_static: bool) -
         class: Some(class.clone()),
     }
 }
+
+/// Objects of the host with capital names that are no constructors.
+const NOT_CALLED: &[&str] = &["Math", "JSON", "Reflect", "Atomics", "Intl", "WebAssembly"];
 
 /// Whether a name of the host is an object in every Node.
 pub(super) fn is_always_there(name: &str) -> bool {

@@ -5,10 +5,10 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use presentry_parser::{Expression, ExpressionKind as Kind, Loop, LoopKind, Step};
 
 use super::{
-    evaluator::{Activation, Consumer, Evaluator, Exits, Frame},
+    evaluator::{Activation, Catcher, Consumer, Evaluator, Exits, Frame},
     reach::Reach,
     state::{State, join},
-    value::{Arguments, GeneratorCall, ObjectKind, Value},
+    value::{Arguments, Closure, GeneratorCall, ObjectKind, Value},
 };
 
 impl Evaluator<'_> {
@@ -139,17 +139,21 @@ impl Evaluator<'_> {
             let consumer = consumer.try_borrow().ok()?;
             (consumer.frame.clone(), consumer.looped.clone())
         };
-        let LoopKind::Of { target, .. } = &looped.kind else { return None };
+        let LoopKind::Of { target, is_await, iterable } = &looped.kind else { return None };
         // The loop stands outside of the generator: its ends are not the generator's.
         let activation = self.activations.pop()?;
         let mut exits = Exits::default();
         let mut inside = std::mem::replace(state, State::new());
-        let after = match self.assign(&frame, target, value, &mut inside) {
+        let value = match is_await {
+            true => self.settle(&frame, value, &mut inside, iterable),
+            false => Some(value),
+        };
+        let after = match value.and_then(|value| self.assign(&frame, target, value, &mut inside)) {
             Some(()) => self.round(&frame, &looped, inside, &mut exits),
             None => None,
         };
         let mut left = self.take_breaks(&mut exits);
-        if has_finally(generator) {
+        if generator.closure.as_ref().is_some_and(|closure| has_finally(closure)) {
             // What stands there runs as the loop ends.
             let returned = exits.returns.iter_mut().map(|(state, _)| state);
             let jumped = exits.jumps.iter_mut().map(|(_, _, state)| state);
@@ -201,7 +205,12 @@ impl Evaluator<'_> {
             }
             Value::Text(_) => return Some(Value::External),
             Value::Object(id) if self.is_iterator(*id, state) => return Some(self.taken(*id, state)),
-            Value::Object(_) if self.elements(value, state).is_some() || self.generator(value, state).is_some() => {
+            Value::Object(_) if self.elements(value, state).is_some() => return Some(value.clone()),
+            Value::Object(id) if let Some(call) = self.generator(value, state) => {
+                if !self.begins(*id, state) {
+                    self.resumed(frame, &call, state, at);
+                    return Some(Value::Any);
+                }
                 return Some(value.clone());
             }
             _ => self.fail(state, frame.place(at)),
@@ -225,27 +234,58 @@ impl Evaluator<'_> {
     }
 
     /// `generator.next()`
-    pub(super) fn next(&mut self, id: u32, call: &Rc<GeneratorCall>, state: &mut State) -> Option<Value> {
-        const BEGUN: &str = "#begun";
-        let begun = state.object(id).is_some_and(|object| object.slots.contains_key(BEGUN));
-        if begun || state.object(id).is_none_or(|object| object.open) {
-            self.escape_generator(call, state);
+    pub(super) fn next(
+        &mut self,
+        frame: &Frame,
+        id: u32,
+        call: &Rc<GeneratorCall>,
+        state: &mut State,
+        expression: &Expression,
+    ) -> Option<Value> {
+        let is_async = call.closure.code.steps.functions[call.closure.function].is_async;
+        if !self.begins(id, state) {
+            self.resumed(frame, call, state, expression.at);
+        } else if is_async {
+            // Where it fails, the promise does.
+            self.catchers.push(Catcher::default());
+            let mut inside = self.copy(state)?;
+            let end = self.run_first(call, &mut inside);
+            let thrown = self.catchers.pop().and_then(|catcher| catcher.state);
+            let fails = thrown.is_some();
+            *state = self.meet(end.map(|()| inside), thrown)?;
+            return Some(if fails { Self::perhaps_rejected() } else { Self::promise(Reach::NOTHING, Value::External) });
         } else {
             self.run_first(call, state)?;
-            if let Some(object) = state.object_mut(id) {
-                object.set(BEGUN, Value::Boolean(true));
-            }
         }
-        let result = Value::External;
-        if call.closure.code.steps.functions[call.closure.function].is_async {
-            return Some(Self::promise(Reach::NOTHING, result));
+        Some(if is_async { Self::perhaps_rejected() } else { Value::External })
+    }
+
+    /// Whether a generator has not run before; from now on it has.
+    fn begins(&mut self, id: u32, state: &mut State) -> bool {
+        const BEGUN: &str = "#begun";
+        let is_new = |object: &super::value::Object| !object.open && !object.slots.contains_key(BEGUN);
+        let begins = state.object(id).is_some_and(|object| is_new(object));
+        if let Some(object) = state.object_mut(id) {
+            object.set(BEGUN, Value::Boolean(true));
         }
-        Some(result)
+        begins
+    }
+
+    /// A generator that has begun may go on, or end.
+    pub(super) fn resumed(
+        &mut self,
+        frame: &Frame,
+        call: &Rc<GeneratorCall>,
+        state: &mut State,
+        at: presentry_parser::Span,
+    ) {
+        self.fail(state, frame.place(at));
+        self.escape_generator(call, state);
     }
 }
 
 /// Whether a function has a `finally`, outside of the functions in it.
-fn has_finally(frame: &Frame) -> bool {
+pub(super) fn has_finally(closure: &Closure) -> bool {
     fn any(steps: &[Step]) -> bool {
         steps.iter().any(|step| match step {
             Step::If { then, otherwise, .. } => any(then) || any(otherwise),
@@ -258,5 +298,5 @@ fn has_finally(frame: &Frame) -> bool {
             Step::Bind { .. } | Step::Evaluate(_) | Step::Return { .. } | Step::Throw(_) | Step::Jump { .. } => false,
         })
     }
-    frame.closure.as_ref().is_some_and(|closure| any(&closure.code.steps.functions[closure.function].body))
+    any(&closure.code.steps.functions[closure.function].body)
 }

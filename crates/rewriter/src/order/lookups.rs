@@ -112,6 +112,10 @@ impl Evaluator<'_> {
         at: Span,
         state: &mut State,
     ) -> Option<Value> {
+        // Of a function, and of what it was given: an error in an ES module.
+        if matches!(name, Some("caller" | "callee" | "arguments")) {
+            self.fail(state, frame.place(at));
+        }
         if name.is_none()
             && let Value::Object(id) = object
             && self.finds(*id, state)

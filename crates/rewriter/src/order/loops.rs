@@ -46,7 +46,7 @@ impl Evaluator<'_> {
                     self.suspend(&mut state);
                 }
                 if let Some(elements) = self.elements(&value, &state) {
-                    self.each(frame, looped, target, elements, state, &mut inner)
+                    self.each(frame, looped, (target, *is_await, iterable), elements, state, &mut inner)
                 } else if let Some(generator) = self.generator(&value, &state) {
                     return self.over_generator(frame, looped, &generator, state, exits);
                 } else {
@@ -56,6 +56,7 @@ impl Evaluator<'_> {
                     self.rounds(frame, looped, state, &mut inner, |this, state| {
                         if *is_await {
                             this.suspend(state);
+                            this.fail(state, frame.place(iterable.at));
                         }
                         this.assign(frame, target, element.clone(), state)
                     })
@@ -81,12 +82,15 @@ impl Evaluator<'_> {
         &mut self,
         frame: &Frame,
         looped: &Arc<Loop>,
-        target: &Pattern,
+        (target, is_await, iterable): (&Pattern, bool, &Expression),
         elements: Vec<Value>,
         mut state: State,
         exits: &mut Exits,
     ) -> Option<State> {
-        for element in elements {
+        for mut element in elements {
+            if is_await {
+                element = self.settle(frame, element, &mut state, iterable)?;
+            }
             self.assign(frame, target, element, &mut state)?;
             state = self.round(frame, looped, state, exits)?;
         }

@@ -405,7 +405,12 @@ impl Evaluator<'_> {
         let target = self.by_name(&importer, self.graph.resolve(&importer, &specifier));
         self.note_instance(&target, &specifier);
         Some(match target {
-            Target::Builtin(name) => Self::promise(Reach::NOTHING, package(&name)),
+            Target::Builtin(name) => {
+                if !crate::specifier::is_of_node(&name) {
+                    self.fail(state, place);
+                }
+                Self::promise(Reach::NOTHING, package(&name))
+            }
             Target::Package(name) => match self.package(&name, &place, Means::Import) {
                 Some(file) => self.import_module(&file, state, awaited)?,
                 None => {

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Stands for functions of the host whose names are not known.
-const EVERYTHING: &str = "*";
+pub(super) const EVERYTHING: &str = "*";
 
 impl Evaluator<'_> {
     /// Notes that a property of the host's is set.

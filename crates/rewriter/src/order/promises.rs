@@ -35,6 +35,7 @@ impl Evaluator<'_> {
         let is_certain = run.is_some();
         let decided = thrown.as_ref().filter(|_| is_certain).map(|thrown| thrown.path.decided_since(&inside.path));
         *state = if is_certain { inside } else { thrown? };
+        let is_known = !may_reject(executor) && !Self::is_kept(id, state);
         let (mut effect, mut conditions) = (Reach::NOTHING, BTreeSet::new());
         if is_certain && rejected.is_none() && cannot_settle(executor) {
             effect = Reach::NOWHERE;
@@ -45,19 +46,24 @@ impl Evaluator<'_> {
         {
             effect = self.effect_of_timer(frame, &callback, state, &mut conditions, expression);
         }
+        let may_fail = !is_certain || !is_known || self.perhaps_rejected.contains(&id);
         Some(Value::Promise(Rc::new(PromiseValue {
-            effect: if is_certain { effect } else { Reach::NOWHERE },
+            // It may have been settled before it failed.
+            effect: if is_certain || is_settled { effect } else { Reach::NOWHERE },
             value: Value::External,
             rejected: rejected.filter(|_| is_certain),
-            failed: if is_certain { Reach::NOWHERE } else { Reach::NOTHING },
+            failed: match may_fail {
+                true if is_certain => effect,
+                true => Reach::NOTHING,
+                false => Reach::NOWHERE,
+            },
             conditions: Rc::new(conditions),
             decided: Rc::new(decided.unwrap_or_default()),
         })))
     }
 
-    /// The one callback that can settle the promise of an executor that has run; `None` where there are several, or where
-    /// something else may.
-    fn settled_by(id: u32, state: &State) -> Option<Value> {
+    /// Whether something that outlives an executor keeps what settles its promise.
+    fn is_kept(id: u32, state: &State) -> bool {
         let is_outside = |cell: u32| cell < id;
         let in_cells = state.cells.iter().any(|(cell, value)| is_outside(*cell) && may_reach(value, id));
         let in_objects = state.objects.values().any(|object| {
@@ -66,7 +72,13 @@ impl Evaluator<'_> {
                 Slot::Accessor { get, set } => [get, set].into_iter().flatten().any(|value| may_reach(value, id)),
             })
         });
-        if in_cells || in_objects {
+        in_cells || in_objects
+    }
+
+    /// The one callback that can settle the promise of an executor that has run; `None` where there are several, or where
+    /// something else may.
+    fn settled_by(id: u32, state: &State) -> Option<Value> {
+        if Self::is_kept(id, state) {
             return None;
         }
         let mut callbacks = state.pending.iter().filter_map(|pending| match pending {
@@ -93,6 +105,11 @@ impl Evaluator<'_> {
         }
         // One that fails ends the process, or what handles that leaves the promise unsettled.
         self.effect_of(frame, callback, Arguments::default(), state, conditions, expression).effect
+    }
+
+    /// Something may settle the promise of an executor so that it fails.
+    pub(super) fn may_be_rejected(&mut self, id: u32) {
+        self.perhaps_rejected.insert(id);
     }
 
     /// Something may settle the promise of an executor.
@@ -136,6 +153,13 @@ fn cannot_settle(executor: &Value) -> bool {
     let Value::Closure(closure) = executor else { return false };
     let function = &closure.code.steps.functions[closure.function];
     function.parameters.is_empty() && !function.reads_arguments
+}
+
+/// Whether an executor takes by what it can reject its promise.
+fn may_reject(executor: &Value) -> bool {
+    let Value::Closure(closure) = executor else { return true };
+    let function = &closure.code.steps.functions[closure.function];
+    function.parameters.len() > 1 || function.has_rest || function.reads_arguments
 }
 
 /// Whether a value is what settles a promise, or a function that was made since its executor was called.

@@ -409,7 +409,11 @@ impl State {
 
     /// Whether an object has functions that are called when it is shown, or made a text.
     pub(super) fn shows_itself(&self, value: &Value) -> bool {
-        let Value::Object(id) = value else { return false };
+        let id = match value {
+            Value::Object(id) => id,
+            Value::Class(class) => &class.statics,
+            _ => return false,
+        };
         let is_called = |name: &str| matches!(name, "toString" | "valueOf" | "toJSON") || name.starts_with("Symbol");
         let Some(object) = self.object(*id) else { return false };
         let mut class = object.class.as_ref();

@@ -303,6 +303,11 @@ impl Value {
         Self::Number(Numeral { truth: value != 0, value: u32::try_from(value).ok() })
     }
 
+    /// Whether it is a small whole number.
+    pub(super) fn is_whole_number(&self) -> bool {
+        matches!(self, Self::Number(Numeral { value: Some(_), .. }))
+    }
+
     /// Whether the text alone gives it.
     pub(super) fn is_literal(&self) -> bool {
         matches!(self, Self::Undefined | Self::Null | Self::Boolean(_) | Self::Number(_) | Self::Text(_))

@@ -8,6 +8,7 @@ mod corpus;
 mod corpus_node;
 mod corpus_properties;
 mod edges;
+mod failing;
 mod fuzz;
 mod grammar;
 mod invariants;
