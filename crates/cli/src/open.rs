@@ -6,9 +6,11 @@ use crate::{
     diagnostics::{changed_meanwhile, disk_full, interrupted, outside_output, read_only, write_failed},
     failure::Failure,
     find::locate::Build,
+    paths::OutputPath,
     say::output::Output,
     store::{
         lock::{self, Lock, Use},
+        manifest::Manifest,
         transaction::{self, Recovery, RecoveryError, TransactionError},
     },
 };
@@ -16,6 +18,9 @@ use crate::{
 /// Locks a build that is going to be changed, after undoing or finishing what an earlier run left.
 pub(crate) fn for_changing(build: &Build, output: &Output) -> Result<Lock, Failure> {
     let lock = lock::lock(&build.place.server, &build.place.shown, Use::Changing)?;
+    if build.place.journal()?.is_none() {
+        refuse_unlisted_entry(build)?;
+    }
     recover(build, output)?;
     Ok(lock)
 }
@@ -36,6 +41,7 @@ pub(crate) fn for_dry_run(build: &Build) -> Result<Lock, Failure> {
     if build.place.journal()?.is_some() {
         return Err(interrupted::diagnostic(&build.place.shown_directory()).into());
     }
+    refuse_unlisted_entry(build)?;
     Ok(lock)
 }
 
@@ -54,6 +60,17 @@ fn recover(build: &Build, output: &Output) -> Result<(), Failure> {
             }
         }
         Recovery::Tidied => output.note("an earlier run was interrupted; what it had left was taken away"),
+    }
+    Ok(())
+}
+
+/// Restoring would leave the facade, and take away what it loads.
+fn refuse_unlisted_entry(build: &Build) -> Result<(), Failure> {
+    let entry = OutputPath::from(&build.entry);
+    let lists_others =
+        |manifest: &Manifest| !manifest.files.is_empty() && !manifest.files.iter().any(|file| file.path == entry);
+    if build.place.manifest()?.is_some_and(|manifest| lists_others(&manifest)) && entry_is_ours(build) {
+        return Err(build.place.unreadable_manifest("it does not list the entry, which is one that it wrote"));
     }
     Ok(())
 }

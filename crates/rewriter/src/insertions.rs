@@ -90,11 +90,12 @@ pub fn moved_by_insertions(map: &str, insertions: &[Insertion]) -> Option<String
 /// The text of a map before, of, and behind the string of its mappings.
 pub(crate) fn split_at_mappings(map: &str) -> Option<(&str, &str, &str)> {
     const MEMBER: &str = "\"mappings\"";
-    // In the text of a source the quotes are escaped.
-    let own = |at: &usize| !map[..*at].ends_with('\\');
-    let at = map.match_indices(MEMBER).map(|(at, _)| at).find(own)? + MEMBER.len();
-    let start = map[at..].find('"')? + at + 1;
-    map[at..start - 1].chars().all(|char| char == ':' || char.is_whitespace()).then_some(())?;
+    // In the text of a source the quotes are escaped, and behind a name or a path there is no colon.
+    let value = |at: usize| {
+        let behind = map[at + MEMBER.len()..].trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+        (!map[..at].ends_with('\\')).then_some(map.len() - behind.len())
+    };
+    let start = map.match_indices(MEMBER).find_map(|(at, _)| value(at))?;
     let end = start + map[start..].find('"')?;
     Some((&map[..start], &map[start..end], &map[end..]))
 }
@@ -203,5 +204,9 @@ mod tests {
         assert_eq!(moved_by_insertions(index, &insertions), None);
         assert_eq!(moved_by_insertions(r#"{"mappings":""}"#, &insertions).as_deref(), Some(r#"{"mappings":""}"#));
         assert_eq!(moved_by_insertions(r#"{"mappings":"!"}"#, &insertions), None);
+        // The name is also that of a source and of a variable.
+        let named = r#"{"sources":["mappings"],"names":["a","mappings"],"sourcesContent":["{\"mappings\":\"\"}"],"mappings" : "AAAA"}"#;
+        assert_eq!(moved_by_insertions(named, &[]).as_deref(), Some(named));
+        assert!(moved_by_insertions(named, &[insertion(0, 0, "ab")]).unwrap().ends_with("\"mappings\" : \"EAAA\"}"));
     }
 }

@@ -87,10 +87,7 @@ pub(crate) fn run(args: &InspectArgs, build: &Build, output: &Output, report: &m
     {
         planned.rewriting = injected;
     }
-    report.libraries = match &proof.injected {
-        Some(injected) => channels::of_marker(injected, place),
-        None => channels::not_injected(&planned, &view),
-    };
+    report.libraries = channels::of_build(proof.injected.as_ref(), &planned, &view);
     if let Some(bundled) = bundle::remembered(&planned.rewriting, &sources, &earlier.tracked, build, request.trust)? {
         planned.rewriting = bundled;
     }

@@ -1,5 +1,7 @@
 //! `hooks-stay`: libraries are injected ahead of time, and the SDK registers its hooks all the same.
 
+use std::collections::BTreeSet;
+
 use presentry_rewriter::diagnostics::{Code, Diagnostic, Severity};
 
 pub(super) static CODE: Code = Code {
@@ -15,9 +17,11 @@ build (`bundled-library`) to get its spans."#,
 };
 
 /// `left` are the libraries that only hooks reach, each with the reason; nothing is given where there are none.
-pub(crate) fn diagnostic(left: &[String]) -> Option<Diagnostic> {
-    let (first, more) = left.split_first()?;
-    let more = if more.is_empty() { String::new() } else { format!(", and {} more", more.len()) };
-    let message = format!("the SDK still registers its hooks: {first}{more}");
+pub(crate) fn diagnostic(left: &[(String, String)]) -> Option<Diagnostic> {
+    let ((first, why), more) = left.split_first()?;
+    let names: BTreeSet<&String> = more.iter().map(|(name, _)| name).filter(|name| *name != first).collect();
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    let more = if names.is_empty() { String::new() } else { format!("; as well as {}", names.join(", ")) };
+    let message = format!("the SDK still registers its hooks: {why}{more}");
     Some(Diagnostic::new(&CODE, message).hint("`presentry inspect` lists what is left to them"))
 }

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::{diagnostics::invalid_metadata, failure::Failure};
+use crate::{diagnostics::invalid_metadata, failure::Failure, store::fs_steps::read_regular};
 
 /// The name of the file.
 pub(crate) const FILE_NAME: &str = "nitro.json";
@@ -43,7 +43,7 @@ struct Versions {
 /// Reads the file in a directory; `None` when there is none.
 pub(crate) fn read(directory: &Path) -> Result<Option<NitroJson>, Failure> {
     let path = directory.join(FILE_NAME);
-    let text = match fs::read(&path) {
+    let text = match read_regular(&path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(None);

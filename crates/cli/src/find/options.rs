@@ -1,7 +1,7 @@
 //! What a run is to do and where that was said: flags before `app.config.*` before defaults. The file is read, never run.
 
 use std::{
-    fmt, fs,
+    fmt,
     path::{Component, Path, PathBuf},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     diagnostics::option_not_static,
     failure::Failure,
     paths::{is_absent, show},
+    store::fs_steps::read_regular,
 };
 
 /// The names of the configuration file, in the order in which Vinxi looks for them.
@@ -149,7 +150,7 @@ impl Options {
     pub(crate) fn read(app: &Path) -> Result<Self, Failure> {
         for extension in EXTENSIONS {
             let path = app.join(format!("app.config.{extension}"));
-            let bytes = match fs::read(&path) {
+            let bytes = match read_regular(&path) {
                 Ok(bytes) => bytes,
                 Err(error) if is_absent(&error) => continue,
                 Err(error) => {

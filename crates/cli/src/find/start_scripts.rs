@@ -14,7 +14,11 @@ use presentry_rewriter::{
 };
 use serde::Deserialize;
 
-use crate::{diagnostics::double_init, paths::show, store::place::Place};
+use crate::{
+    diagnostics::double_init,
+    paths::show,
+    store::{fs_steps::read_regular, place::Place},
+};
 
 /// The file that holds the scripts.
 const PACKAGE_JSON: &str = "package.json";
@@ -25,7 +29,7 @@ pub(crate) fn double_inits(app: &Path, place: &Place, instrumentation: &ModulePa
     let in_build = place.server.join(instrumentation.as_str());
     let shown = from_app(app, &place.show(instrumentation));
     let mut warnings = Vec::new();
-    let text = fs::read_to_string(&package_json).unwrap_or_default();
+    let text = String::from_utf8(read_regular(&package_json).unwrap_or_default()).unwrap_or_default();
     for (name, command) in scripts(&text) {
         if !starts_server(&name, &command) {
             continue;

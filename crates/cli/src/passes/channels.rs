@@ -21,7 +21,7 @@ use crate::{
         Plan, Refusal, View, bundle,
         channels::{
             child::Sdk,
-            chunks::{Bundled, Injection, Left},
+            chunks::{Bundled, Injection},
             targets::{Found, Target},
             wire::{Answer, Function, Listed, Named, Refused},
         },
@@ -237,19 +237,37 @@ fn package_of(path: &str) -> Option<(&str, &str, &str)> {
     Some((&path[..start + end], &path[start..start + end], &path[start + end + 1..]))
 }
 
-/// The libraries of a build that holds no channels yet; none where the SDK has none, or cannot be asked.
-pub(crate) fn not_injected(plan: &Plan, view: &View<'_>) -> Vec<AheadReport> {
+/// The libraries of a build, as it stands: those that hold channels, and those that are left.
+pub(crate) fn of_build(injected: Option<&Injected>, plan: &Plan, view: &View<'_>) -> Vec<AheadReport> {
+    let Some(injected) = injected else { return not_injected(plan, view) };
+    let mut found = of_marker(injected, &view.build.place);
+    if injected.hooks == Hooks::Stay {
+        let is_found = |one: &AheadReport| {
+            found.iter().any(|other| (&one.name, &one.directory) == (&other.name, &other.directory))
+        };
+        let left = looked_at(plan, view).into_iter().filter(|one| one.instrumented != Instrumented::Ahead);
+        let left: Vec<AheadReport> = left.filter(|one| !is_found(one)).collect();
+        found.extend(left);
+    }
+    found
+}
+
+/// What becomes of the libraries of a build that holds no channels; none where the SDK has none, or cannot be asked.
+fn looked_at(plan: &Plan, view: &View<'_>) -> Vec<AheadReport> {
     if view.args.ahead() == Ahead::No {
         return Vec::new();
     }
-    let libraries = if plan.libraries.is_empty() {
-        let (rewriting, sources, instrumentation) =
-            (&plan.rewriting, &plan.sources(view), &plan.request.instrumentation);
-        let given = Given { rewriting, sources, instrumentation, files: &view.files, left: &BTreeMap::new() };
-        inject(&given, view).map(|(_, libraries, _)| libraries).unwrap_or_default()
-    } else {
-        plan.libraries.clone()
-    };
+    if !plan.libraries.is_empty() {
+        return plan.libraries.clone();
+    }
+    let (rewriting, sources, instrumentation) = (&plan.rewriting, &plan.sources(view), &plan.request.instrumentation);
+    let given = Given { rewriting, sources, instrumentation, files: &view.files, left: &BTreeMap::new() };
+    inject(&given, view).map(|(_, libraries, _)| libraries).unwrap_or_default()
+}
+
+/// The libraries of a build that holds no channels yet.
+fn not_injected(plan: &Plan, view: &View<'_>) -> Vec<AheadReport> {
+    let libraries = looked_at(plan, view);
     let at_run_time = |library: AheadReport| match library.instrumented {
         Instrumented::Ahead => {
             let reason = Some("`presentry` would inject it".to_owned());
@@ -326,8 +344,11 @@ fn sdk_of(rewriting: &Rewriting, sources: &dyn Sources, view: &View<'_>) -> Resu
     Ok(OfApp { app, client })
 }
 
+/// The libraries that hooks alone reach, or nothing: the name of each, and a line that tells why.
+type ToHooks = Vec<(String, String)>;
+
 /// Has the SDK inject, and tells what became of each library, and what only hooks reach.
-fn inject(given: &Given<'_>, view: &View<'_>) -> Result<(Libraries, Vec<AheadReport>, Vec<String>), Refused> {
+fn inject(given: &Given<'_>, view: &View<'_>) -> Result<(Libraries, Vec<AheadReport>, ToHooks), Refused> {
     let place = &view.build.place;
     let of_app = sdk_of(given.rewriting, given.sources, view)?;
     let overlay = given.rewriting.over(given.sources);
@@ -378,7 +399,7 @@ fn gathered(
     answer: Answer,
     outside: BTreeMap<String, String>,
     injection: Injection,
-) -> Result<(Libraries, Vec<AheadReport>, Vec<String>), Refused> {
+) -> Result<(Libraries, Vec<AheadReport>, ToHooks), Refused> {
     let mut libraries: Vec<AheadReport> = targets.iter().map(AheadReport::of).collect();
     let mut files = BTreeMap::new();
     for ((target, file), made) in wanted.iter().zip(answer.files) {
@@ -404,10 +425,16 @@ fn gathered(
     let names: BTreeSet<&String> =
         libraries.iter().filter(|one| one.instrumented == Instrumented::Ahead).map(|one| &one.name).collect();
     let names = names.into_iter().cloned().collect();
-    let of_chunks = injection.left.iter().map(Left::line);
-    let left: Vec<String> = outside.iter().map(|(name, why)| format!("`{name}` {why}")).chain(of_chunks).collect();
+    let of_chunks = injection.left.iter().map(|left| (left.name.clone(), left.line()));
+    let of_outside = outside.iter().map(|(name, why)| (name.clone(), format!("`{name}` {why}")));
+    let left: ToHooks = of_outside.chain(of_chunks).collect();
     let hooks = if left.is_empty() { Hooks::Off } else { Hooks::Stay };
     libraries.extend(outside.into_iter().map(|(name, why)| AheadReport::left_to_hooks(name, why)));
+    for left in &injection.left {
+        if !libraries.iter().any(|library| left.is_of(library)) {
+            libraries.push(left.report());
+        }
+    }
     libraries.sort_by(|one, other| (&one.name, &one.directory).cmp(&(&other.name, &other.directory)));
     Ok((Libraries { names, files, maps: injection.maps, hooks }, libraries, left))
 }

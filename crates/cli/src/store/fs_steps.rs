@@ -46,7 +46,11 @@ impl Root {
 
     /// Reads a file.
     pub(crate) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.directory.read(self.below(path)?)
+        let below = self.below(path)?;
+        match self.directory.metadata(below)?.is_file() {
+            true => self.directory.read(below),
+            false => Err(not_regular()),
+        }
     }
 
     /// What lies at a path, links not followed; a directory is nothing.
@@ -184,7 +188,7 @@ impl Root {
 }
 
 /// The bytes of a file on disk; `None` where something else lies there. It is opened without waiting, and read only then: a
-/// pipe has no end. No step, as nothing changes.
+/// pipe has no end.
 pub(crate) fn regular_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut options = File::options();
     #[cfg(unix)]
@@ -203,6 +207,16 @@ pub(crate) fn regular_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     // The size is known, so no call is spent on it before or after the file is read.
     file.take(metadata.len()).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
+}
+
+/// The bytes of a regular file. A pipe or a device is an error, and is not waited for.
+pub(crate) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    regular_file(path)?.ok_or_else(not_regular)
+}
+
+/// What is said of a pipe, a device or a directory where a file should be.
+pub(crate) fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
 }
 
 /// The work waits for the disk and not for the processor, so there are more threads than processors. A thread takes longer to

@@ -11,6 +11,7 @@ use crate::{
     parallel,
     paths::OutputPath,
     store::{
+        fs_steps::read_regular,
         manifest::{Manifest, Original, PrunedPackages, SavedFile, State, WireChange, Written},
         place::Place,
         view::{Content, Entry, View},
@@ -125,7 +126,7 @@ fn look_for_pruned(place: &Place, file: &SavedFile, of_0_1_0: bool) -> Result<Lo
 fn is_begun(place: &Place, file: &SavedFile, original: Option<&Content>) -> Result<bool, Failure> {
     let whole = match original {
         Some(Content::Bytes(bytes)) => bytes.clone(),
-        Some(Content::Copy { of, .. }) => std::fs::read(of).unwrap_or_default(),
+        Some(Content::Copy { of, .. }) => read_regular(of).unwrap_or_default(),
         _ => return Ok(false),
     };
     Ok(place.read_file(&file.path)?.is_some_and(|begun| whole.starts_with(&begun)))
@@ -149,7 +150,7 @@ pub(crate) fn refuse_lost(earlier: &Earlier) -> Result<(), Failure> {
 
 /// The digest of a file, for telling whether two are the same.
 pub(crate) fn digest_of(file: &Path) -> Option<Digest> {
-    std::fs::read(file).ok().map(|bytes| Digest::of(&bytes))
+    read_regular(file).ok().map(|bytes| Digest::of(&bytes))
 }
 
 /// The build as it was before presentry came.

@@ -17,7 +17,7 @@ use crate::{
     failure::Failure,
     paths::{OutputPath, is_absent, show},
     store::{
-        fs_steps::Root,
+        fs_steps::{Root, read_regular},
         manifest::{
             DIRECTORY, JOURNAL, MANIFEST, Manifest, OLDEST, Original, PRUNED, PrunedList, SCHEMA, SavedFile, SavedName,
             State, WireChange,
@@ -182,7 +182,7 @@ impl Place {
             Err(error) => return Err(failed(error)),
             Ok(_) => {}
         }
-        match fs::read(&real) {
+        match read_regular(&real) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(failed(error)),

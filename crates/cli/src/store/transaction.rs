@@ -25,6 +25,7 @@ use crate::{
     parallel,
     paths::{OutputPath, is_absent},
     store::{
+        fs_steps::read_regular,
         manifest::{
             JOURNAL, MANIFEST, Manifest, Original, PRUNED, PRUNED_PART, SavedName, State, WireChange, permissions,
         },
@@ -123,8 +124,11 @@ pub(crate) fn recover(place: &Place, entry_is_ours: impl FnOnce() -> bool) -> Re
         take_away_leftovers(place, manifest.as_ref());
         return Ok(Recovery::NotNeeded);
     }
-    if manifest.is_none() && has_originals(place) && entry_is_ours() {
-        return Ok(Recovery::NotNeeded);
+    if has_originals(place) && entry_is_ours() {
+        return match manifest {
+            None => Ok(Recovery::NotNeeded),
+            Some(_) => Err(place.unreadable_manifest("it lists no files, and the entry is one that it wrote").into()),
+        };
     }
     take_away_leftovers(place, manifest.as_ref());
     Ok(Recovery::Tidied)
@@ -238,7 +242,7 @@ fn put_back(place: &Place, original: &Original, content: &Content, new: &Path) -
             (copied, mode)
         }
         (Original::Twin { sha256, mode, .. }, Content::Copy { of, .. }) => {
-            let bytes = fs::read(of)?;
+            let bytes = read_regular(of)?;
             if Digest::of(&bytes) != *sha256 {
                 return Err(io::Error::other(format!("`{}` is not the same file any more", of.display())));
             }

@@ -14,7 +14,10 @@ use presentry_rewriter::{Digest, Readings};
 
 use crate::{
     paths::is_absent,
-    store::{fs_steps::regular_file, manifest::State},
+    store::{
+        fs_steps::{read_regular, regular_file},
+        manifest::State,
+    },
 };
 
 /// What a view has in the place of what is on disk.
@@ -345,10 +348,10 @@ impl FileSystem for View {
         let path = &*self.followed(path);
         match self.entries.get(path) {
             Some(Entry::Bytes(bytes)) => Ok(bytes.to_vec()),
-            Some(Entry::Copy(of)) => fs::read(of),
+            Some(Entry::Copy(of)) => read_regular(of),
             Some(Entry::Gone | Entry::Link(_)) => Err(io::ErrorKind::NotFound.into()),
             None if !self.holds(path) => Err(io::ErrorKind::NotFound.into()),
-            None => fs::read(path),
+            None => read_regular(path),
         }
     }
 

@@ -995,6 +995,43 @@ fn functions_of_a_minified_chunk_are_found_by_its_map() {
 }
 
 #[test]
+fn comments_of_another_bundler_do_not_hide_the_map() {
+    let app = with_minified_chunk(&[("graphql/parser.mjs", &[]), ("db/lib/a.js", QUERIED)]);
+    app.append(
+        &format!("{SERVER}/{CHUNK}"),
+        "// node_modules/.pnpm/parsel-js@1.1.2/node_modules/parsel-js/dist/parsel.min.js\n",
+    );
+    app.fails(&["--instrument-ahead"], 0);
+    assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains("tr_ch_apm$db_query"));
+}
+
+#[test]
+fn who_names_a_channel_has_not_injected_it() {
+    let app = with_minified_chunk(&[("db/lib/a.js", QUERIED)]);
+    app.append(&format!("{SERVER}/{CHUNK}"), "export const mine = { QUERY: \"orchestrion:db:query\" };\n");
+    app.fails(&["--instrument-ahead"], 0);
+    assert!(app.read(&format!("{SERVER}/{CHUNK}")).contains("tr_ch_apm$db_query"));
+    let app = with_minified_chunk(&[("db/lib/a.js", QUERIED)]);
+    app.append(&format!("{SERVER}/{CHUNK}"), "globalThis.__SENTRY_ORCHESTRION_INJECT__ = a(\"db\");\n");
+    app.fails(&["--instrument-ahead=if-possible"], 0);
+    assert!(!app.read(&format!("{SERVER}/{CHUNK}")).contains("tr_ch_apm$db_query"));
+}
+
+#[test]
+fn every_library_that_is_left_in_a_chunk_is_named() {
+    let app = with_minified_chunk(&[("graphql/parser.mjs", &[]), ("db/lib/a.js", &[])]);
+    let said = app.fails(&["--instrument-ahead=if-possible"], 0);
+    assert!(said.contains("does not tell where it is; as well as `"), "{said}");
+    let report = json(&app, &["inspect"], 0);
+    let libraries = report["libraries"].as_array().unwrap();
+    for name in ["db", "graphql"] {
+        let mut of_name = libraries.iter().filter(|library| library["name"] == name);
+        assert!(of_name.any(|library| library["reason"].to_string().contains("is bundled in `_libs")), "{libraries:?}");
+    }
+    assert!(!report["libraries"].to_string().contains("channels.mjs"), "{libraries:?}");
+}
+
+#[test]
 fn what_a_map_does_not_tell_for_certain_is_left_alone() {
     let changed = "`parse`: the bundler changed the function, or a part of it";
     let several = "`parse`: more than one function of the chunk may be it";

@@ -655,17 +655,77 @@ fn node_options_do_not_reach_the_tracer() {
     assert!(["", "note: tracing packages …\n"].contains(&String::from_utf8(stderr).unwrap().as_str()));
 }
 
+const MANIFEST: &str = ".output/server/.presentry/manifest.json";
+
+/// What it does not list could not come back.
+#[test]
+fn a_manifest_without_the_entry_takes_nothing_away() {
+    let app = App::facade();
+    app.succeeds(&[]);
+    let manifest: serde_json::Value = serde_json::from_str(&app.read(MANIFEST)).unwrap();
+    let files = manifest["files"].as_array().unwrap();
+    let others: Vec<_> = files.iter().filter(|file| file["path"] != "index.mjs").cloned().collect();
+    assert_eq!(others.len() + 1, files.len());
+    for files in [Vec::new(), others] {
+        let mut edited = manifest.clone();
+        edited["files"] = files.into();
+        app.write(MANIFEST, edited.to_string());
+        let before = app.snapshot();
+        for command in [&["restore"][..], &["restore", "--dry-run"], &["check"], &["inspect"], &[]] {
+            let said = String::from_utf8(app.presentry(command).output().unwrap().stderr).unwrap();
+            let may_hold = matches!(command, ["check"] | ["inspect"] | ["restore", "--dry-run"]);
+            assert!(may_hold || said.contains("error[store-unreadable]: "), "{command:?}: {said}");
+            assert_eq!(app.snapshot(), before, "{command:?}");
+        }
+    }
+    app.write(MANIFEST, manifest.to_string());
+    app.succeeds(&["restore"]);
+}
+
+/// A pipe has no end, and a device neither.
+#[cfg(unix)]
+#[test]
+fn pipes_are_not_waited_for() {
+    use crate::builds::link;
+
+    for path in [
+        MANIFEST,
+        ".output/server/.presentry/journal.json",
+        ".output/server/.presentry/original-0",
+        ".output/server/entry.mjs",
+        ".output/nitro.json",
+        "app.config.ts",
+        "package.json",
+        ".output/server/package.json",
+    ] {
+        let app = App::facade();
+        app.succeeds(&[]);
+        if app.join(path).exists() {
+            app.remove(path);
+        }
+        assert!(std::process::Command::new("mkfifo").arg(app.join(path)).status().unwrap().success());
+        for command in [&["restore"][..], &["check"], &[]] {
+            let ended = app.presentry(command).timeout(std::time::Duration::from_secs(60)).output().unwrap();
+            assert!(ended.status.code().is_some_and(|code| code <= 2), "{path}, {command:?}: {ended:?}");
+        }
+    }
+    let app = App::facade();
+    link(std::path::Path::new("/dev/zero"), &app.join("app.config.ts"));
+    let ended = app.presentry(&[]).timeout(std::time::Duration::from_secs(60)).output().unwrap();
+    assert!(ended.status.code().is_some(), "{ended:?}");
+}
+
 /// A manifest is a file that anyone can edit.
 #[test]
 fn a_manifest_cannot_lead_outside_of_the_output_directory() {
     let app = App::facade();
     app.succeeds(&[]);
     app.write("victim.txt", "precious\n");
-    let manifest = app.read(".output/server/.presentry/manifest.json");
+    let manifest = app.read(MANIFEST);
     for path in ["../../victim.txt", "../../../victim.txt", "a/../../../victim.txt", "/victim.txt", "../"] {
         let edited = manifest.replace("\"path\": \"entry.mjs\"", &format!("\"path\": \"{path}\""));
         assert_ne!(edited, manifest);
-        app.write(".output/server/.presentry/manifest.json", edited);
+        app.write(MANIFEST, edited);
         assert!(app.fails(&["restore"], 1).starts_with("error[store-unreadable]: "), "{path}");
         assert_eq!(app.read("victim.txt"), "precious\n");
     }

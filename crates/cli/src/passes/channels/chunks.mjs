@@ -7,6 +7,12 @@
 const OWN = /\btr_ch_apm/;
 const WORD = /^[\w$]+$/;
 
+/** Whether Sentry's build plugin has injected a library: by what it says then, as `instrumented_by_plugin` knows it, or by its names. */
+function isByPlugin(text, name) {
+  const said = /(?:__SENTRY_ORCHESTRION_INJECT__\s*=[^(]{0,100}\(\s*["'`]|\btr_ch_apm\$[\w$]+\s*=[^(]{0,100}\(\s*["'`]orchestrion:)([^"'`:]+)["'`:]/g;
+  return [...text.matchAll(said)].some(([, of]) => of === name);
+}
+
 /** A package for texts that belong to none, and a range that every version is in. */
 const OURS = { name: "presentry", version: "1.0.0" };
 const ALL = ">=0.0.0-0";
@@ -346,7 +352,7 @@ function partOf(reader, variables, chunk, { entries, of, original, place }) {
   const used = entries.filter(inRange);
   const functions = entries.filter((entry) => !used.includes(entry)).map((entry) => told(entry, "out-of-range", entry.module.versionRange));
   // A library that Sentry's build plugin has injected is done. Its names may be those that would be imported here.
-  if (used.length > 0 && chunk.text.includes(`orchestrion:${of.name}:`)) return { edits: [], functions: [] };
+  if (used.length > 0 && isByPlugin(chunk.text, of.name)) return { edits: [], functions: [] };
   try {
     if (used.length > 0 && OWN.test(chunk.text)) throw new Error("something else has injected channels into the chunk");
     const find = place.lines ? byName(reader, chunk, of, place.lines) : byMap(chunk, original, place.tokens);

@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
 use presentry_parser::Annotation;
 use presentry_rewriter::{
-    ChangeKind, Insertion, ModulePath, Overlay, Plan as Rewriting, Sources, WithChannels, import_of_channels,
+    ChangeKind, Insertion, ModulePath, Overlay, Plan as Rewriting, Sources, WithChannels, import_of_channels, marker,
     moved_by_insertions, package_name, with_insertions,
 };
 use sourcemap::SourceMap;
@@ -110,11 +110,28 @@ pub(super) struct Wanted<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Left {
     pub(super) name: String,
-    chunk: String,
+    chunk: ModulePath,
     why: String,
 }
 
 impl Left {
+    /// Whether a report is of the library.
+    pub(super) fn is_of(&self, report: &AheadReport) -> bool {
+        report.name == self.name && report.directory.as_deref() == Some(directory_of(&self.chunk))
+    }
+
+    /// The report of a library of which the SDK was given nothing.
+    pub(super) fn report(&self) -> AheadReport {
+        AheadReport {
+            name: self.name.clone(),
+            version: None,
+            directory: Some(directory_of(&self.chunk).to_owned()),
+            instrumented: Instrumented::Neither,
+            reason: Some(format!("it is bundled in `{}`: {}", self.chunk, self.why)),
+            functions: Vec::new(),
+        }
+    }
+
     /// For a warning, behind a colon.
     pub(super) fn line(&self) -> String {
         format!("`{}` is bundled in `{}`: {}", self.name, self.chunk, self.why)
@@ -136,11 +153,17 @@ impl Bundled {
         let mut found = Self::default();
         for path in build.scripts().unwrap_or_default() {
             let bytes = build.read(&path).ok().flatten().unwrap_or_default();
+            // The list of files with channels has their paths in comments.
+            if marker(&bytes).is_some() {
+                continue;
+            }
             let Ok(text) = String::from_utf8(bytes.into_owned()) else { continue };
             let mut told = by_banners(&text);
-            if told.is_empty() {
+            // Where another bundler has made a library, its comments are in there, with paths of its own.
+            if !told.iter().any(|told| app.join(&told.file).is_file()) {
                 let map = Map::of(built_as(&path, plan).0, &text, build).ok().flatten();
-                told = map.map(|map| by_map(&map.text, &server.join(path.directory()), app)).unwrap_or_default();
+                let by_map = map.map(|map| by_map(&map.text, &server.join(path.directory()), app));
+                told = by_map.filter(|by_map| !by_map.is_empty()).unwrap_or(told);
             }
             let parts: Vec<Part> = told.into_iter().filter_map(|told| found.part(app, told)).collect();
             if !parts.is_empty() {
@@ -350,7 +373,7 @@ fn inline_map(text: &str, url: &Annotation) -> Option<Range<usize>> {
 
 impl Left {
     fn of(name: &str, chunk: &Chunk, why: String) -> Self {
-        Self { name: name.to_owned(), chunk: chunk.path.to_string(), why }
+        Self { name: name.to_owned(), chunk: chunk.path.clone(), why }
     }
 }
 
