@@ -166,6 +166,9 @@ pub(crate) enum LoadError {
     Syntax { module: Box<Module>, error: SyntaxError },
 }
 
+/// What a module is linked to, and where it says so.
+type Edges = Rc<[(Target, Span)]>;
+
 /// Reads modules once and keeps them.
 pub(crate) struct Graph<'a> {
     sources: &'a dyn Sources,
@@ -177,6 +180,8 @@ pub(crate) struct Graph<'a> {
     linked: RefCell<BTreeMap<ModulePath, Linked>>,
     /// The paths of files when links are followed, which asking the system for takes long.
     canonical: RefCell<BTreeMap<ModulePath, ModulePath>>,
+    /// What modules are linked to. Their closures overlap, and resolving takes long.
+    edges: RefCell<BTreeMap<ModulePath, Edges>>,
     /// The texts of modules that are `data:` URLs, by the paths that stand for them.
     data: RefCell<BTreeMap<ModulePath, String>>,
 }
@@ -190,6 +195,7 @@ impl<'a> Graph<'a> {
             modules: RefCell::default(),
             linked: RefCell::default(),
             canonical: RefCell::default(),
+            edges: RefCell::default(),
             data: RefCell::default(),
         }
     }
@@ -422,39 +428,50 @@ impl<'a> Graph<'a> {
     /// The static closure of a module, breadth first, with the edge by which each module was reached first: following
     /// those edges back gives the shortest import chain.
     pub(crate) fn closure(&self, start: &ModulePath) -> Result<Closure, LoadError> {
-        self.closure_by(start, |path| self.linked(path))
+        self.closure_by(start, |path| {
+            let known = self.edges.borrow().get(path).cloned();
+            known.map_or_else(|| self.edges_at(path, self.linked(path)?.as_ref()), Ok)
+        })
     }
 
     /// The same, where each module of it is read as a whole later on.
     pub(crate) fn closure_in_full(&self, start: &ModulePath) -> Result<Closure, LoadError> {
-        self.closure_by(start, |path| Ok(self.load(path)?.as_ref().map(Linked::from)))
+        self.closure_by(start, |path| self.edges_at(path, self.load(path)?.as_ref().map(Linked::from).as_ref()))
+    }
+
+    fn edges_at(&self, path: &ModulePath, module: Option<&Linked>) -> Result<Edges, LoadError> {
+        let edges = match module {
+            Some(module) => self.edges_of(module),
+            None => self.required_edges(path)?,
+        };
+        let edges = Edges::from(edges);
+        self.edges.borrow_mut().insert(path.clone(), edges.clone());
+        Ok(edges)
     }
 
     fn closure_by(
         &self,
         start: &ModulePath,
-        read: impl Fn(&ModulePath) -> Result<Option<Linked>, LoadError>,
+        edges: impl Fn(&ModulePath) -> Result<Edges, LoadError>,
     ) -> Result<Closure, LoadError> {
         let mut closure =
             Closure { start: start.clone(), reached: BTreeMap::new(), packages: Vec::new(), elsewhere: Vec::new() };
         closure.reached.insert(start.clone(), None);
         let mut queue = VecDeque::from([start.clone()]);
         while let Some(path) = queue.pop_front() {
-            let edges = match read(&path)? {
-                Some(module) => self.edges_of(&module),
-                None => self.required_edges(&path)?,
-            };
-            for (target, span) in edges {
-                let edge = Edge { from: path.clone(), span };
+            for (target, span) in edges(&path)?.iter().cloned() {
+                let edge = || Edge { from: path.clone(), span };
                 match target {
                     Target::File(file) => {
                         if !closure.reached.contains_key(&file) {
-                            closure.reached.insert(file.clone(), Some(edge));
+                            closure.reached.insert(file.clone(), Some(edge()));
                             queue.push_back(file);
                         }
                     }
-                    Target::Package(specifier) => closure.packages.push(PackageEdge { specifier, edge }),
-                    Target::Elsewhere(specifier) => closure.elsewhere.push(PackageEdge { specifier, edge }),
+                    Target::Package(specifier) => closure.packages.push(PackageEdge { specifier, edge: edge() }),
+                    Target::Elsewhere(specifier) => {
+                        closure.elsewhere.push(PackageEdge { specifier, edge: edge() });
+                    }
                     Target::Builtin(_) => {}
                 }
             }

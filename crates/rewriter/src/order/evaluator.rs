@@ -153,6 +153,8 @@ pub(super) struct Evaluator<'g> {
     pub(super) globals: BTreeSet<String>,
     /// The functions of the host that the modules replace, and the methods of what it gives.
     pub(super) patches: BTreeSet<String>,
+    /// Modules that neither have a top-level `await`, nor import one that has.
+    pub(super) waits_never: BTreeSet<ModulePath>,
     /// The promises of executors that may be settled so that they fail.
     pub(super) perhaps_rejected: BTreeSet<u32>,
     /// Whether what objects inherit may have been frozen: then they cannot get a property of the same name.
@@ -226,6 +228,7 @@ impl<'g> Evaluator<'g> {
             alone: false,
             globals: BTreeSet::new(),
             patches: BTreeSet::new(),
+            waits_never: BTreeSet::new(),
             perhaps_rejected: BTreeSet::new(),
             has_frozen_prototypes: false,
             has_require_cache: false,

@@ -246,14 +246,23 @@ impl Evaluator<'_> {
     }
 
     /// Whether a module, or one that it imports, has a top-level `await`.
-    fn waits(&self, target: &Target, state: &State) -> bool {
+    fn waits(&mut self, target: &Target, state: &State) -> bool {
         let Target::File(path) = target else { return false };
+        if self.waits_never.contains(path) {
+            return false;
+        }
         let Ok(closure) = self.graph.closure(path) else { return true };
-        closure.paths().any(|path| {
-            let is_done = state.evaluated.get(path) == Some(&Evaluated::Surely);
+        let awaits = |path: &&ModulePath| {
             let module = self.graph.load(path).ok().flatten();
-            !is_done && module.is_some_and(|module| !module.record.top_level_awaits.is_empty())
-        })
+            module.is_some_and(|module| !module.record.top_level_awaits.is_empty())
+        };
+        let mut awaiting = closure.paths().filter(awaits).peekable();
+        if awaiting.peek().is_none() {
+            drop(awaiting);
+            self.waits_never.extend(closure.paths().cloned());
+            return false;
+        }
+        awaiting.any(|path| state.evaluated.get(path) != Some(&Evaluated::Surely))
     }
 
     fn request(&mut self, target: &Target, place: Place, state: &mut State) -> Option<()> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use crate::{
     diagnostics::Diagnostic,
-    graph::{Graph, Linked, Module},
+    graph::{Graph, Module},
     runtime::{is_nitro_runtime, serving},
     sdk,
     sources::ModulePath,
@@ -134,12 +134,14 @@ pub(crate) fn serving_entry(
         // An entry that exports nothing and loads something by `import()` imports what prepares that.
         serves.clear();
     }
-    serves.retain(|path| {
-        let starts = |module: &Linked| may_start_sentry(module.text().as_bytes()) && !is_nitro_runtime(graph, path);
-        let may_start = graph.closure(path).is_ok_and(|closure| {
-            closure.paths().any(|path| graph.linked(path).ok().flatten().is_some_and(|module| starts(&module)))
-        });
-        !may_start
-    });
+    let starts = |path: &ModulePath| {
+        graph.linked(path).ok().flatten().is_some_and(|module| may_start_sentry(module.text().as_bytes()))
+    };
+    let starting: BTreeSet<ModulePath> = graph.closure(entry)?.paths().filter(|path| starts(path)).cloned().collect();
+    if !starting.is_empty() {
+        let reaches =
+            |path: &ModulePath| graph.closure(path).is_ok_and(|of| starting.iter().any(|one| of.contains(one)));
+        serves.retain(|path| is_nitro_runtime(graph, path) || !reaches(path));
+    }
     Ok(serves)
 }
