@@ -166,7 +166,7 @@ pub(crate) enum LoadError {
     Syntax { module: Box<Module>, error: SyntaxError },
 }
 
-/// What a module is linked to, and where it says so.
+/// The links of a module, each with its place in the text.
 type Edges = Rc<[(Target, Span)]>;
 
 /// Reads modules once and keeps them.

@@ -297,6 +297,14 @@ impl Evaluator<'_> {
             Value::Object(id) => Some(*id),
             _ => None,
         };
+        let stays = |object: &Rc<Object>| {
+            let has_it = name.as_deref().is_some_and(|name| object.slots.contains_key(name));
+            object.guard == Guard::Frozen && !object.open && has_it
+        };
+        if !frame.code.is_script && statics.and_then(|id| state.object(id)).is_some_and(stays) {
+            self.throws(state, frame.place(member.at));
+            return None;
+        }
         match &object {
             Value::Undefined | Value::Null => {
                 self.throws(state, frame.place(member.at));
