@@ -443,11 +443,11 @@ impl Evaluator<'_> {
             let mut is_read_only = false;
             for (index, member) in members.iter().enumerate().filter(|(_, member)| !member.is_static) {
                 match (&member.kind, class.names[index].as_deref()) {
-                    (MemberKind::Setter(function), known) if known == name && known.is_some() => {
+                    (MemberKind::Setter(function), Some(known)) if Some(known) == name => {
                         return Some(Some(Value::Closure(Rc::new(method(&class, *function, false)))));
                     }
                     (MemberKind::Setter(_) | MemberKind::Getter(_), None) => return Some(Some(Value::Any)),
-                    (MemberKind::Getter(_), known) if known == name => is_read_only = true,
+                    (MemberKind::Getter(_), Some(known)) if Some(known) == name => is_read_only = true,
                     // The methods with such names belong to the object, and stay.
                     (MemberKind::Method(_), Some(known)) if Some(known) == name && known.starts_with('#') => {
                         is_read_only = true;

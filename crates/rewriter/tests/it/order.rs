@@ -1275,7 +1275,7 @@ fn one_file_by_several_urls() {
     ]);
 }
 
-/// How esbuild writes modules that it evaluates when they are asked for.
+/// How esbuild writes modules that it evaluates on demand.
 #[test]
 fn helpers_of_esbuild() {
     let names = "var names = Object.getOwnPropertyNames;";
